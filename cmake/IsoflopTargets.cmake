@@ -1,0 +1,53 @@
+# How every room of the house becomes a library and every tests/ folder a program.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+
+find_program(ISOFLOP_CCACHE ccache)
+if(ISOFLOP_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ISOFLOP_CCACHE})
+endif()
+
+# Flags of our own code only; third-party headers come in as SYSTEM.
+add_library(isoflop_options INTERFACE)
+target_include_directories(isoflop_options INTERFACE "${PROJECT_SOURCE_DIR}")
+target_compile_options(isoflop_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+# Results must not depend on which machine compiled them: no fused multiply-add behind our back.
+target_compile_options(isoflop_options INTERFACE -ffp-contract=off)
+if(ISOFLOP_OPTIMIZE)
+  target_compile_options(isoflop_options INTERFACE ${ISOFLOP_OPTIMIZE})
+endif()
+if(ISOFLOP_SANITIZE)
+  target_compile_options(isoflop_options INTERFACE -fsanitize=${ISOFLOP_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(isoflop_options INTERFACE -fsanitize=${ISOFLOP_SANITIZE})
+endif()
+
+# isoflop_library(fit): static library isoflop_fit (alias isoflop::fit) from the folder's *.cc,
+# or from the SOURCES given.
+function(isoflop_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES" ${ARGN})
+  if(NOT ARG_SOURCES)
+    file(GLOB ARG_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  endif()
+  add_library(isoflop_${name} STATIC ${ARG_SOURCES})
+  add_library(isoflop::${name} ALIAS isoflop_${name})
+  target_link_libraries(isoflop_${name} PRIVATE isoflop_options)
+endfunction()
+
+# isoflop_test(fit): program fit_test from every *_test.cc of the folder, so that none is forgotten,
+# and one ctest entry for each TEST in it. LABELS, TIMEOUT (seconds) as in ctest.
+function(isoflop_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LIBRARIES;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc")
+  add_executable(${name}_test ${sources})
+  target_link_libraries(${name}_test PRIVATE isoflop_options isoflop_test_support
+                        ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${name};${ARG_LABELS}")
+endfunction()

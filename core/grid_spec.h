@@ -1,0 +1,40 @@
+// What a sweep is to contain, as read from its TOML file (io/grid_toml.h) before it is made into
+// trials (sweep/grid.h).
+#ifndef ISOFLOP_CORE_GRID_SPEC_H_
+#define ISOFLOP_CORE_GRID_SPEC_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/flops.h"
+
+namespace isoflop {
+
+enum class GridKind {
+  kIsoflop,         // budgets x sizes; D = C / FLOPs per token
+  kTokens,          // sizes x tokens
+  kTokensPerParam,  // sizes x (tokens / parameters)
+};
+
+struct GridSpec {
+  std::string name;                  // the study's
+  std::string corpus;                // name or folder of a prepared corpus; empty for synthetic data
+  GridKind kind = GridKind::kIsoflop;
+  FlopConvention convention = FlopConvention::k6nd;
+  std::vector<double> budgets;       // FLOP, under `convention`; kIsoflop only
+  // Parameter targets for the shape rule. One list for all budgets, or one list per budget.
+  std::vector<std::vector<double>> sizes;
+  std::vector<double> tokens;            // kTokens
+  std::vector<double> tokens_per_param;  // kTokensPerParam
+  // Fixed trial keys ("train.beta2" = "0.99"). Keys not named here and not set by the grid follow the
+  // rules of shape_rule.h and rate_rule.h.
+  std::vector<std::pair<std::string, std::string>> fixed;
+  // Each axis multiplies the grid: a trial key and its values.
+  std::vector<std::pair<std::string, std::vector<std::string>>> axes;
+  double target_flops = 0;  // what `isoflop demo` plans for; 0: 1,000 times the largest budget
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_CORE_GRID_SPEC_H_

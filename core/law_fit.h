@@ -1,0 +1,102 @@
+// A fitted loss law as plain data: what fit/ makes, io/ writes and reads, plan/ uses.
+#ifndef ISOFLOP_CORE_LAW_FIT_H_
+#define ISOFLOP_CORE_LAW_FIT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/flops.h"
+
+namespace isoflop {
+
+struct Interval {
+  double value = 0;
+  std::optional<double> low;   // absent where no uncertainty is known
+  std::optional<double> high;
+};
+
+struct Warning {
+  std::string code;     // stable, for scripts
+  std::string message;
+};
+
+// L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, eq. 10). Losses in nats per token.
+struct LawParameters {
+  double E = 0;
+  double A = 0;
+  double B = 0;
+  double alpha = 0;
+  double beta = 0;
+};
+
+// One IsoFLOP budget and the parabola through its losses (approach 2).
+struct BudgetProfile {
+  double budget = 0;         // FLOP
+  int points = 0;
+  bool usable = false;
+  std::string code;          // why not: "not_convex", "not_bracketed", "too_few_points"
+  double params = 0;         // at the minimum
+  double tokens = 0;
+  double loss = 0;
+  double curvature = 0;      // d2L / d(ln N)^2
+};
+
+// Approach 2: N* = G C^a through the usable minima.
+struct IsoflopFit {
+  std::vector<BudgetProfile> profiles;
+  Interval a;
+  Interval b;
+  double log_coefficient = 0;  // ln G
+  bool usable = false;
+  std::string why_not;         // when not usable
+};
+
+// The largest budgets hidden, the rest fitted, the hidden losses predicted.
+struct Backtest {
+  double budget = 0;                  // the smallest hidden FLOP
+  int fitted = 0;
+  int hidden = 0;
+  double mean_error = 0;              // signed, relative: mean of predicted / measured - 1
+  double max_error = 0;               // the signed error of the largest size
+  std::optional<double> best_error;   // at the hidden budget's lowest loss
+};
+
+struct LawFit {
+  std::string law = "chinchilla";     // or a preset's name
+  std::string citation;               // of a preset
+  int approach = 3;
+  LawParameters parameters;
+  std::vector<LawParameters> draws;   // bootstrap refits; empty for presets
+  double interval_level = 0.9;
+  std::string interval_method;        // "row bootstrap", "budget bootstrap", ...
+
+  int observations = 0;
+  double objective = 0;               // sum of Huber terms on log-loss
+  double huber_delta = 1e-3;
+  double gradient_norm = 0;           // max norm at the solution, in (ln A, ln B, ln E, alpha, beta)
+  int starts_tried = 0;
+  int starts_agreeing = 0;            // ended within 1e-6 relative of the best objective
+  double second_best = 0;             // objective of the next distinct optimum; 0: none was met
+  double residual_rms = 0;            // of ln L
+
+  FlopsPerToken flops = FlopsPerToken::six_n();
+  double params_low = 0, params_high = 0;  // range of the data
+  double tokens_low = 0, tokens_high = 0;
+  double flops_low = 0, flops_high = 0;
+
+  std::optional<IsoflopFit> isoflop;
+  std::optional<Backtest> backtest;
+  std::string source;                 // file or store it was fitted on
+  std::string data_sha256;            // of the observations
+  std::string version;                // of isoflop
+  std::vector<Warning> warnings;
+
+  double a() const { return parameters.beta / (parameters.alpha + parameters.beta); }
+  double b() const { return parameters.alpha / (parameters.alpha + parameters.beta); }
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_CORE_LAW_FIT_H_

@@ -1,0 +1,26 @@
+// How far a sweep is, counted in the store.
+#ifndef ISOFLOP_CORE_SWEEP_STATUS_H_
+#define ISOFLOP_CORE_SWEEP_STATUS_H_
+
+#include <cstdint>
+#include <string>
+
+namespace isoflop {
+
+struct SweepStatus {
+  std::string study;
+  std::int64_t planned = 0;
+  std::int64_t running = 0;
+  std::int64_t done = 0;
+  std::int64_t failed = 0;
+  std::int64_t diverged = 0;
+  double flops_total = 0;      // of all trials, convention "exact"
+  double flops_done = 0;       // of the finished ones and the done part of the running ones
+  double seconds = 0;          // of training, summed over attempts
+
+  std::int64_t trials() const { return planned + running + done + failed + diverged; }
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_CORE_SWEEP_STATUS_H_

@@ -1,0 +1,72 @@
+// The contract between a sweep, which knows which trials to run, and a trainer, which knows how.
+// Neither includes the other; the program hands one to the other.
+#ifndef ISOFLOP_CORE_TRIAL_RUNNER_H_
+#define ISOFLOP_CORE_TRIAL_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/trial.h"
+
+namespace isoflop {
+
+// One line of a training curve. Losses are nats per token.
+struct CurvePoint {
+  std::int64_t step = 0;
+  double tokens = 0;                   // seen so far
+  double flops = 0;                    // spent so far, convention "exact"
+  double train_loss = 0;               // mean over the steps since the last point
+  std::optional<double> heldout_loss;  // where it was evaluated
+  double rate = 0;
+  double grad_norm = 0;                // before clipping
+  double seconds = 0;                  // since the attempt began
+};
+
+// A loss on one named held-out set at the end of the trial.
+struct Evaluation {
+  std::string heldout = "heldout";
+  double loss = 0;                      // nats per token
+  double standard_error = 0;            // of that mean, over windows; 0 for exact losses
+  std::optional<double> bits_per_byte;  // where a token is known to be so many bytes
+  double tokens = 0;                    // evaluated
+  // Loss above the source's own entropy where that is known, by the control variate
+  // mean[log p_true - log p_model] (data/zipf_facts.h).
+  std::optional<double> excess;
+  std::optional<double> excess_error;
+};
+
+enum class OutcomeStatus { kDone, kDiverged, kInterrupted, kOutOfMemory, kFailed };
+
+struct Outcome {
+  OutcomeStatus status = OutcomeStatus::kFailed;
+  std::string reason = "was not run";  // empty when done
+  std::vector<Evaluation> evaluations;
+  std::int64_t steps = 0;
+  double tokens = 0;
+  double seconds = 0;
+};
+
+// What a runner may use while it runs. All calls come from the runner's own thread.
+struct RunContext {
+  std::string corpus_dir;  // of the prepared corpus; empty for synthetic data
+  std::string device = "cpu";
+  std::function<void(std::span<const CurvePoint>)> record_curve = [](auto) {};
+  // Called at least every few steps; true means: save what you can and return kInterrupted.
+  std::function<bool(double tokens_done)> should_stop = [](double) { return false; };
+};
+
+class TrialRunner {
+ public:
+  virtual ~TrialRunner() = default;
+  // Runs a pack of trials that share a process; one outcome a trial, in order. Throws only for what
+  // would fail every trial alike (no corpus, no device).
+  virtual std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) = 0;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_CORE_TRIAL_RUNNER_H_
