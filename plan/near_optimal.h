@@ -1,0 +1,25 @@
+// How flat the optimum is, in the currency people pay in: every N such that (1 + x) C spent at N
+// reaches the loss that the optimum reaches with C.
+//
+//   band(x) = { N : L(N, (1 + x) C / f(N)) <= L*(C) }
+//
+// The band is an interval around N*; its ends are found by bisection in ln N to machine precision.
+// Where the law has no optimum inside (see optimum.h) an end of the band is the end of the search
+// range.
+#ifndef ISOFLOP_PLAN_NEAR_OPTIMAL_H_
+#define ISOFLOP_PLAN_NEAR_OPTIMAL_H_
+
+#include "core/flops.h"
+#include "core/law_fit.h"
+#include "core/plan.h"
+
+namespace isoflop {
+
+// extra_compute = x > 0; Error(kUsage) otherwise. loss_difference is the larger of the two ends'
+// L(N, C / f(N)) - L*(C), at equal compute.
+NearOptimal near_optimal(const LawParameters& law, const FlopsPerToken& flops_per_token,
+                         double flops, double extra_compute = 0.05);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_PLAN_NEAR_OPTIMAL_H_
