@@ -1,0 +1,83 @@
+// What goes into the store and comes out of it: plain rows, one struct a table that people see.
+//
+// Units as in core/: losses in nats per token, FLOPs under the convention in the name, durations in
+// seconds, moments in Unix seconds (UTC, with a fraction).
+#ifndef ISOFLOP_DB_ROWS_H_
+#define ISOFLOP_DB_ROWS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/trial.h"
+
+namespace isoflop {
+
+// A trial and the cell of the grid that asked for it.
+struct PlannedTrial {
+  Trial trial;
+  std::optional<double> budget;  // IsoFLOP budget under the grid's convention, FLOP
+};
+
+struct AddedTrials {
+  std::int64_t added = 0;       // new rows: never seen by this store
+  std::int64_t shared = 0;      // known from another study, now in this one too
+  std::int64_t already = 0;     // were in the study
+  std::int64_t not_listed = 0;  // in the study but not in this list; they stay
+};
+
+struct StudyRow {
+  std::string name;
+  std::string grid;  // the sweep's file, as text
+  double created = 0;
+  std::int64_t trials = 0;
+};
+
+// The right to run one trial, until somebody else has it.
+struct Claim {
+  std::int64_t trial_id = 0;
+  std::int64_t attempt_id = 0;
+  std::int64_t token =
+      0;  // grows with every claim of the trial; an older one cannot write a result
+  std::string identity;
+  Trial trial;
+};
+
+// A trial of a study as a table shows it. The loss is that of the finished attempt.
+struct TrialRow {
+  std::int64_t id = 0;
+  std::int64_t ordinal = 0;  // place in the grid, from 0
+  std::string identity;
+  // planned, running, done, failed, diverged, out_of_memory or cancelled
+  std::string state;
+  std::string reason;  // of the last attempt, when it was not done
+  std::optional<double> budget;
+  double params = 0;  // N, all parameters with embeddings
+  double tokens = 0;  // D
+  double flops_6nd = 0;
+  double flops_exact = 0;
+  std::int64_t attempts = 0;
+  double seconds = 0;      // of the last attempt
+  double tokens_done = 0;  // of the last attempt
+  std::optional<double> loss;
+  std::optional<double> standard_error;
+  std::optional<double> bits_per_byte;
+  std::optional<double> excess;
+  Trial trial;
+};
+
+struct CorpusRow {
+  std::string identity;  // CorpusManifest::identity()
+  std::string name;
+  std::string path;      // folder of the prepared corpus
+  std::string manifest;  // its manifest.json, as text
+};
+
+struct Released {
+  std::int64_t planned = 0;  // trials whose process was gone, planned again
+  std::int64_t failed = 0;   // trials given up because their processes were killed too often
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_DB_ROWS_H_

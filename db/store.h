@@ -1,0 +1,112 @@
+// What happened, on disk: studies, trials, attempts, curves, losses and fits in one SQLite file.
+//
+// A trial is a row with an identity; studies refer to it, and an attempt is one process's try at
+// it.
+//
+//   planned --claim_next--> running --finish--> done | failed | diverged | out_of_memory
+//      ^                       |
+//      +-- interrupted, or its process is gone (release_dead)
+//
+// Fencing: every claim takes the trial's next token. heartbeat and finish write only while their
+// token is the trial's current one and the trial is running, so that a worker which was thought
+// dead cannot overwrite what its successor did.
+//
+// Durability: WAL with synchronous = NORMAL. A transaction that returned survives the death of any
+// process (kill -9 of a writer in the middle of one leaves nothing of it); a power cut may lose the
+// last transactions but never leaves half of one. Every write is one short BEGIN IMMEDIATE.
+//
+// Processes and threads: any number of processes of one host may have the same store open. A Store
+// object belongs to one thread. Waits up to 30 s for another writer. Network file systems are
+// refused, because WAL's shared memory does not work there.
+//
+// Errors: Error(kStore) when the file is locked, newer than the program, not a store, damaged or on
+// a network file system; Error(kUsage) for an unknown study. The SQL is documented in
+// docs/schema.md.
+#ifndef ISOFLOP_DB_STORE_H_
+#define ISOFLOP_DB_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/flops.h"
+#include "core/observation.h"
+#include "core/sweep_status.h"
+#include "core/trial_runner.h"
+#include "db/process.h"
+#include "db/rows.h"
+
+namespace isoflop {
+
+enum class StoreMode {
+  kReadOnly,   // must exist
+  kReadWrite,  // must exist; migrated when older
+  kCreate,     // made when it is not there
+};
+
+class Store {
+ public:
+  explicit Store(const std::string& path, StoreMode mode = StoreMode::kReadWrite);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  const std::string& path() const;
+
+  // --- What is to be done.
+
+  // Makes the study, or replaces its grid's text when there is one of that name.
+  void add_study(const std::string& study, const std::string& grid);
+  // Adds trials by identity: a second call adds nothing, and a trial of two studies is one row.
+  AddedTrials add_trials(const std::string& study, std::span<const PlannedTrial> trials);
+
+  // --- Doing it.
+
+  // The dearest planned trial of the study, fewest violent deaths first; empty when none is
+  // planned. O(log trials). The attempt's first heartbeat is now.
+  std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker);
+  // False: the claim is no longer current, stop.
+  bool heartbeat(const Claim& claim, double tokens_done);
+  // Adds or replaces points of the attempt by step, in one transaction.
+  void append_curve(const Claim& claim, std::span<const CurvePoint> points);
+  // Writes the attempt's end, its evaluations and the trial's new state, all or nothing;
+  // interrupted plans the trial again. False, and nothing written: the claim is no longer current.
+  // A loss that is not finite makes a done outcome diverged.
+  bool finish(const Claim& claim, const Outcome& outcome);
+  // Ends the study's running attempts whose process is gone and plans their trials again. With
+  // `max_kills` > 0 each such death counts against its trial, which has failed at the max_kills-th;
+  // with 0 it does not count (the whole sweep was killed, not this trial's worker).
+  Released release_dead(const std::string& study, int max_kills = 0);
+
+  // --- Looking at it.
+
+  std::vector<StudyRow> studies() const;  // newest first
+  SweepStatus status(const std::string& study) const;
+  std::vector<TrialRow> trials(const std::string& study,
+                               const std::string& heldout = "heldout") const;  // by ordinal
+  // Points for a fit: the done trials that have a loss on `heldout`, by ordinal. `row` is the
+  // ordinal.
+  std::vector<Observation> results(const std::string& study,
+                                   FlopConvention convention = FlopConvention::k6nd,
+                                   const std::string& heldout = "heldout") const;
+  // Of the trial's last attempt, by step.
+  std::vector<CurvePoint> curve(std::int64_t trial_id) const;
+
+  void save_fit(const std::string& study, const std::string& json);
+  std::optional<std::string> latest_fit(const std::string& study) const;
+
+  void add_corpus(const CorpusRow& corpus);  // replaces the one of that identity
+  // By identity or, failing that, the last one added of that name.
+  std::optional<CorpusRow> find_corpus(const std::string& identity_or_name) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_DB_STORE_H_

@@ -1,0 +1,66 @@
+// Runs a study with one worker process a core, and sees to it that it ends whatever dies.
+//
+// The driver starts no trial itself and never touches LibTorch: it execs `worker_command` (the
+// program itself, "sweep worker ..."), each worker pinned to a core, single-threaded, with glibc's
+// malloc kept from giving pages back (OMP_NUM_THREADS, MKL_NUM_THREADS, MALLOC_*_). Workers claim
+// from the store, so that two drivers on one store share the work and no trial runs twice.
+//
+//   a worker is killed      its trial is planned again, a new worker started while trials are
+//   planned;
+//                           a trial whose workers were killed `max_kills` times has failed
+//   a worker fails (exits with a status)  the others are stopped and Error(kFailed) shows the end
+//   of
+//                           its log
+//   the driver is killed    the workers die with it (PR_SET_PDEATHSIG); run again to go on
+//   stop_count() is 1       SIGTERM to the workers, which plan their trials again; `interrupted`
+//   stop_count() is 2       SIGKILL
+//
+// Returns when nothing is left to claim and its own workers have ended; another driver's trials may
+// still be running then. Call it from a thread that outlives the call (the main thread): PDEATHSIG
+// is bound to the thread that started the worker.
+#ifndef ISOFLOP_SWEEP_DRIVER_H_
+#define ISOFLOP_SWEEP_DRIVER_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/sweep_status.h"
+
+namespace isoflop {
+
+struct SweepOptions {
+  std::string db;  // path of the store
+  std::string study;
+  int workers = 0;                          // 0: one a core that this process may use
+  std::vector<std::string> worker_command;  // program (a path, or found in PATH) and its arguments
+  std::string log_dir;                      // worker-0.log, ...; default: <db>.logs
+  // Called about every `progress_seconds`; eta is empty until there is a rate to go by.
+  std::function<void(const SweepStatus&, std::optional<double> eta_seconds)> progress;
+  double progress_seconds = 0.5;
+  std::function<int()> stop_count = [] { return 0; };  // e.g. StopSignal::count
+  int max_kills = 5;                                   // per trial
+};
+
+struct SweepSummary {
+  SweepStatus status;
+  bool interrupted = false;
+  double seconds = 0;
+  int workers = 0;
+  int restarts = 0;  // workers started in place of killed ones
+};
+
+SweepSummary run_sweep(const SweepOptions& options);
+
+// Cores in the affinity mask of this process.
+std::vector<int> usable_cores();
+
+// Seconds left at the rate from (then, `before`) to (now, `status`), weighted by FLOPs. Empty until
+// something was done.
+std::optional<double> eta_seconds(const SweepStatus& before, const SweepStatus& status,
+                                  double elapsed);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_SWEEP_DRIVER_H_

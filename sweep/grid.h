@@ -1,0 +1,45 @@
+// From what a sweep's file says to the trials it means.
+//
+// A cell of the grid is one size, one budget (or token count, or tokens per parameter) and one
+// value of every axis; all of them multiply. For a cell:
+//
+//   shape    shape_rule.h's for the size. model.width, fixed or an axis, takes the size's place;
+//            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape
+//   rate, batch   rate_rule.h's, unless fixed or an axis
+//   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
+//            tokens per parameter: ratio x N; then rounded to whole batches of batch x context
+//            (tabular: to whole tokens)
+//
+// Trials that are equal after rounding are one trial, with a note. No trial sees a token twice: a D
+// beyond the corpus' training tokens is refused.
+//
+// Errors: Error(kUsage) says which cell, why, and what to change.
+#ifndef ISOFLOP_SWEEP_GRID_H_
+#define ISOFLOP_SWEEP_GRID_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/grid_spec.h"
+#include "db/rows.h"
+
+namespace isoflop {
+
+// What the grid needs to know about its data.
+struct GridContext {
+  std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
+  double unique_tokens = 0;  // for training; 0: no end to them
+  std::int64_t vocab = 0;    // becomes model.vocab; 0: as the grid says
+};
+
+struct Grid {
+  std::vector<PlannedTrial> trials;  // in the grid's order: budgets, then sizes, then axes
+  std::vector<std::string> notes;    // what was merged
+};
+
+Grid expand(const GridSpec& spec, const GridContext& context);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_SWEEP_GRID_H_

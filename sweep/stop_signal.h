@@ -1,0 +1,30 @@
+// Ctrl-C as a number that loops can look at.
+//
+// While an object lives, SIGINT and SIGTERM are counted instead of killing the process. One object
+// a process at a time; the old handlers come back with its end. Async-signal-safe, any thread may
+// read.
+#ifndef ISOFLOP_SWEEP_STOP_SIGNAL_H_
+#define ISOFLOP_SWEEP_STOP_SIGNAL_H_
+
+#include <memory>
+
+namespace isoflop {
+
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  int count() const;  // signals so far
+  bool requested() const { return count() > 0; }
+
+ private:
+  struct Saved;
+  std::unique_ptr<Saved> saved_;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_SWEEP_STOP_SIGNAL_H_
