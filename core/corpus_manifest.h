@@ -9,14 +9,14 @@
 namespace isoflop {
 
 struct CorpusSource {
-  std::string name;     // file name without its folder
+  std::string name;  // file name without its folder
   std::int64_t bytes = 0;
   std::string sha256;   // of the file
   std::string licence;  // as given by the user; "not stated" otherwise
 };
 
-// Tokens are split into blocks; a block is held out when a hash of (split_seed, block index) says so,
-// so that the held-out set is spread over the whole corpus and never its tail.
+// Tokens are split into blocks; a block is held out when a hash of (split_seed, block index) says
+// so, so that the held-out set is spread over the whole corpus and never its tail.
 struct CorpusManifest {
   std::string name;
   std::string tokenizer = "bytes";
@@ -24,7 +24,7 @@ struct CorpusManifest {
   std::int64_t token_bytes = 1;  // bytes an id takes in the file
   std::int64_t tokens = 0;
   std::int64_t text_bytes = 0;
-  std::string tokens_sha256;     // of the token file
+  std::string tokens_sha256;  // of the token file
   std::int64_t block_tokens = 65536;
   std::int64_t split_seed = 0;
   double heldout_fraction = 0.05;

@@ -1,7 +1,7 @@
 // The one exception class: thrown when a command cannot go on.
 //
-// What a sweep must expect (a diverged trial, a fit that does not converge) is a value with a status,
-// never an Error. A message reads "what: which: why; what to do next".
+// What a sweep must expect (a diverged trial, a fit that does not converge) is a value with a
+// status, never an Error. A message reads "what: which: why; what to do next".
 #ifndef ISOFLOP_CORE_ERROR_H_
 #define ISOFLOP_CORE_ERROR_H_
 

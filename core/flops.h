@@ -4,12 +4,14 @@
 // symbols of model_config.h:
 //
 //   6nd              6 N, N = all parameters (the default of published work)
-//   exact            3 x [2 (attention + feed-forward + V d) + 4 L S h k]: every matrix product that is
+//   exact            3 x [2 (attention + feed-forward + V d) + 4 L S h k]: every matrix product
+//   that is
 //                    computed, the head included whether tied or not, attention over the full S x S
 //                    square (the causal half is not discounted, as in Hoffmann App. F and Megatron)
 //   kaplan           6 N_non-embedding (Kaplan et al. 2020, eq. 2.2 without the context term)
-//   hoffmann         Hoffmann et al. 2022, App. F as printed (embedding look-up as a matrix product)
-//   hoffmann-layers  the same without embedding and final logits: the only form that gives the ratios
+//   hoffmann         Hoffmann et al. 2022, App. F as printed (embedding look-up as a matrix
+//   product) hoffmann-layers  the same without embedding and final logits: the only form that gives
+//   the ratios
 //                    of their Table A4
 #ifndef ISOFLOP_CORE_FLOPS_H_
 #define ISOFLOP_CORE_FLOPS_H_
@@ -34,8 +36,9 @@ FlopConvention parse_flop_convention(std::string_view name);
 double train_flops_per_token(const ModelConfig& config, FlopConvention convention);
 
 // FLOPs per token as a function of N, for laws that know parameters but not shapes: f(N).
-// Under 6nd it is 6 N. Otherwise it goes through the nodes (N, f) of the models that were trained or
-// would be built, linearly in (ln N, ln f); beyond the first and last node f/N stays what it was there.
+// Under 6nd it is 6 N. Otherwise it goes through the nodes (N, f) of the models that were trained
+// or would be built, linearly in (ln N, ln f); beyond the first and last node f/N stays what it was
+// there.
 class FlopsPerToken {
  public:
   static FlopsPerToken six_n();

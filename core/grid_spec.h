@@ -18,17 +18,17 @@ enum class GridKind {
 };
 
 struct GridSpec {
-  std::string name;                  // the study's
-  std::string corpus;                // name or folder of a prepared corpus; empty for synthetic data
+  std::string name;    // the study's
+  std::string corpus;  // name or folder of a prepared corpus; empty for synthetic data
   GridKind kind = GridKind::kIsoflop;
   FlopConvention convention = FlopConvention::k6nd;
-  std::vector<double> budgets;       // FLOP, under `convention`; kIsoflop only
+  std::vector<double> budgets;  // FLOP, under `convention`; kIsoflop only
   // Parameter targets for the shape rule. One list for all budgets, or one list per budget.
   std::vector<std::vector<double>> sizes;
   std::vector<double> tokens;            // kTokens
   std::vector<double> tokens_per_param;  // kTokensPerParam
-  // Fixed trial keys ("train.beta2" = "0.99"). Keys not named here and not set by the grid follow the
-  // rules of shape_rule.h and rate_rule.h.
+  // Fixed trial keys ("train.beta2" = "0.99"). Keys not named here and not set by the grid follow
+  // the rules of shape_rule.h and rate_rule.h.
   std::vector<std::pair<std::string, std::string>> fixed;
   // Each axis multiplies the grid: a trial key and its values.
   std::vector<std::pair<std::string, std::vector<std::string>>> axes;

@@ -53,8 +53,9 @@ class SplitMix64 {
   // Uniform in [0, 1) with 53 bits.
   double uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
   // Uniform in [0, n), n > 0, without modulo bias that matters (n << 2^64).
-  std::uint64_t below(std::uint64_t n) { return static_cast<std::uint64_t>(
-      (static_cast<unsigned __int128>((*this)()) * n) >> 64); }
+  std::uint64_t below(std::uint64_t n) {
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>((*this)()) * n) >> 64);
+  }
 
  private:
   std::uint64_t state_;

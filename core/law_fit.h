@@ -13,12 +13,12 @@ namespace isoflop {
 
 struct Interval {
   double value = 0;
-  std::optional<double> low;   // absent where no uncertainty is known
+  std::optional<double> low;  // absent where no uncertainty is known
   std::optional<double> high;
 };
 
 struct Warning {
-  std::string code;     // stable, for scripts
+  std::string code;  // stable, for scripts
   std::string message;
 };
 
@@ -33,14 +33,14 @@ struct LawParameters {
 
 // One IsoFLOP budget and the parabola through its losses (approach 2).
 struct BudgetProfile {
-  double budget = 0;         // FLOP
+  double budget = 0;  // FLOP
   int points = 0;
   bool usable = false;
-  std::string code;          // why not: "not_convex", "not_bracketed", "too_few_points"
-  double params = 0;         // at the minimum
+  std::string code;   // why not: "not_convex", "not_bracketed", "too_few_points"
+  double params = 0;  // at the minimum
   double tokens = 0;
   double loss = 0;
-  double curvature = 0;      // d2L / d(ln N)^2
+  double curvature = 0;  // d2L / d(ln N)^2
 };
 
 // Approach 2: N* = G C^a through the usable minima.
@@ -50,36 +50,36 @@ struct IsoflopFit {
   Interval b;
   double log_coefficient = 0;  // ln G
   bool usable = false;
-  std::string why_not;         // when not usable
+  std::string why_not;  // when not usable
 };
 
 // The largest budgets hidden, the rest fitted, the hidden losses predicted.
 struct Backtest {
-  double budget = 0;                  // the smallest hidden FLOP
+  double budget = 0;  // the smallest hidden FLOP
   int fitted = 0;
   int hidden = 0;
-  double mean_error = 0;              // signed, relative: mean of predicted / measured - 1
-  double max_error = 0;               // the signed error of the largest size
-  std::optional<double> best_error;   // at the hidden budget's lowest loss
+  double mean_error = 0;             // signed, relative: mean of predicted / measured - 1
+  double max_error = 0;              // the signed error of the largest size
+  std::optional<double> best_error;  // at the hidden budget's lowest loss
 };
 
 struct LawFit {
-  std::string law = "chinchilla";     // or a preset's name
-  std::string citation;               // of a preset
+  std::string law = "chinchilla";  // or a preset's name
+  std::string citation;            // of a preset
   int approach = 3;
   LawParameters parameters;
-  std::vector<LawParameters> draws;   // bootstrap refits; empty for presets
+  std::vector<LawParameters> draws;  // bootstrap refits; empty for presets
   double interval_level = 0.9;
-  std::string interval_method;        // "row bootstrap", "budget bootstrap", ...
+  std::string interval_method;  // "row bootstrap", "budget bootstrap", ...
 
   int observations = 0;
-  double objective = 0;               // sum of Huber terms on log-loss
+  double objective = 0;  // sum of Huber terms on log-loss
   double huber_delta = 1e-3;
-  double gradient_norm = 0;           // max norm at the solution, in (ln A, ln B, ln E, alpha, beta)
+  double gradient_norm = 0;  // max norm at the solution, in (ln A, ln B, ln E, alpha, beta)
   int starts_tried = 0;
-  int starts_agreeing = 0;            // ended within 1e-6 relative of the best objective
-  double second_best = 0;             // objective of the next distinct optimum; 0: none was met
-  double residual_rms = 0;            // of ln L
+  int starts_agreeing = 0;  // ended within 1e-6 relative of the best objective
+  double second_best = 0;   // objective of the next distinct optimum; 0: none was met
+  double residual_rms = 0;  // of ln L
 
   FlopsPerToken flops = FlopsPerToken::six_n();
   double params_low = 0, params_high = 0;  // range of the data
@@ -88,9 +88,9 @@ struct LawFit {
 
   std::optional<IsoflopFit> isoflop;
   std::optional<Backtest> backtest;
-  std::string source;                 // file or store it was fitted on
-  std::string data_sha256;            // of the observations
-  std::string version;                // of isoflop
+  std::string source;       // file or store it was fitted on
+  std::string data_sha256;  // of the observations
+  std::string version;      // of isoflop
   std::vector<Warning> warnings;
 
   double a() const { return parameters.beta / (parameters.alpha + parameters.beta); }

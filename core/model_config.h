@@ -23,12 +23,12 @@ enum class FeedForward { kGelu, kSwiglu };
 
 struct ModelConfig {
   std::int64_t vocab = 256;
-  std::int64_t context = 128;   // tokens a sequence
+  std::int64_t context = 128;  // tokens a sequence
   std::int64_t layers = 2;
   std::int64_t width = 32;
   std::int64_t heads = 2;
   std::int64_t head_size = 16;
-  std::int64_t hidden = 128;    // feed-forward width f
+  std::int64_t hidden = 128;  // feed-forward width f
   Positions positions = Positions::kRotary;
   Norm norm = Norm::kRmsNorm;
   FeedForward feed_forward = FeedForward::kGelu;

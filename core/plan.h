@@ -24,13 +24,13 @@ struct NearOptimal {
 struct PlannedShape {
   ModelConfig model;
   double params = 0;
-  double tokens = 0;   // at the plan's budget
-  double loss = 0;     // predicted
+  double tokens = 0;  // at the plan's budget
+  double loss = 0;    // predicted
 };
 
 struct Plan {
   double flops = 0;
-  std::string convention;         // of C
+  std::string convention;  // of C
   std::string law;
   std::string citation;
   Interval params;

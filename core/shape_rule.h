@@ -1,8 +1,10 @@
 // From a parameter target to a concrete shape.
 //
-// One rule from 2k to 100B parameters, so that a planned model is the continuation of the swept ones:
+// One rule from 2k to 100B parameters, so that a planned model is the continuation of the swept
+// ones:
 //   width d     a multiple of 4 below 64, of 8 below 128, of 64 below 1,024, of 128 beyond
-//   layers L    round(max(sqrt(d / 8), d / 100)): 1 at d = 8, 2 at 32, 4 at 128, 8 at 512, 80 at 8,192
+//   layers L    round(max(sqrt(d / 8), d / 100)): 1 at d = 8, 2 at 32, 4 at 128, 8 at 512, 80 at
+//   8,192
 //               (near Hoffmann et al. 2022, Table A9, and Chinchilla's own 80 x 8,192)
 //   heads       head size about 2 sqrt(d) rounded to a power of two within [4, 128], h = d / k
 //   hidden f    4 d (GELU), 8/3 d rounded up to a multiple of 8 (SwiGLU)

@@ -14,9 +14,9 @@ struct SweepStatus {
   std::int64_t done = 0;
   std::int64_t failed = 0;
   std::int64_t diverged = 0;
-  double flops_total = 0;      // of all trials, convention "exact"
-  double flops_done = 0;       // of the finished ones and the done part of the running ones
-  double seconds = 0;          // of training, summed over attempts
+  double flops_total = 0;  // of all trials, convention "exact"
+  double flops_done = 0;   // of the finished ones and the done part of the running ones
+  double seconds = 0;      // of training, summed over attempts
 
   std::int64_t trials() const { return planned + running + done + failed + diverged; }
 };

@@ -1,12 +1,13 @@
 // A trial: one training run, complete. Model, data, tokens, recipe and seed; nothing about where or
 // with how many threads it runs.
 //
-// Every field has one dotted key ("model.width", "train.rate"), listed once in visit_fields. The same
-// list serves configuration files, sweep axes, the stored form and the identity, so that a new field
-// is one line here and is nowhere forgotten.
+// Every field has one dotted key ("model.width", "train.rate"), listed once in visit_fields. The
+// same list serves configuration files, sweep axes, the stored form and the identity, so that a new
+// field is one line here and is nowhere forgotten.
 //
-// The canonical form is a flat JSON object, keys sorted, numbers as the shortest text that reads back
-// the same. The identity is the SHA-256 of that text. It holds the hash of the tokens, not their path.
+// The canonical form is a flat JSON object, keys sorted, numbers as the shortest text that reads
+// back the same. The identity is the SHA-256 of that text. It holds the hash of the tokens, not
+// their path.
 #ifndef ISOFLOP_CORE_TRIAL_H_
 #define ISOFLOP_CORE_TRIAL_H_
 
@@ -28,32 +29,32 @@ struct DataSpec {
   std::string source = "text";  // text (a prepared corpus) | zipf (Zipf facts)
   std::string hash;             // SHA-256 of the prepared tokens; empty for synthetic sources
 
-  // Zipf facts, corpora.md section 6.2 (see data/zipf_facts.h). Used when source = "zipf", and by the
-  // tabular learner, whose facts they are.
-  double zipf_alpha = 0.5;        // p_r ~ r^-(1 + alpha)
-  std::int64_t zipf_base = 16;    // digits are base b
-  std::int64_t zipf_digits = 6;   // L digits a rank: K = b^L facts
-  std::int64_t zipf_values = 2;   // M value tokens a record
-  std::int64_t zipf_alphabet = 16;// V values
-  double zipf_noise = 0.05;       // probability that a value token is uniform
-  std::int64_t zipf_seed = 1;     // which facts are true
+  // Zipf facts, corpora.md section 6.2 (see data/zipf_facts.h). Used when source = "zipf", and by
+  // the tabular learner, whose facts they are.
+  double zipf_alpha = 0.5;          // p_r ~ r^-(1 + alpha)
+  std::int64_t zipf_base = 16;      // digits are base b
+  std::int64_t zipf_digits = 6;     // L digits a rank: K = b^L facts
+  std::int64_t zipf_values = 2;     // M value tokens a record
+  std::int64_t zipf_alphabet = 16;  // V values
+  double zipf_noise = 0.05;         // probability that a value token is uniform
+  std::int64_t zipf_seed = 1;       // which facts are true
 
   bool operator==(const DataSpec&) const = default;
 };
 
 // How it is trained. Units: tokens, sequences, steps; rates are AdamW's.
 struct TrainSpec {
-  double tokens = 0;               // D, the trial's whole token budget; rounded to whole batches
-  std::int64_t batch = 4;          // sequences a step
-  double rate = 1e-3;              // peak learning rate
-  double warmup = 0.05;            // fraction of the steps, at least one step
-  std::string schedule = "cosine"; // cosine over exactly this trial's steps (Hoffmann, Fig. A1)
-  double final_rate = 0.1;         // last rate as a fraction of the peak
+  double tokens = 0;                // D, the trial's whole token budget; rounded to whole batches
+  std::int64_t batch = 4;           // sequences a step
+  double rate = 1e-3;               // peak learning rate
+  double warmup = 0.05;             // fraction of the steps, at least one step
+  std::string schedule = "cosine";  // cosine over exactly this trial's steps (Hoffmann, Fig. A1)
+  double final_rate = 0.1;          // last rate as a fraction of the peak
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;       // on matrices only, decoupled (Loshchilov and Hutter)
-  double clip = 1.0;               // global gradient norm; 0 leaves it alone
+  double weight_decay = 0.1;  // on matrices only, decoupled (Loshchilov and Hutter)
+  double clip = 1.0;          // global gradient norm; 0 leaves it alone
   std::string dtype = "float32";
 
   bool operator==(const TrainSpec&) const = default;
@@ -82,8 +83,8 @@ double total_flops(const Trial& trial, FlopConvention convention);
 // All keys, sorted.
 std::vector<std::string> trial_keys();
 
-// Sets one field from text, with the suffixes of units.h for numbers. Throws Error(kUsage) naming the
-// key, with a suggestion when it is close to a known one, or the value and what was expected.
+// Sets one field from text, with the suffixes of units.h for numbers. Throws Error(kUsage) naming
+// the key, with a suggestion when it is close to a known one, or the value and what was expected.
 void set_key(Trial& trial, std::string_view key, std::string_view value);
 // The field as text; set_key reads it back to the same value.
 std::string get_key(const Trial& trial, std::string_view key);

@@ -22,8 +22,8 @@ struct CurvePoint {
   double train_loss = 0;               // mean over the steps since the last point
   std::optional<double> heldout_loss;  // where it was evaluated
   double rate = 0;
-  double grad_norm = 0;                // before clipping
-  double seconds = 0;                  // since the attempt began
+  double grad_norm = 0;  // before clipping
+  double seconds = 0;    // since the attempt began
 };
 
 // A loss on one named held-out set at the end of the trial.

@@ -1,7 +1,8 @@
 // Numbers as people write and read them: "1e19", "3.5B", "70M", "20k".
 //
-// Suffixes are decimal: k 1e3, M 1e6, B or G 1e9, T 1e12, P 1e15, E 1e18 (E only after a digit and at
-// the end, so that "1e19" stays an exponent). All functions are locale-independent and thread-safe.
+// Suffixes are decimal: k 1e3, M 1e6, B or G 1e9, T 1e12, P 1e15, E 1e18 (E only after a digit and
+// at the end, so that "1e19" stays an exponent). All functions are locale-independent and
+// thread-safe.
 #ifndef ISOFLOP_CORE_UNITS_H_
 #define ISOFLOP_CORE_UNITS_H_
 

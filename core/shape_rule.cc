@@ -1,0 +1,87 @@
+#include "core/shape_rule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+#include "core/units.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::int64_t kSmallestWidth = 8;
+constexpr std::int64_t kLargestWidth = 32768;
+
+std::int64_t next_width(std::int64_t width) {
+  if (width < 64) return width + 4;
+  if (width < 128) return width + 8;
+  if (width < 1024) return width + 64;
+  return width + 128;
+}
+
+// The largest even divisor of the width that is at most about 2 sqrt(d) and at most 128.
+std::int64_t head_size_for(std::int64_t width) {
+  const auto limit =
+      std::min<std::int64_t>(128, std::llround(2.0 * std::sqrt(static_cast<double>(width))));
+  for (std::int64_t size = limit; size > 2; --size) {
+    if (size % 2 == 0 && width % size == 0) return size;
+  }
+  return 2;
+}
+
+double total_params(std::int64_t width, const ModelConfig& base) {
+  return static_cast<double>(count_params(shape_for_width(width, base)).total());
+}
+
+}  // namespace
+
+ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base) {
+  const auto d = static_cast<double>(width);
+  ModelConfig shape = base;
+  shape.width = width;
+  shape.layers = std::max<std::int64_t>(1, std::llround(std::max(std::sqrt(d / 8), d / 100)));
+  shape.head_size = head_size_for(width);
+  shape.heads = width / shape.head_size;
+  shape.hidden =
+      base.feed_forward == FeedForward::kSwiglu ? (8 * width / 3 + 7) / 8 * 8 : 4 * width;
+  return shape;
+}
+
+ModelConfig shape_for_params(double params, const ModelConfig& base) {
+  std::int64_t best = kSmallestWidth;
+  double best_distance = std::numeric_limits<double>::infinity();
+  for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
+    const double distance = std::abs(std::log(total_params(width, base) / params));
+    if (distance < best_distance) {
+      best = width;
+      best_distance = distance;
+    }
+  }
+  if (!(best_distance <= std::log(2.0))) {
+    throw usage_error("model size: " + format_quantity(params) +
+                      " parameters: the shape rule makes models of " +
+                      format_quantity(total_params(kSmallestWidth, base)) + " to " +
+                      format_quantity(total_params(kLargestWidth, base)) +
+                      " with this vocabulary: give a size in that range, or the shape itself "
+                      "(model.width, model.layers)");
+  }
+  return shape_for_width(best, base);
+}
+
+FlopsPerToken flops_along_rule(const ModelConfig& base, FlopConvention convention,
+                               double max_params) {
+  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
+  std::vector<std::pair<double, double>> nodes;
+
+  for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
+    const ModelConfig shape = shape_for_width(width, base);
+    const auto params = static_cast<double>(count_params(shape).total());
+    nodes.emplace_back(params, train_flops_per_token(shape, convention));
+    if (params > max_params) break;
+  }
+  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
+}
+
+}  // namespace isoflop

@@ -1,0 +1,310 @@
+#include "core/trial.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <type_traits>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "core/units.h"
+
+namespace isoflop {
+namespace {
+
+// The one list of a trial's fields. `T` is Trial or const Trial.
+template <class T, class Visitor>
+void visit_fields(T& t, Visitor&& visit) {
+  visit("trainer", t.trainer);
+  visit("seed", t.seed);
+  visit("eval_windows", t.eval_windows);
+  visit("recipe_version", t.recipe_version);
+  visit("tabular_params", t.tabular_params);
+
+  visit("model.vocab", t.model.vocab);
+  visit("model.context", t.model.context);
+  visit("model.layers", t.model.layers);
+  visit("model.width", t.model.width);
+  visit("model.heads", t.model.heads);
+  visit("model.head_size", t.model.head_size);
+  visit("model.hidden", t.model.hidden);
+  visit("model.positions", t.model.positions);
+  visit("model.norm", t.model.norm);
+  visit("model.feed_forward", t.model.feed_forward);
+  visit("model.tied_head", t.model.tied_head);
+  visit("model.qk_norm", t.model.qk_norm);
+
+  visit("data.source", t.data.source);
+  visit("data.hash", t.data.hash);
+  visit("data.zipf_alpha", t.data.zipf_alpha);
+  visit("data.zipf_base", t.data.zipf_base);
+  visit("data.zipf_digits", t.data.zipf_digits);
+  visit("data.zipf_values", t.data.zipf_values);
+  visit("data.zipf_alphabet", t.data.zipf_alphabet);
+  visit("data.zipf_noise", t.data.zipf_noise);
+  visit("data.zipf_seed", t.data.zipf_seed);
+
+  visit("train.tokens", t.train.tokens);
+  visit("train.batch", t.train.batch);
+  visit("train.rate", t.train.rate);
+  visit("train.warmup", t.train.warmup);
+  visit("train.schedule", t.train.schedule);
+  visit("train.final_rate", t.train.final_rate);
+  visit("train.beta1", t.train.beta1);
+  visit("train.beta2", t.train.beta2);
+  visit("train.epsilon", t.train.epsilon);
+  visit("train.weight_decay", t.train.weight_decay);
+  visit("train.clip", t.train.clip);
+  visit("train.dtype", t.train.dtype);
+}
+
+template <class E>
+struct Word {
+  E value;
+  std::string_view word;
+};
+constexpr std::array<Word<Positions>, 2> kPositions{
+    {{Positions::kLearned, "learned"}, {Positions::kRotary, "rotary"}}};
+constexpr std::array<Word<Norm>, 2> kNorms{
+    {{Norm::kLayerNorm, "layernorm"}, {Norm::kRmsNorm, "rmsnorm"}}};
+constexpr std::array<Word<FeedForward>, 2> kFeedForwards{
+    {{FeedForward::kGelu, "gelu"}, {FeedForward::kSwiglu, "swiglu"}}};
+
+constexpr const auto& words(Positions) { return kPositions; }
+constexpr const auto& words(Norm) { return kNorms; }
+constexpr const auto& words(FeedForward) { return kFeedForwards; }
+
+[[noreturn]] void bad_value(std::string_view key, std::string_view value,
+                            const std::string& expected) {
+  throw usage_error(std::string(key) + ": \"" + std::string(value) + "\" is not valid: give " +
+                    expected);
+}
+
+std::string to_text(const std::string& value) { return value; }
+std::string to_text(std::int64_t value) { return std::to_string(value); }
+std::string to_text(double value) { return exact_number(value); }
+std::string to_text(bool value) { return value ? "true" : "false"; }
+template <class E>
+requires std::is_enum_v<E> std::string to_text(E value) {
+  for (const auto& entry : words(value)) {
+    if (entry.value == value) return std::string(entry.word);
+  }
+  return "unknown";
+}
+
+void from_text(std::string_view, std::string_view text, std::string& field) {
+  field = std::string(text);
+}
+void from_text(std::string_view key, std::string_view text, double& field) {
+  field = parse_quantity(text, key);
+}
+void from_text(std::string_view key, std::string_view text, std::int64_t& field) {
+  const char* end = text.data() + text.size();
+  if (const auto exact = std::from_chars(text.data(), end, field);
+      exact.ec == std::errc() && exact.ptr == end) {
+    return;
+  }
+  const auto value = try_parse_quantity(text);
+  if (!value || *value != std::floor(*value) || std::abs(*value) > 9e15) {
+    bad_value(key, text, "a whole number");
+  }
+  field = static_cast<std::int64_t>(*value);
+}
+void from_text(std::string_view key, std::string_view text, bool& field) {
+  if (text != "true" && text != "false") bad_value(key, text, "true or false");
+  field = text == "true";
+}
+template <class E>
+requires std::is_enum_v<E>
+void from_text(std::string_view key, std::string_view text, E& field) {
+  std::string expected;
+  for (const auto& entry : words(field)) {
+    if (entry.word == text) {
+      field = entry.value;
+      return;
+    }
+    expected += (expected.empty() ? "" : " or ") + std::string(entry.word);
+  }
+  bad_value(key, text, expected);
+}
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      static constexpr char kDigits[] = "0123456789abcdef";
+      out += "\\u00";
+      out += kDigits[(c >> 4) & 1];
+      out += kDigits[c & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+template <class F>
+constexpr bool kIsText = std::is_same_v<F, std::string> || std::is_enum_v<F>;
+
+int edit_distance(std::string_view a, std::string_view b) {
+  std::vector<int> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    int diagonal = row[0];
+    row[0] = static_cast<int>(i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const int above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+[[noreturn]] void unknown_key(std::string_view key) {
+  const std::string near = closest_word(key, trial_keys());
+  throw usage_error(
+      "trial key: \"" + std::string(key) + "\" is not known" +
+      (near.empty() ? ": see the list in docs/grid.md" : ": did you mean " + near + "?"));
+}
+
+void require(bool fine, const char* key, double value, const char* expected) {
+  if (!fine) bad_value(key, exact_number(value), expected);
+}
+
+void validate_train(const TrainSpec& train) {
+  require(train.tokens >= 1 && std::isfinite(train.tokens), "train.tokens", train.tokens,
+          "at least one token");
+  require(train.batch >= 1, "train.batch", static_cast<double>(train.batch), "at least 1 sequence");
+  require(train.rate > 0, "train.rate", train.rate, "a rate above 0");
+  require(train.warmup >= 0 && train.warmup < 1, "train.warmup", train.warmup,
+          "a fraction of the steps, from 0 to below 1");
+  require(train.final_rate >= 0 && train.final_rate <= 1, "train.final_rate", train.final_rate,
+          "a fraction of the peak rate, from 0 to 1");
+  require(train.beta1 >= 0 && train.beta1 < 1, "train.beta1", train.beta1, "a value in [0, 1)");
+  require(train.beta2 >= 0 && train.beta2 < 1, "train.beta2", train.beta2, "a value in [0, 1)");
+  require(train.epsilon > 0, "train.epsilon", train.epsilon, "a value above 0");
+  require(train.weight_decay >= 0, "train.weight_decay", train.weight_decay,
+          "a value of 0 or more");
+  require(train.clip >= 0, "train.clip", train.clip, "a norm, or 0 for no clipping");
+  if (train.schedule != "cosine") bad_value("train.schedule", train.schedule, "cosine");
+  if (train.dtype != "float32") bad_value("train.dtype", train.dtype, "float32");
+}
+
+void validate_data(const DataSpec& data) {
+  if (data.source != "text" && data.source != "zipf") {
+    bad_value("data.source", data.source, "text or zipf");
+  }
+  require(data.zipf_alpha > 0, "data.zipf_alpha", data.zipf_alpha, "a value above 0");
+  require(data.zipf_base >= 2, "data.zipf_base", static_cast<double>(data.zipf_base), "at least 2");
+  require(data.zipf_digits >= 1 && std::pow(data.zipf_base, data.zipf_digits) < 9e15,
+          "data.zipf_digits", static_cast<double>(data.zipf_digits),
+          "at least 1, with base^digits below 9e15");
+  require(data.zipf_values >= 1, "data.zipf_values", static_cast<double>(data.zipf_values),
+          "at least 1");
+  require(data.zipf_alphabet >= 2, "data.zipf_alphabet", static_cast<double>(data.zipf_alphabet),
+          "at least 2");
+  require(data.zipf_noise >= 0 && data.zipf_noise < 1, "data.zipf_noise", data.zipf_noise,
+          "a probability in [0, 1)");
+}
+
+}  // namespace
+
+double params_of(const Trial& trial) {
+  if (trial.trainer == "tabular") return trial.tabular_params;
+  return static_cast<double>(count_params(trial.model).total());
+}
+
+double flops_per_token(const Trial& trial, FlopConvention convention) {
+  if (trial.trainer == "tabular") return 6.0 * trial.tabular_params;
+  return train_flops_per_token(trial.model, convention);
+}
+
+double total_flops(const Trial& trial, FlopConvention convention) {
+  return flops_per_token(trial, convention) * trial.train.tokens;
+}
+
+std::vector<std::string> trial_keys() {
+  std::vector<std::string> keys;
+  const Trial trial;
+  visit_fields(trial, [&](const char* key, const auto&) { keys.emplace_back(key); });
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+void set_key(Trial& trial, std::string_view key, std::string_view value) {
+  bool found = false;
+  visit_fields(trial, [&](const char* name, auto& field) {
+    if (key != name) return;
+    from_text(key, value, field);
+    found = true;
+  });
+  if (!found) unknown_key(key);
+}
+
+std::string get_key(const Trial& trial, std::string_view key) {
+  std::string text;
+  bool found = false;
+  visit_fields(trial, [&](const char* name, const auto& field) {
+    if (key != name) return;
+    text = to_text(field);
+    found = true;
+  });
+  if (!found) unknown_key(key);
+  return text;
+}
+
+std::string canonical_json(const Trial& trial) {
+  std::map<std::string, std::string> fields;
+  visit_fields(trial, [&](const char* key, const auto& field) {
+    using Field = std::decay_t<decltype(field)>;
+    fields[key] = kIsText<Field> ? json_string(to_text(field)) : to_text(field);
+  });
+  std::string out = "{";
+  for (const auto& [key, value] : fields) {
+    if (out.size() > 1) out += ',';
+    out += json_string(key) + ':' + value;
+  }
+  return out + '}';
+}
+
+std::string identity(const Trial& trial) { return sha256(canonical_json(trial)); }
+
+void validate(const Trial& trial) {
+  if (trial.trainer != "decoder" && trial.trainer != "tabular") {
+    bad_value("trainer", trial.trainer, "decoder or tabular");
+  }
+  validate_train(trial.train);
+  validate_data(trial.data);
+  if (trial.trainer == "tabular") {
+    require(trial.tabular_params > 0, "tabular_params", trial.tabular_params, "a size above 0");
+    return;
+  }
+  validate(trial.model);
+  require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
+          "at least 2 windows, so that there is a standard error");
+}
+
+std::string closest_word(std::string_view word, const std::vector<std::string>& known) {
+  std::string best;
+  int best_distance = std::max(2, static_cast<int>(word.size()) / 3) + 1;
+  for (const std::string& candidate : known) {
+    // "width" for "model.width": the last part alone counts as a near miss.
+    const auto dot = candidate.rfind('.');
+    const bool same_tail = dot != std::string::npos && candidate.substr(dot + 1) == word;
+    const int distance = same_tail ? 1 : edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,162 @@
+#include "model/decoder.h"
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kNormEpsilon = 1e-5;
+constexpr double kRotaryBase = 10000.0;
+
+torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
+                         const torch::Tensor& bias) {
+  if (bias.defined()) return torch::layer_norm(x, gain.sizes(), gain, bias, kNormEpsilon);
+  return torch::rms_norm(x, gain.sizes(), gain, kNormEpsilon);
+}
+
+// x [B, h, T, k]; cos, sin [T, k/2].
+torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
+  const auto halves = x.chunk(2, -1);
+  return torch::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1);
+}
+
+// Standard deviation of a matrix' initial values; `fan_in` is its input width. Matrices that write to
+// the residual stream are scaled down by sqrt(2 L), as in GPT-2.
+double init_std(double fan_in) { return 1.0 / std::sqrt(fan_in); }
+
+}  // namespace
+
+BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
+                     const torch::Tensor& rotary_sin)
+    : config_(config), rotary_cos_(rotary_cos), rotary_sin_(rotary_sin) {
+  const auto d = config.width;
+  const auto attention_width = config.heads * config.head_size;
+  const bool swiglu = config.feed_forward == FeedForward::kSwiglu;
+  attention_norm_ = register_parameter("attention_norm", torch::ones({d}));
+  qkv_ = register_parameter("qkv", torch::empty({3 * attention_width, d}));
+  attention_out_ = register_parameter("attention_out", torch::empty({d, attention_width}));
+  feed_forward_norm_ = register_parameter("feed_forward_norm", torch::ones({d}));
+  feed_forward_in_ = register_parameter(
+      "feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
+  feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
+  if (config.norm == Norm::kLayerNorm) {
+    attention_norm_bias_ = register_parameter("attention_norm_bias", torch::zeros({d}));
+    feed_forward_norm_bias_ = register_parameter("feed_forward_norm_bias", torch::zeros({d}));
+  }
+  if (config.qk_norm) {
+    q_gain_ = register_parameter("q_gain", torch::ones({config.head_size}));
+    k_gain_ = register_parameter("k_gain", torch::ones({config.head_size}));
+  }
+}
+
+torch::Tensor BlockImpl::forward(torch::Tensor x) {
+  x = x + attention(apply_norm(x, attention_norm_, attention_norm_bias_));
+  return x + feed_forward(apply_norm(x, feed_forward_norm_, feed_forward_norm_bias_));
+}
+
+torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
+  const auto B = x.size(0), T = x.size(1);
+  const auto h = config_.heads, k = config_.head_size;
+  const auto qkv = torch::linear(x, qkv_).view({B, T, 3, h, k}).permute({2, 0, 3, 1, 4});
+  torch::Tensor q = qkv[0], key = qkv[1];  // [B, h, T, k]
+  const torch::Tensor v = qkv[2];
+  if (config_.qk_norm) {
+    q = torch::rms_norm(q, {k}, q_gain_, kNormEpsilon);
+    key = torch::rms_norm(key, {k}, k_gain_, kNormEpsilon);
+  }
+  if (rotary_cos_.defined()) {
+    const auto cos = rotary_cos_.slice(0, 0, T), sin = rotary_sin_.slice(0, 0, T);
+    q = rotate(q, cos, sin);
+    key = rotate(key, cos, sin);
+  }
+  const auto mixed = torch::scaled_dot_product_attention(q, key, v, {}, 0.0, /*is_causal=*/true);
+  return torch::linear(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
+}
+
+torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
+  const auto inner = torch::linear(x, feed_forward_in_);
+  if (config_.feed_forward == FeedForward::kGelu) {
+    return torch::linear(torch::gelu(inner, "tanh"), feed_forward_out_);
+  }
+  const auto parts = inner.chunk(2, -1);
+  return torch::linear(torch::silu(parts[0]) * parts[1], feed_forward_out_);
+}
+
+DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed) : config_(config) {
+  validate(config);
+  torch::Tensor cos, sin;
+  if (config.positions == Positions::kRotary) {
+    const auto half = torch::arange(config.head_size / 2, torch::kFloat64);
+    const auto frequency =
+        torch::pow(kRotaryBase, half * (-2.0 / static_cast<double>(config.head_size)));
+    const auto angle = torch::outer(torch::arange(config.context, torch::kFloat64), frequency);
+    cos = register_buffer("rotary_cos", angle.cos().to(torch::kFloat32));
+    sin = register_buffer("rotary_sin", angle.sin().to(torch::kFloat32));
+  }
+  embedding_ = register_parameter("embedding", torch::empty({config.vocab, config.width}));
+  if (config.positions == Positions::kLearned) {
+    positions_ = register_parameter("positions", torch::empty({config.context, config.width}));
+  }
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    blocks_.push_back(
+        register_module("block" + std::to_string(layer), Block(config, cos, sin)));
+  }
+  final_norm_ = register_parameter("final_norm", torch::ones({config.width}));
+  if (config.norm == Norm::kLayerNorm) {
+    final_norm_bias_ = register_parameter("final_norm_bias", torch::zeros({config.width}));
+  }
+  if (!config.tied_head) {
+    head_ = register_parameter("head", torch::empty({config.vocab, config.width}));
+  }
+  initialise(seed);
+}
+
+void DecoderImpl::initialise(std::uint64_t seed) {
+  torch::NoGradGuard no_grad;
+  auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed);
+  const auto d = static_cast<double>(config_.width);
+  const auto attention_width = static_cast<double>(config_.heads * config_.head_size);
+  const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config_.layers));
+  const auto fill = [&](torch::Tensor& weight, double std) { weight.normal_(0.0, std, generator); };
+  fill(embedding_, init_std(d));
+  if (positions_.defined()) fill(positions_, init_std(d));
+  for (auto& block : blocks_) {
+    fill(block->qkv_, init_std(d));
+    fill(block->attention_out_, init_std(attention_width) * residual);
+    fill(block->feed_forward_in_, init_std(d));
+    fill(block->feed_forward_out_, init_std(static_cast<double>(config_.hidden)) * residual);
+  }
+  if (head_.defined()) fill(head_, init_std(d));
+}
+
+torch::Tensor DecoderImpl::forward(const torch::Tensor& tokens) {
+  auto x = torch::embedding(embedding_, tokens);
+  if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
+  for (auto& block : blocks_) x = block->forward(x);
+  x = apply_norm(x, final_norm_, final_norm_bias_);
+  return torch::linear(x, head_.defined() ? head_ : embedding_);
+}
+
+torch::Tensor DecoderImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
+  return torch::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten());
+}
+
+std::vector<torch::Tensor> DecoderImpl::matrices() const {
+  std::vector<torch::Tensor> chosen;
+  for (const auto& parameter : parameters()) {
+    if (parameter.dim() >= 2) chosen.push_back(parameter);
+  }
+  return chosen;
+}
+
+std::vector<torch::Tensor> DecoderImpl::vectors() const {
+  std::vector<torch::Tensor> chosen;
+  for (const auto& parameter : parameters()) {
+    if (parameter.dim() < 2) chosen.push_back(parameter);
+  }
+  return chosen;
+}
+
+}  // namespace isoflop
