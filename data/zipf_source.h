@@ -1,0 +1,49 @@
+// Windows of Zipf facts (data/zipf_facts.h): data without end and of known entropy.
+//
+// Training window i is drawn from hash(order seed, i), held-out window i from hash(zipf_seed, i) in
+// another stream, so both are random access and no two trials see other held-out windows. Every
+// window starts on a record.
+#ifndef ISOFLOP_DATA_ZIPF_SOURCE_H_
+#define ISOFLOP_DATA_ZIPF_SOURCE_H_
+
+#include <cstdint>
+
+#include "data/token_source.h"
+#include "data/zipf_facts.h"
+
+namespace isoflop {
+
+struct ZipfSourceOptions {
+  std::int64_t context = 128;
+  std::int64_t order_seed = 1;
+  std::int64_t heldout_windows = 512;
+};
+
+class ZipfSource : public TokenSource {
+ public:
+  // Throws Error(kUsage) when the parameters make no source (ZipfFacts).
+  ZipfSource(const DataSpec& data, const ZipfSourceOptions& options);
+
+  std::int64_t vocab() const override { return facts_.vocab(); }
+  std::int64_t context() const override { return options_.context; }
+  // Endless for every purpose: 2^40 windows.
+  std::int64_t train_windows() const override { return std::int64_t{1} << 40; }
+  void train_batch(std::int64_t first, std::span<std::int32_t> tokens) const override;
+  std::int64_t heldout_windows() const override { return options_.heldout_windows; }
+  void heldout_window(std::int64_t i, std::span<std::int32_t> tokens) const override;
+  bool heldout_true_log_probs(std::int64_t i, std::span<double> out) const override;
+  std::optional<double> entropy_rate() const override { return entropy_rate_; }
+  std::optional<double> bytes_per_token() const override { return std::nullopt; }
+
+  const ZipfFacts& facts() const { return facts_; }
+
+ private:
+  ZipfFacts facts_;
+  ZipfSourceOptions options_;
+  std::uint64_t heldout_seed_;
+  double entropy_rate_;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_DATA_ZIPF_SOURCE_H_
