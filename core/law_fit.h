@@ -85,6 +85,7 @@ struct LawFit {
   double params_low = 0, params_high = 0;  // range of the data
   double tokens_low = 0, tokens_high = 0;
   double flops_low = 0, flops_high = 0;
+  double tokens_per_param_low = 0, tokens_per_param_high = 0;  // of D / N; 0: unknown
 
   std::optional<IsoflopFit> isoflop;
   std::optional<Backtest> backtest;
