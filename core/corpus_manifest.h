@@ -13,6 +13,8 @@ struct CorpusSource {
   std::int64_t bytes = 0;
   std::string sha256;   // of the file
   std::string licence;  // as given by the user; "not stated" otherwise
+
+  bool operator==(const CorpusSource&) const = default;
 };
 
 // Tokens are split into blocks; a block is held out when a hash of (split_seed, block index) says
@@ -34,6 +36,8 @@ struct CorpusManifest {
 
   // What a trial's identity names: tokens, tokenizer and split together.
   std::string identity() const;
+
+  bool operator==(const CorpusManifest&) const = default;
 };
 
 }  // namespace isoflop

@@ -51,6 +51,7 @@ class FlopsPerToken {
   const std::string& convention() const { return convention_; }
   const std::vector<std::pair<double, double>>& nodes() const { return nodes_; }
   bool is_six_n() const { return nodes_.empty(); }
+  bool operator==(const FlopsPerToken&) const = default;
 
  private:
   std::string convention_ = "6nd";

@@ -33,6 +33,8 @@ struct GridSpec {
   // Each axis multiplies the grid: a trial key and its values.
   std::vector<std::pair<std::string, std::vector<std::string>>> axes;
   double target_flops = 0;  // what `isoflop demo` plans for; 0: 1,000 times the largest budget
+
+  bool operator==(const GridSpec&) const = default;
 };
 
 }  // namespace isoflop

@@ -15,11 +15,15 @@ struct Interval {
   double value = 0;
   std::optional<double> low;  // absent where no uncertainty is known
   std::optional<double> high;
+
+  bool operator==(const Interval&) const = default;
 };
 
 struct Warning {
   std::string code;  // stable, for scripts
   std::string message;
+
+  bool operator==(const Warning&) const = default;
 };
 
 // L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, eq. 10). Losses in nats per token.
@@ -29,6 +33,8 @@ struct LawParameters {
   double B = 0;
   double alpha = 0;
   double beta = 0;
+
+  bool operator==(const LawParameters&) const = default;
 };
 
 // One IsoFLOP budget and the parabola through its losses (approach 2).
@@ -41,6 +47,8 @@ struct BudgetProfile {
   double tokens = 0;
   double loss = 0;
   double curvature = 0;  // d2L / d(ln N)^2
+
+  bool operator==(const BudgetProfile&) const = default;
 };
 
 // Approach 2: N* = G C^a through the usable minima.
@@ -51,6 +59,8 @@ struct IsoflopFit {
   double log_coefficient = 0;  // ln G
   bool usable = false;
   std::string why_not;  // when not usable
+
+  bool operator==(const IsoflopFit&) const = default;
 };
 
 // The largest budgets hidden, the rest fitted, the hidden losses predicted.
@@ -61,6 +71,8 @@ struct Backtest {
   double mean_error = 0;             // signed, relative: mean of predicted / measured - 1
   double max_error = 0;              // the signed error of the largest size
   std::optional<double> best_error;  // at the hidden budget's lowest loss
+
+  bool operator==(const Backtest&) const = default;
 };
 
 struct LawFit {
@@ -96,6 +108,8 @@ struct LawFit {
 
   double a() const { return parameters.beta / (parameters.alpha + parameters.beta); }
   double b() const { return parameters.alpha / (parameters.alpha + parameters.beta); }
+
+  bool operator==(const LawFit&) const = default;
 };
 
 }  // namespace isoflop

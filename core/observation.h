@@ -18,6 +18,8 @@ struct Observation {
   std::int64_t seed = 0;
   std::string trial;     // identity, or the row's label in an imported table
   std::int64_t row = 0;  // data row in its table, from 0
+
+  bool operator==(const Observation&) const = default;
 };
 
 }  // namespace isoflop
