@@ -26,8 +26,8 @@
 
 namespace isoflop {
 
-// `source` names the table in messages. A zero flops means "the table has no C column" and is not
-// compared with `flops`.
+// `source` names the table in messages; rows are counted from 1 there. Where every row's flops is
+// zero the table has no C column: nothing is compared with `flops`.
 std::vector<Warning> check_observations(std::span<const Observation> observations,
                                         std::string_view source, const FlopsPerToken& flops);
 

@@ -1,0 +1,131 @@
+#include "fit/newton.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+
+namespace isoflop {
+namespace {
+
+using Vector5 = Eigen::Matrix<double, 5, 1>;
+using Matrix5 = Eigen::Matrix<double, 5, 5>;
+
+struct Model {
+  double value = 0;
+  Vector5 gradient = Vector5::Zero();
+  Matrix5 hessian = Matrix5::Zero();
+  Vector5 scale = Vector5::Zero();  // diagonal of sum grad r grad r'
+};
+
+double huber(double r, double delta) {
+  const double size = std::abs(r);
+  return size <= delta ? 0.5 * r * r : delta * (size - 0.5 * delta);
+}
+
+// Value and derivatives at theta. Written out over the three terms' shares: this is the inner loop
+// of every bootstrap.
+Model model_at(const Points& points, const LawVector& theta, double delta) {
+  Model m;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double w = points.weight[i];
+    if (w == 0) continue;
+    const LogLossDerivatives d = log_loss_derivatives(theta, points.x[i], points.y[i]);
+    const double r = d.value - points.log_loss[i];
+    const double psi = w * std::clamp(r, -delta, delta);
+    const double inner = std::abs(r) <= delta ? w : 0;
+    m.value += w * huber(r, delta);
+    for (int j = 0; j < 5; ++j) {
+      const auto row = static_cast<std::size_t>(j);
+      m.gradient[j] += psi * d.gradient[row];
+      m.scale[j] += w * d.gradient[row] * d.gradient[row];
+      for (int k = 0; k <= j; ++k) {
+        const auto column = static_cast<std::size_t>(k);
+        m.hessian(j, k) +=
+            inner * d.gradient[row] * d.gradient[column] + psi * d.hessian[row][column];
+      }
+    }
+  }
+  m.hessian = m.hessian.selfadjointView<Eigen::Lower>();
+  return m;
+}
+
+// In (ln A, alpha) instead of (ln A', alpha): d/d alpha gains -mean(ln N) d/d ln A.
+double uncentred_norm(const Model& m, const Points& points) {
+  Vector5 g = m.gradient;
+  g[3] -= points.x_mean * g[1];
+  g[4] -= points.y_mean * g[2];
+  return g.cwiseAbs().maxCoeff();
+}
+
+// The damped step, raising lambda until the matrix is safely positive definite.
+Vector5 damped_step(const Model& m, double& lambda) {
+  const double floor = 1e-12 * m.scale.maxCoeff() + 1e-300;
+  const Vector5 scale = m.scale.cwiseMax(floor);
+  while (lambda < 1e30) {
+    const Matrix5 damped = m.hessian + Matrix5((lambda * scale).asDiagonal());
+    const Eigen::LLT<Matrix5> cholesky(damped);
+    if (cholesky.info() == Eigen::Success) {
+      const Vector5 step = cholesky.solve(-m.gradient);
+      if (step.allFinite()) return step;
+    }
+    lambda = std::max(lambda * 10, 1e-12);
+  }
+  return Vector5::Zero();
+}
+
+LawVector moved(const LawVector& theta, const Vector5& step) {
+  LawVector out = theta;
+  for (std::size_t i = 0; i < kLawSize; ++i) out[i] += step[static_cast<Eigen::Index>(i)];
+  return out;
+}
+
+double total_weight(const Points& points) {
+  double sum = 0;
+  for (const double w : points.weight) sum += w;
+  return sum;
+}
+
+}  // namespace
+
+double huber_sum(const Points& points, const LawVector& theta, double huber_delta) {
+  double sum = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points.weight[i] == 0) continue;
+    const double r = log_loss(theta, points.x[i], points.y[i]) - points.log_loss[i];
+    sum += points.weight[i] * huber(r, huber_delta);
+  }
+  return sum;
+}
+
+Descent newton_descent(const Points& points, const LawVector& start, const NewtonOptions& options) {
+  const double delta = options.huber_delta;
+  const double tolerance = 1e-9 * delta * total_weight(points);
+  Descent out{.theta = start};
+  Model m = model_at(points, start, delta);
+  double lambda = 1e-3;
+  while (out.steps < options.max_steps && uncentred_norm(m, points) > tolerance) {
+    ++out.steps;
+    const Vector5 step = damped_step(m, lambda);
+    const LawVector next = moved(out.theta, step);
+    const double value = huber_sum(points, next, delta);
+    const double promised = -(m.gradient.dot(step) + 0.5 * step.dot(m.hessian * step));
+    const double gained = m.value - value;
+    if (gained > 0 && gained > 1e-4 * promised) {
+      out.theta = next;
+      m = model_at(points, next, delta);
+      lambda =
+          gained > 0.75 * promised ? lambda / 10 : (gained < 0.25 * promised ? lambda * 4 : lambda);
+    } else if (lambda > 1e20) {
+      break;  // rounding: no step gains any more
+    } else {
+      lambda = std::max(lambda * 8, 1e-12);
+    }
+  }
+  out.objective = m.value;
+  out.gradient_norm = uncentred_norm(m, points);
+  out.converged = out.gradient_norm <= tolerance;
+  return out;
+}
+
+}  // namespace isoflop

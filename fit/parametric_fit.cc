@@ -1,0 +1,172 @@
+#include "fit/parametric_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/units.h"
+#include "fit/loss_law.h"
+#include "fit/parallel.h"
+#include "fit/points.h"
+#include "fit/robust_descent.h"
+#include "fit/start_screen.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kSameObjective = 1e-6;  // relative
+constexpr std::size_t kKeptOptima = 4;
+// Exponents beyond these, or a term below this share of every loss, say that the data do not hold
+// the parameter: published exponents lie between 0.05 and 0.8.
+constexpr double kSmallExponent = 0.01;
+constexpr double kLargeExponent = 3;
+constexpr double kSmallShare = 1e-3;
+
+// Rounding's share of an objective: exact data end near zero, where no relative test can hold.
+double noise_floor(const Points& points, double delta) {
+  return 1e-12 * delta * delta * static_cast<double>(points.size());
+}
+
+bool same(double objective, double best, double floor) {
+  return objective <= best * (1 + kSameObjective) + floor;
+}
+
+// Best first; a converged end before an equal one that is not.
+void sort_ends(std::vector<Descent>& ends, double floor) {
+  std::erase_if(ends, [](const Descent& end) { return !std::isfinite(end.objective); });
+  std::stable_sort(ends.begin(), ends.end(),
+                   [](const Descent& a, const Descent& b) { return a.objective < b.objective; });
+  const auto first_converged = std::find_if(ends.begin(), ends.end(), [&](const Descent& end) {
+    return end.converged && same(end.objective, ends.front().objective, floor);
+  });
+  if (first_converged != ends.end())
+    std::rotate(ends.begin(), first_converged, first_converged + 1);
+}
+
+double residual_rms(const Points& points, const LawVector& theta) {
+  double sum = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double r = log_loss(theta, points.x[i], points.y[i]) - points.log_loss[i];
+    sum += r * r;
+  }
+  return std::sqrt(sum / static_cast<double>(points.size()));
+}
+
+void count_ends(const std::vector<Descent>& ends, const Points& points, double floor,
+                ParametricFit& fit) {
+  double last = fit.objective;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    if (same(ends[i].objective, fit.objective, floor)) {
+      ++fit.starts_agreeing;
+    } else if (ends[i].converged && !same(ends[i].objective, last, floor)) {
+      if (fit.second_best == 0) fit.second_best = ends[i].objective;
+      last = ends[i].objective;
+      if (fit.other_optima.size() < kKeptOptima) {
+        fit.other_optima.push_back(from_vector(uncentred(ends[i].theta, points)));
+      }
+    }
+  }
+}
+
+void warn(ParametricFit& fit, std::string code, std::string message) {
+  fit.warnings.push_back({.code = std::move(code), .message = std::move(message)});
+}
+
+void warn_of_convergence(ParametricFit& fit) {
+  if (fit.status != FitStatus::kConverged) {
+    warn(fit, "not_converged",
+         fmt::format("the fit did not converge: gradient {:.2e} at the best of {} starts; the "
+                     "numbers are where it stopped",
+                     fit.gradient_norm, fit.starts_tried));
+  }
+  const bool rival = fit.second_best > 0 && fit.second_best < 1.01 * fit.objective;
+  if (rival || (fit.starts_agreeing < 2 && fit.starts_tried > 1)) {
+    warn(fit, "starts_disagree",
+         fmt::format("{} of {} starts reached the best objective {}{}", fit.starts_agreeing,
+                     fit.starts_tried, exact_number(fit.objective),
+                     rival ? fmt::format("; another optimum has {}", exact_number(fit.second_best))
+                           : std::string("; fit again with the paper's grid of starts")));
+  }
+}
+
+void warn_of_exponent(ParametricFit& fit, const char* name, double value) {
+  if (value > kSmallExponent && value < kLargeExponent) return;
+  warn(fit, "parameter_at_bound",
+       fmt::format("{} = {:.4g}: the data do not determine it; more spread in {} would", name,
+                   value, name[0] == 'a' ? "model sizes" : "token counts"));
+}
+
+// The largest share a term has in any predicted loss.
+void warn_of_shares(ParametricFit& fit, const Points& points, const LawVector& theta) {
+  LawVector largest{};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    LawVector gradient;
+    log_loss(theta, points.x[i], points.y[i], gradient);
+    for (std::size_t k = 0; k < 3; ++k) largest[k] = std::max(largest[k], gradient[k]);
+  }
+  constexpr const char* kNames[] = {"E", "A / N^alpha", "B / D^beta"};
+  for (std::size_t k = 0; k < 3; ++k) {
+    if (largest[k] >= kSmallShare) continue;
+    warn(fit, "parameter_at_bound",
+         fmt::format("{} is at most {:.1e} of any loss: the fit has thrown the term away",
+                     kNames[k], largest[k]));
+  }
+}
+
+ParametricFit summarise(std::vector<Descent> ends, const Points& points,
+                        const ParametricOptions& options) {
+  const double floor = noise_floor(points, options.huber_delta);
+  ParametricFit fit;
+  fit.starts_tried = static_cast<int>(ends.size());
+  sort_ends(ends, floor);
+  if (ends.empty()) {
+    fit.status = FitStatus::kNotConverged;
+    warn(fit, "not_converged", "no start led to a finite objective");
+    return fit;
+  }
+  const Descent& best = ends.front();
+  fit.status = best.converged ? FitStatus::kConverged : FitStatus::kNotConverged;
+  fit.parameters = from_vector(uncentred(best.theta, points));
+  fit.objective = best.objective;
+  fit.gradient_norm = best.gradient_norm;
+  fit.residual_rms = residual_rms(points, best.theta);
+  count_ends(ends, points, floor, fit);
+  warn_of_convergence(fit);
+  warn_of_exponent(fit, "alpha", fit.parameters.alpha);
+  warn_of_exponent(fit, "beta", fit.parameters.beta);
+  warn_of_shares(fit, points, best.theta);
+  return fit;
+}
+
+void check_delta(double delta) {
+  if (delta > 0 && std::isfinite(delta)) return;
+  throw usage_error(fmt::format("huber delta: {}: must be positive; the paper uses 1e-3", delta));
+}
+
+}  // namespace
+
+ParametricFit fit_parametric(std::span<const Observation> observations,
+                             const ParametricOptions& options) {
+  check_delta(options.huber_delta);
+  const Points points = make_points(observations);
+  const std::vector<LawVector> starts =
+      options.starts == Starts::kPaperGrid
+          ? paper_grid_starts(points)
+          : screened_starts(points, options.huber_delta, options.refined);
+  std::vector<Descent> ends(starts.size());
+  parallel_for(static_cast<int>(starts.size()), options.threads, [&](int i) {
+    const auto k = static_cast<std::size_t>(i);
+    ends[k] = robust_descent(points, starts[k], options.huber_delta);
+  });
+  return summarise(std::move(ends), points, options);
+}
+
+double huber_objective(const LawParameters& law, std::span<const Observation> observations,
+                       double huber_delta) {
+  check_delta(huber_delta);
+  const Points points = make_points(observations);
+  return huber_sum(points, centred(to_vector(law), points), huber_delta);
+}
+
+}  // namespace isoflop
