@@ -4,8 +4,8 @@
 // the regular files below it, sorted by path. So tokens.bin equals `cat` of the files and its hash
 // is the text's. Hidden files and folders are left out, which is said in the notes.
 //
-// Nothing half-written is ever left: the folder is made beside its place as OUT.partial and renamed
-// when complete. Files are streamed: a corpus may be larger than memory.
+// Nothing half-written is ever left: the folder is made beside its place as OUT.partial-<process>
+// and renamed when complete. Files are streamed: a corpus may be larger than memory.
 //
 // Errors (all name the file): Error(kUsage) for no input, an input that does not exist or holds no
 // files, the same file twice, an empty file, a NUL byte (not text: its offset is named), an output

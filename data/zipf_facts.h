@@ -85,6 +85,11 @@ class ZipfFacts {
   double normaliser_ = 0;             // Z
   double value_entropy_ = 0;
   std::vector<double> prefix_entropy_;  // [k]: of the first k digits
+  // Of the sampler: the hat's area at both ends, and the distance below which a rank is always
+  // taken.
+  double area_low_ = 0;
+  double area_high_ = 0;
+  double squeeze_ = 0;
 };
 
 }  // namespace isoflop

@@ -40,7 +40,6 @@ class ZipfSource : public TokenSource {
  private:
   ZipfFacts facts_;
   ZipfSourceOptions options_;
-  std::uint64_t heldout_seed_;
   double entropy_rate_;
 };
 

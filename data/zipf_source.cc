@@ -1,0 +1,57 @@
+#include "data/zipf_source.h"
+
+#include <vector>
+
+#include "core/error.h"
+#include "core/hash.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::uint64_t kTrainStream = 1;
+constexpr std::uint64_t kHeldoutStream = 2;
+
+std::uint64_t window_seed(std::uint64_t stream, std::int64_t seed, std::int64_t window) {
+  const std::uint64_t base = splitmix64(splitmix64(stream) ^ static_cast<std::uint64_t>(seed));
+  return splitmix64(base + static_cast<std::uint64_t>(window));
+}
+
+void check_window(const char* kind, std::int64_t i, std::int64_t windows) {
+  if (i >= 0 && i < windows) return;
+  throw failure(std::string("Zipf facts: ") + kind + " window " + std::to_string(i) +
+                ": there are " + std::to_string(windows));
+}
+
+}  // namespace
+
+ZipfSource::ZipfSource(const DataSpec& data, const ZipfSourceOptions& options)
+    : facts_(data), options_(options), entropy_rate_(facts_.entropy_rate(options.context)) {
+  if (options.context < 1) {
+    throw usage_error("Zipf facts: context " + std::to_string(options.context) +
+                      " predicts nothing: give at least 1");
+  }
+}
+
+void ZipfSource::train_batch(std::int64_t first, std::span<std::int32_t> tokens) const {
+  const auto length = static_cast<size_t>(options_.context + 1);
+  for (size_t at = 0; at + length <= tokens.size(); at += length) {
+    check_window("training", first, train_windows());
+    facts_.sample(window_seed(kTrainStream, options_.order_seed, first++),
+                  tokens.subspan(at, length));
+  }
+}
+
+void ZipfSource::heldout_window(std::int64_t i, std::span<std::int32_t> tokens) const {
+  check_window("held-out", i, heldout_windows());
+  facts_.sample(window_seed(kHeldoutStream, facts_.spec().zipf_seed, i),
+                tokens.first(static_cast<size_t>(options_.context + 1)));
+}
+
+bool ZipfSource::heldout_true_log_probs(std::int64_t i, std::span<double> out) const {
+  std::vector<std::int32_t> tokens(static_cast<size_t>(options_.context + 1));
+  heldout_window(i, tokens);
+  facts_.log_probs(tokens, out);
+  return true;
+}
+
+}  // namespace isoflop

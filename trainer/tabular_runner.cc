@@ -1,0 +1,72 @@
+#include "trainer/tabular_runner.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "core/error.h"
+#include "data/tabular_learner.h"
+
+namespace isoflop {
+namespace {
+
+constexpr int kCurvePoints = 8;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+CurvePoint curve_point(const Trial& trial, const TabularLearner& learner, int step) {
+  CurvePoint point;
+  point.step = step;
+  point.tokens = std::ldexp(trial.train.tokens, step - kCurvePoints);
+  point.flops = flops_per_token(trial, FlopConvention::kExact) * point.tokens;
+  point.train_loss = learner.loss(trial.tabular_params, point.tokens);
+  point.heldout_loss = point.train_loss;
+  return point;
+}
+
+Outcome run_one(const Trial& trial, RunContext& context) {
+  if (trial.trainer != "tabular") {
+    return {.reason = "trainer \"" + trial.trainer + "\" is not tabular"};
+  }
+  const auto start = std::chrono::steady_clock::now();
+  validate(trial);
+  const TabularLearner learner(trial.data);
+  Outcome outcome;
+  for (int step = 1; step <= kCurvePoints; ++step) {
+    if (context.should_stop(outcome.tokens)) {
+      outcome.status = OutcomeStatus::kInterrupted;
+      outcome.reason = "stopped";
+      outcome.seconds = seconds_since(start);
+      return outcome;
+    }
+    CurvePoint point = curve_point(trial, learner, step);
+    point.seconds = seconds_since(start);
+    context.record_curve({&point, 1});
+    outcome.steps = point.step;
+    outcome.tokens = point.tokens;
+  }
+  const double excess = learner.excess(trial.tabular_params, trial.train.tokens);
+  outcome.status = OutcomeStatus::kDone;
+  outcome.reason.clear();
+  outcome.evaluations = {
+      {.loss = learner.entropy_rate() + excess, .excess = excess, .excess_error = 0}};
+  outcome.seconds = seconds_since(start);
+  return outcome;
+}
+
+}  // namespace
+
+std::vector<Outcome> TabularRunner::run(std::span<const Trial> pack, RunContext& context) {
+  std::vector<Outcome> outcomes;
+  for (const Trial& trial : pack) {
+    try {
+      outcomes.push_back(run_one(trial, context));
+    } catch (const Error& error) {
+      outcomes.push_back({.reason = error.what()});
+    }
+  }
+  return outcomes;
+}
+
+}  // namespace isoflop
