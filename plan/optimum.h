@@ -2,7 +2,10 @@
 //
 //   6 N D     N* = G (C / 6)^(beta / (alpha + beta)),  D* = (C / 6)^(alpha / (alpha + beta)) / G,
 //             G = (alpha A / (beta B))^(1 / (alpha + beta))          (Hoffmann et al. 2022, eq. 4)
-//   any f(N)  ln N* = argmin of E + A N^-alpha + B (C / f(N))^-beta, by golden section in ln N
+//   any f(N)  f is a power law between its nodes, f ~ N^s, so that each piece has the same closed
+//   form
+//             with s beta for beta,  alpha A N^-alpha = s beta B D^-beta,  clamped to the piece;
+//             the best piece wins. Exact: no iteration, no tolerance.
 //
 // N is searched between 1 and the size at which D falls to 1 token; a law whose optimum lies at an
 // end (alpha or beta not positive, A or B zero) says so.
