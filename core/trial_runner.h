@@ -20,7 +20,7 @@ struct CurvePoint {
   double tokens = 0;                   // seen so far
   double flops = 0;                    // spent so far, convention "exact"
   double train_loss = 0;               // mean over the steps since the last point
-  std::optional<double> heldout_loss;  // where it was evaluated
+  std::optional<double> heldout_loss = {};  // where it was evaluated
   double rate = 0;
   double grad_norm = 0;  // before clipping
   double seconds = 0;    // since the attempt began
@@ -31,12 +31,12 @@ struct Evaluation {
   std::string heldout = "heldout";
   double loss = 0;                      // nats per token
   double standard_error = 0;            // of that mean, over windows; 0 for exact losses
-  std::optional<double> bits_per_byte;  // where a token is known to be so many bytes
+  std::optional<double> bits_per_byte = {};  // where a token is known to be so many bytes
   double tokens = 0;                    // evaluated
   // Loss above the source's own entropy where that is known, by the control variate
   // mean[log p_true - log p_model] (data/zipf_facts.h).
-  std::optional<double> excess;
-  std::optional<double> excess_error;
+  std::optional<double> excess = {};
+  std::optional<double> excess_error = {};
 };
 
 enum class OutcomeStatus { kDone, kDiverged, kInterrupted, kOutOfMemory, kFailed };
@@ -44,7 +44,7 @@ enum class OutcomeStatus { kDone, kDiverged, kInterrupted, kOutOfMemory, kFailed
 struct Outcome {
   OutcomeStatus status = OutcomeStatus::kFailed;
   std::string reason = "was not run";  // empty when done
-  std::vector<Evaluation> evaluations;
+  std::vector<Evaluation> evaluations = {};
   std::int64_t steps = 0;
   double tokens = 0;
   double seconds = 0;
