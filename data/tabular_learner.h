@@ -13,9 +13,9 @@
 // continuous.
 //
 // Known limits: D -> infinity gives excess ~ N^-alpha, N -> infinity gives D^-(alpha / (1 +
-// alpha)), both until K is exhausted: keep K M log2 V well above bits N. The loss is deliberately
-// not A N^-a + B D^-b: where both limits are equal it is 0.6 to 0.7 of their sum, because a fact
-// that is missing for two reasons costs once. A fit that assumes the sum is misspecified there.
+// alpha)), both until K is exhausted: keep K M log2 V well above bits N. The loss is on purpose not
+// A N^-a + B D^-b: where both limits are equal it is 0.55 to 0.62 of their sum, because a fact that
+// is missing for two reasons costs once. A fit that assumes the sum is misspecified there.
 //
 // A and B are this learner's own, E and the exponents are what a trained network would share.
 // Sources: Michaud et al. 2023 (quantization model), Hutter 2021; 2 bits a parameter: Allen-Zhu and
@@ -31,7 +31,7 @@
 namespace isoflop {
 
 struct TabularOptions {
-  int min_seen = 2;           // n0: how often a fact must occur before it is known
+  int min_seen = 1;           // n0: how often a fact must occur before it is known
   double bits_per_param = 2;  // capacity
 };
 

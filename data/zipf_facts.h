@@ -19,7 +19,7 @@
 // compared with.
 //
 // A digit given the ones before it is a ratio of sums of r^-s over an interval, O(1) each (a table
-// to 4,096 and Euler-Maclaurin beyond), so ln p is known for every token of a sample.
+// to 2,048 and Euler-Maclaurin beyond), so ln p is known for every token of a sample.
 //
 // Why losses are powers: a fact seen often and fitting in the weights saves Delta = ln V - H_eps at
 // each of its values; see data/tabular_learner.h.

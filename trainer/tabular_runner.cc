@@ -15,6 +15,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+Outcome failed(const std::string& reason) {
+  Outcome outcome;
+  outcome.reason = reason;
+  return outcome;
+}
+
 CurvePoint curve_point(const Trial& trial, const TabularLearner& learner, int step) {
   CurvePoint point;
   point.step = step;
@@ -27,7 +33,7 @@ CurvePoint curve_point(const Trial& trial, const TabularLearner& learner, int st
 
 Outcome run_one(const Trial& trial, RunContext& context) {
   if (trial.trainer != "tabular") {
-    return {.reason = "trainer \"" + trial.trainer + "\" is not tabular"};
+    return failed("trainer \"" + trial.trainer + "\" is not tabular");
   }
   const auto start = std::chrono::steady_clock::now();
   validate(trial);
@@ -49,8 +55,10 @@ Outcome run_one(const Trial& trial, RunContext& context) {
   const double excess = learner.excess(trial.tabular_params, trial.train.tokens);
   outcome.status = OutcomeStatus::kDone;
   outcome.reason.clear();
-  outcome.evaluations = {
-      {.loss = learner.entropy_rate() + excess, .excess = excess, .excess_error = 0}};
+  Evaluation& evaluation = outcome.evaluations.emplace_back();
+  evaluation.loss = learner.entropy_rate() + excess;
+  evaluation.excess = excess;
+  evaluation.excess_error = 0;
   outcome.seconds = seconds_since(start);
   return outcome;
 }
@@ -63,7 +71,7 @@ std::vector<Outcome> TabularRunner::run(std::span<const Trial> pack, RunContext&
     try {
       outcomes.push_back(run_one(trial, context));
     } catch (const Error& error) {
-      outcomes.push_back({.reason = error.what()});
+      outcomes.push_back(failed(error.what()));
     }
   }
   return outcomes;
