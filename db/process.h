@@ -12,8 +12,8 @@
 namespace isoflop {
 
 struct WorkerId {
-  std::string host;
-  std::string boot_id;
+  std::string host = {};
+  std::string boot_id = {};
   std::int64_t pid_namespace = 0;  // inode of /proc/self/ns/pid
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;

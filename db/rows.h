@@ -15,8 +15,8 @@ namespace isoflop {
 
 // A trial and the cell of the grid that asked for it.
 struct PlannedTrial {
-  Trial trial;
-  std::optional<double> budget;  // IsoFLOP budget under the grid's convention, FLOP
+  Trial trial = {};
+  std::optional<double> budget = {};  // IsoFLOP budget under the grid's convention, FLOP
 };
 
 struct AddedTrials {
@@ -27,8 +27,8 @@ struct AddedTrials {
 };
 
 struct StudyRow {
-  std::string name;
-  std::string grid;  // the sweep's file, as text
+  std::string name = {};
+  std::string grid = {};  // the sweep's file, as text
   double created = 0;
   std::int64_t trials = 0;
 };
@@ -39,19 +39,19 @@ struct Claim {
   std::int64_t attempt_id = 0;
   std::int64_t token =
       0;  // grows with every claim of the trial; an older one cannot write a result
-  std::string identity;
-  Trial trial;
+  std::string identity = {};
+  Trial trial = {};
 };
 
 // A trial of a study as a table shows it. The loss is that of the finished attempt.
 struct TrialRow {
   std::int64_t id = 0;
   std::int64_t ordinal = 0;  // place in the grid, from 0
-  std::string identity;
+  std::string identity = {};
   // planned, running, done, failed, diverged, out_of_memory or cancelled
-  std::string state;
-  std::string reason;  // of the last attempt, when it was not done
-  std::optional<double> budget;
+  std::string state = {};
+  std::string reason = {};  // of the last attempt, when it was not done
+  std::optional<double> budget = {};
   double params = 0;  // N, all parameters with embeddings
   double tokens = 0;  // D
   double flops_6nd = 0;
@@ -59,18 +59,18 @@ struct TrialRow {
   std::int64_t attempts = 0;
   double seconds = 0;      // of the last attempt
   double tokens_done = 0;  // of the last attempt
-  std::optional<double> loss;
-  std::optional<double> standard_error;
-  std::optional<double> bits_per_byte;
-  std::optional<double> excess;
-  Trial trial;
+  std::optional<double> loss = {};
+  std::optional<double> standard_error = {};
+  std::optional<double> bits_per_byte = {};
+  std::optional<double> excess = {};
+  Trial trial = {};
 };
 
 struct CorpusRow {
-  std::string identity;  // CorpusManifest::identity()
-  std::string name;
-  std::string path;      // folder of the prepared corpus
-  std::string manifest;  // its manifest.json, as text
+  std::string identity = {};  // CorpusManifest::identity()
+  std::string name = {};
+  std::string path = {};      // folder of the prepared corpus
+  std::string manifest = {};  // its manifest.json, as text
 };
 
 struct Released {

@@ -1,0 +1,231 @@
+// The part of the store that people and fits look at.
+#include <sqlite3.h>
+
+#include "db/store_impl.h"
+
+namespace isoflop {
+namespace {
+
+// One row a trial of the study, with its last attempt and, of the finished one, the loss. A
+// correlated sub-query finds the last attempt through the index on (trial, number).
+constexpr const char* kTrials = R"sql(
+SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
+       t.flops_6nd, t.flops_exact, coalesce(a.number, 0), coalesce(a.seconds, 0),
+       coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec
+FROM study_trials st JOIN trials t ON t.id = st.trial
+LEFT JOIN attempts a ON a.trial = t.id
+  AND a.number = (SELECT max(number) FROM attempts WHERE trial = t.id)
+LEFT JOIN evaluations e ON e.attempt = a.id AND e.heldout = ?2 AND t.state = 'done'
+WHERE st.study = ?1 ORDER BY st.ordinal, t.id)sql";
+
+TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string& path) {
+  return {.id = q.getColumn(0).getInt64(),
+          .ordinal = q.getColumn(1).getInt64(),
+          .identity = q.getColumn(2).getString(),
+          .state = q.getColumn(3).getString(),
+          .reason = q.getColumn(4).getString(),
+          .budget = optional_double(q.getColumn(5)),
+          .params = q.getColumn(6).getDouble(),
+          .tokens = q.getColumn(7).getDouble(),
+          .flops_6nd = q.getColumn(8).getDouble(),
+          .flops_exact = q.getColumn(9).getDouble(),
+          .attempts = q.getColumn(10).getInt64(),
+          .seconds = q.getColumn(11).getDouble(),
+          .tokens_done = q.getColumn(12).getDouble(),
+          .loss = optional_double(q.getColumn(13)),
+          .standard_error = optional_double(q.getColumn(14)),
+          .bits_per_byte = optional_double(q.getColumn(15)),
+          .excess = optional_double(q.getColumn(16)),
+          .trial = trial_from_spec(db, path, q.getColumn(17).getString())};
+}
+
+std::int64_t* counter(SweepStatus& status, const std::string& state) {
+  if (state == "planned") return &status.planned;
+  if (state == "running") return &status.running;
+  if (state == "done") return &status.done;
+  if (state == "diverged") return &status.diverged;
+  return &status.failed;  // failed, out_of_memory, cancelled
+}
+
+void count_states(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
+  auto query = prepare(db,
+                       "SELECT t.state, count(*), sum(t.flops_exact) FROM study_trials st"
+                       " JOIN trials t ON t.id = st.trial WHERE st.study = ? GROUP BY t.state",
+                       study);
+  while (query.executeStep()) {
+    const std::string state = query.getColumn(0).getString();
+    const double flops = query.getColumn(2).getDouble();
+    *counter(status, state) += query.getColumn(1).getInt64();
+    status.flops_total += flops;
+    if (state != "planned" && state != "running") status.flops_done += flops;
+  }
+}
+
+// The done part of the running trials, by their last heartbeats.
+double running_flops(SQLite::Database& db, std::int64_t study) {
+  auto query = prepare(db,
+                       "SELECT coalesce(sum(t.flops_exact * min(1.0, a.tokens / t.tokens)), 0)"
+                       " FROM attempts a JOIN trials t ON t.id = a.trial"
+                       " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
+                       " WHERE a.outcome = 'running'",
+                       study);
+  query.executeStep();
+  return query.getColumn(0).getDouble();
+}
+
+double attempt_seconds(SQLite::Database& db, std::int64_t study) {
+  auto query =
+      prepare(db,
+              "SELECT coalesce(sum(CASE outcome WHEN 'running' THEN a.heartbeat - a.started"
+              " ELSE a.seconds END), 0) FROM study_trials st"
+              " JOIN attempts a ON a.trial = st.trial WHERE st.study = ?",
+              study);
+  query.executeStep();
+  return query.getColumn(0).getDouble();
+}
+
+}  // namespace
+
+// json_each gives the keys; -> gives a value's own text, so that no number passes through SQLite's
+// conversion and the rebuilt trial has the same identity to the last digit.
+Trial trial_from_spec(SQLite::Database& db, const std::string& path, const std::string& spec) {
+  auto query = prepare(db,
+                       "SELECT key, CASE type WHEN 'text' THEN value ELSE ?1 -> fullkey END"
+                       " FROM json_each(?1)",
+                       spec);
+  Trial trial;
+  try {
+    while (query.executeStep()) {
+      set_key(trial, query.getColumn(0).getString(), query.getColumn(1).getString());
+    }
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kStore,
+                "store: " + path + ": a trial cannot be read (" + error.what() +
+                    "); it was planned by a newer isoflop: use that one",
+                "incompatible");
+  }
+  return trial;
+}
+
+std::vector<StudyRow> Store::studies() const {
+  return impl_->read([&] {
+    auto query = prepare(impl_->db,
+                         "SELECT name, grid, created,"
+                         " (SELECT count(*) FROM study_trials st WHERE st.study = s.id)"
+                         " FROM studies s ORDER BY created DESC, id DESC");
+    std::vector<StudyRow> rows;
+    while (query.executeStep()) {
+      rows.push_back({.name = query.getColumn(0).getString(),
+                      .grid = query.getColumn(1).getString(),
+                      .created = query.getColumn(2).getDouble(),
+                      .trials = query.getColumn(3).getInt64()});
+    }
+    return rows;
+  });
+}
+
+SweepStatus Store::status(const std::string& study) const {
+  return impl_->read([&] {
+    // One snapshot for the three queries.
+    SQLite::Transaction snapshot(impl_->db);
+    const std::int64_t id = impl_->study_id(study);
+    SweepStatus status{.study = study};
+    count_states(impl_->db, id, status);
+    status.flops_done += running_flops(impl_->db, id);
+    status.seconds = attempt_seconds(impl_->db, id);
+    return status;
+  });
+}
+
+std::vector<TrialRow> Store::trials(const std::string& study, const std::string& heldout) const {
+  return impl_->read([&] {
+    auto query = prepare(impl_->db, kTrials, impl_->study_id(study), heldout);
+    std::vector<TrialRow> rows;
+    while (query.executeStep()) rows.push_back(trial_row(query, impl_->db, impl_->path));
+    return rows;
+  });
+}
+
+std::vector<Observation> Store::results(const std::string& study, FlopConvention convention,
+                                        const std::string& heldout) const {
+  std::vector<Observation> observations;
+  for (const TrialRow& row : trials(study, heldout)) {
+    if (!row.loss) continue;
+    observations.push_back({.params = row.params,
+                            .tokens = row.tokens,
+                            .flops = total_flops(row.trial, convention),
+                            .loss = *row.loss,
+                            .loss_error = row.standard_error.value_or(0),
+                            .budget = row.budget,
+                            .seed = row.trial.seed,
+                            .trial = row.identity,
+                            .row = row.ordinal});
+  }
+  return observations;
+}
+
+std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
+  return impl_->read([&] {
+    auto q =
+        prepare(impl_->db,
+                "SELECT step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds"
+                " FROM curve_points WHERE attempt = (SELECT id FROM attempts WHERE trial = ?"
+                " ORDER BY number DESC LIMIT 1) ORDER BY step",
+                trial_id);
+    std::vector<CurvePoint> points;
+    while (q.executeStep()) {
+      points.push_back({.step = q.getColumn(0).getInt64(),
+                        .tokens = q.getColumn(1).getDouble(),
+                        .flops = q.getColumn(2).getDouble(),
+                        .train_loss = double_or_nan(q.getColumn(3)),
+                        .heldout_loss = optional_double(q.getColumn(4)),
+                        .rate = double_or_nan(q.getColumn(5)),
+                        .grad_norm = double_or_nan(q.getColumn(6)),
+                        .seconds = double_or_nan(q.getColumn(7))});
+    }
+    return points;
+  });
+}
+
+void Store::save_fit(const std::string& study, const std::string& json) {
+  impl_->write([&] {
+    run_sql(impl_->db, "INSERT INTO fits (study, created, version, json) VALUES (?, ?, ?, ?)",
+            impl_->study_id(study), now_seconds(), program_version(), json);
+  });
+}
+
+std::optional<std::string> Store::latest_fit(const std::string& study) const {
+  return impl_->read([&]() -> std::optional<std::string> {
+    auto query =
+        prepare(impl_->db, "SELECT json FROM fits WHERE study = ? ORDER BY id DESC LIMIT 1",
+                impl_->study_id(study));
+    if (!query.executeStep()) return std::nullopt;
+    return query.getColumn(0).getString();
+  });
+}
+
+void Store::add_corpus(const CorpusRow& corpus) {
+  impl_->write([&] {
+    run_sql(impl_->db,
+            "INSERT OR REPLACE INTO corpora (identity, name, path, manifest, added)"
+            " VALUES (?, ?, ?, ?, ?)",
+            corpus.identity, corpus.name, corpus.path, corpus.manifest, now_seconds());
+  });
+}
+
+std::optional<CorpusRow> Store::find_corpus(const std::string& identity_or_name) const {
+  return impl_->read([&]() -> std::optional<CorpusRow> {
+    auto query = prepare(impl_->db,
+                         "SELECT identity, name, path, manifest FROM corpora"
+                         " WHERE identity = ?1 OR name = ?1"
+                         " ORDER BY identity = ?1 DESC, added DESC LIMIT 1",
+                         identity_or_name);
+    if (!query.executeStep()) return std::nullopt;
+    return CorpusRow{.identity = query.getColumn(0).getString(),
+                     .name = query.getColumn(1).getString(),
+                     .path = query.getColumn(2).getString(),
+                     .manifest = query.getColumn(3).getString()};
+  });
+}
+
+}  // namespace isoflop

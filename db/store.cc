@@ -1,0 +1,206 @@
+// Opening a store, and what is planned in it.
+#include "db/store.h"
+
+#include <chrono>
+#include <filesystem>
+#include <limits>
+#include <sqlite3.h>
+#include <thread>
+
+#include "db/file_system.h"
+#include "db/schema.h"
+#include "db/store_impl.h"
+
+namespace isoflop {
+namespace {
+
+constexpr int kBusyMilliseconds = 30000;
+
+int open_flags(StoreMode mode) {
+  switch (mode) {
+    case StoreMode::kReadOnly:
+      return SQLite::OPEN_READONLY;
+    case StoreMode::kReadWrite:
+      return SQLite::OPEN_READWRITE;
+    case StoreMode::kCreate:
+      break;
+  }
+  return SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE;
+}
+
+void check_place(const std::string& path, StoreMode mode) {
+  if (mode != StoreMode::kCreate && !std::filesystem::exists(path)) {
+    throw usage_error("store: " + path +
+                      ": there is no such file; isoflop sweep run makes one, --db names another");
+  }
+  refuse_network_file_system(path);
+}
+
+// The change to WAL needs the file alone for a moment, and SQLite does not always wait for that.
+void switch_to_wal(SQLite::Database& db, const std::string& path) {
+  for (int waited = 0;; waited += 5) {
+    try {
+      const std::string mode = db.execAndGet("PRAGMA journal_mode = WAL").getString();
+      if (mode == "wal") return;
+      throw Error(ErrorKind::kStore, "store: " + path +
+                                         ": its disk has no shared memory (journal " + mode +
+                                         "); put it on a local disk with --db");
+    } catch (const SQLite::Exception& error) {
+      if (error.getErrorCode() != SQLITE_BUSY || waited >= kBusyMilliseconds) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+}
+
+void set_up(SQLite::Database& db, const std::string& path, StoreMode mode) {
+  db.exec("PRAGMA foreign_keys = ON");
+  if (mode == StoreMode::kReadOnly) {
+    check_schema(db, path);
+    return;
+  }
+  switch_to_wal(db, path);
+  // With WAL, NORMAL syncs at checkpoints only: see store.h for what that keeps.
+  db.exec("PRAGMA synchronous = NORMAL");
+  migrate(db, path);
+}
+
+std::string known_studies(SQLite::Database& db) {
+  std::string names;
+  auto query = prepare(db, "SELECT name FROM studies ORDER BY id DESC LIMIT 10");
+  while (query.executeStep()) {
+    names += (names.empty() ? "" : ", ") + query.getColumn(0).getString();
+  }
+  return names;
+}
+
+void insert_trial(SQLite::Database& db, const Trial& trial, const std::string& id) {
+  // The tabular learner has no components.
+  const ParamCount count = trial.trainer == "tabular" ? ParamCount{} : count_params(trial.model);
+  const double exact = total_flops(trial, FlopConvention::kExact);
+  run_sql(db,
+          "INSERT INTO trials (identity, spec, trainer, seed, params, params_embedding,"
+          " params_positions, params_attention, params_feed_forward, params_norms, params_head,"
+          " tokens, flops_6nd, flops_exact, priority)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?14)",
+          id, canonical_json(trial), trial.trainer, trial.seed, params_of(trial), count.embedding,
+          count.positions, count.attention, count.feed_forward, count.norms, count.head,
+          trial.train.tokens, total_flops(trial, FlopConvention::k6nd), exact);
+}
+
+std::optional<std::int64_t> find_trial(SQLite::Database& db, const std::string& id) {
+  auto query = prepare(db, "SELECT id FROM trials WHERE identity = ?", id);
+  if (!query.executeStep()) return std::nullopt;
+  return query.getColumn(0).getInt64();
+}
+
+}  // namespace
+
+std::optional<double> optional_double(const SQLite::Column& column) {
+  if (column.isNull()) return std::nullopt;
+  return column.getDouble();
+}
+
+double double_or_nan(const SQLite::Column& column) {
+  return column.isNull() ? std::numeric_limits<double>::quiet_NaN() : column.getDouble();
+}
+
+double now_seconds() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(since_epoch).count();
+}
+
+Error store_error(const std::string& path, const SQLite::Exception& error) {
+  const auto because = [&](ErrorKind kind, const std::string& why) {
+    return Error(kind, "store: " + path + ": " + why);
+  };
+  switch (error.getErrorCode()) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return because(ErrorKind::kStore,
+                     "another process has kept it locked for " +
+                         std::to_string(kBusyMilliseconds / 1000) +
+                         " s; end that process (fuser names it) and run the command again");
+    case SQLITE_NOTADB:
+      return because(ErrorKind::kStore, "is not a SQLite file; give another --db");
+    case SQLITE_CORRUPT:
+      return because(ErrorKind::kStore,
+                     "is damaged; sqlite3's .recover saves what can be read into a new file");
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return because(ErrorKind::kStore,
+                     std::string(error.what()) +
+                         "; check that its folder exists and that you may write there");
+    default:
+      return because(ErrorKind::kFailed,
+                     std::string(error.what()) + "; check the disk, then run the command again");
+  }
+}
+
+std::int64_t Store::Impl::study_id(const std::string& study) {
+  auto query = prepare(db, "SELECT id FROM studies WHERE name = ?", study);
+  if (query.executeStep()) return query.getColumn(0).getInt64();
+  const std::string names = known_studies(db);
+  throw usage_error("study: " + study + ": is not in " + path + "; " +
+                    (names.empty() ? "the store is empty: isoflop sweep run makes a study"
+                                   : "there is " + names));
+}
+
+Store::Store(const std::string& path, StoreMode mode) {
+  check_place(path, mode);
+  try {
+    impl_ = std::make_unique<Impl>(
+        Impl{path, SQLite::Database(path, open_flags(mode), kBusyMilliseconds)});
+    set_up(impl_->db, path, mode);
+  } catch (const SQLite::Exception& error) {
+    throw store_error(path, error);
+  }
+}
+
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+const std::string& Store::path() const { return impl_->path; }
+
+void Store::add_study(const std::string& study, const std::string& grid) {
+  impl_->write([&] {
+    run_sql(impl_->db,
+            "INSERT INTO studies (name, grid, created, version) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET grid = excluded.grid",
+            study, grid, now_seconds(), program_version());
+  });
+}
+
+AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedTrial> trials) {
+  return impl_->write([&] {
+    SQLite::Database& db = impl_->db;
+    const std::int64_t study_row = impl_->study_id(study);
+    AddedTrials counts;
+    std::int64_t ordinal = 0;
+    for (const PlannedTrial& planned : trials) {
+      const std::string id = identity(planned.trial);
+      const bool is_new = !find_trial(db, id);
+      if (is_new) insert_trial(db, planned.trial, id);
+      const std::int64_t trial_row = *find_trial(db, id);
+      // A grid that grew puts its trials in its new order; budgets stay what they were planned for.
+      const bool listed = run_sql(db,
+                                  "UPDATE study_trials SET ordinal = ?, budget = ?"
+                                  " WHERE study = ? AND trial = ?",
+                                  ordinal, planned.budget, study_row, trial_row) > 0;
+      if (!listed) {
+        run_sql(db, "INSERT INTO study_trials (ordinal, budget, study, trial) VALUES (?, ?, ?, ?)",
+                ordinal, planned.budget, study_row, trial_row);
+      }
+      ++(is_new ? counts.added : listed ? counts.already : counts.shared);
+      ++ordinal;
+    }
+    auto query = prepare(db, "SELECT count(*) FROM study_trials WHERE study = ?", study_row);
+    query.executeStep();
+    counts.not_listed =
+        query.getColumn(0).getInt64() - counts.added - counts.shared - counts.already;
+    return counts;
+  });
+}
+
+}  // namespace isoflop

@@ -1,0 +1,96 @@
+// What the store's .cc files share: the connection, and how a call to SQLite is wrapped.
+#ifndef ISOFLOP_DB_STORE_IMPL_H_
+#define ISOFLOP_DB_STORE_IMPL_H_
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "db/store.h"
+
+namespace isoflop {
+
+inline void bind_value(SQLite::Statement& query, int index, const std::optional<double>& value) {
+  if (value) {
+    query.bind(index, *value);
+  } else {
+    query.bind(index);
+  }
+}
+template <class T>
+void bind_value(SQLite::Statement& query, int index, const T& value) {
+  query.bind(index, value);
+}
+
+// Binds ?1, ?2, ... in order. SQLite stores NaN as NULL.
+template <class... Values>
+void bind_all(SQLite::Statement& query, const Values&... values) {
+  int index = 0;
+  (bind_value(query, ++index, values), ...);
+}
+
+template <class... Values>
+SQLite::Statement prepare(SQLite::Database& db, const char* sql, const Values&... values) {
+  SQLite::Statement query(db, sql);
+  bind_all(query, values...);
+  return query;
+}
+
+// Returns the number of rows changed.
+template <class... Values>
+int run_sql(SQLite::Database& db, const char* sql, const Values&... values) {
+  return prepare(db, sql, values...).exec();
+}
+
+std::optional<double> optional_double(const SQLite::Column& column);
+double double_or_nan(const SQLite::Column& column);
+
+// Unix seconds.
+double now_seconds();
+
+// What the store's user can do about an SQLite error.
+Error store_error(const std::string& path, const SQLite::Exception& error);
+
+// Rebuilds the trial from its canonical JSON. Throws Error(kStore) where the spec has keys that
+// this program does not know.
+Trial trial_from_spec(SQLite::Database& db, const std::string& path, const std::string& spec);
+
+struct Store::Impl {
+  std::string path;
+  SQLite::Database db;
+
+  // Throws Error(kUsage) with the studies there are.
+  std::int64_t study_id(const std::string& study);
+
+  template <class F>
+  auto read(F&& body) {
+    try {
+      return body();
+    } catch (const SQLite::Exception& error) {
+      throw store_error(path, error);
+    }
+  }
+
+  // One BEGIN IMMEDIATE transaction, rolled back by any exception. A deferred one that reads before
+  // it writes fails at once with SQLITE_BUSY_SNAPSHOT, whatever the timeout.
+  template <class F>
+  auto write(F&& body) {
+    return read([&] {
+      SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
+      if constexpr (std::is_void_v<decltype(body())>) {
+        body();
+        transaction.commit();
+      } else {
+        auto result = body();
+        transaction.commit();
+        return result;
+      }
+    });
+  }
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_DB_STORE_IMPL_H_

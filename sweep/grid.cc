@@ -1,0 +1,251 @@
+#include "sweep/grid.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "core/error.h"
+#include "core/rate_rule.h"
+#include "core/shape_rule.h"
+#include "core/units.h"
+
+namespace isoflop {
+namespace {
+
+using Keys = std::vector<std::pair<std::string, std::string>>;
+
+// One row of the grid before its axes: exactly one of budget, tokens and ratio is set.
+struct Cell {
+  std::optional<double> budget;
+  std::optional<double> tokens;
+  std::optional<double> ratio;
+  std::optional<double> size;  // absent where model.width stands for it
+};
+
+bool has_key(const Keys& keys, std::string_view key) {
+  return std::any_of(keys.begin(), keys.end(), [&](const auto& k) { return k.first == key; });
+}
+
+std::string describe(const Cell& cell, const Keys& keys) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (cell.budget) add("budget " + format_flops(*cell.budget));
+  if (cell.size) add("size " + format_quantity(*cell.size));
+  if (cell.tokens) add(format_quantity(*cell.tokens) + " tokens");
+  if (cell.ratio) add(exact_number(*cell.ratio) + " tokens per parameter");
+  for (const auto& [key, value] : keys) add(key + " " + value);
+  return text;
+}
+
+Error grid_error(const std::string& where, const std::string& what) {
+  return usage_error("grid: " + where + ": " + what);
+}
+
+// --- Is the specification one?
+
+void check_keys(const GridSpec& spec) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : spec.fixed) keys.push_back(key);
+  for (const auto& [key, values] : spec.axes) {
+    keys.push_back(key);
+    if (values.empty()) throw grid_error("axis " + key, "has no values; give some or leave it out");
+  }
+  std::sort(keys.begin(), keys.end());
+  const auto twice = std::adjacent_find(keys.begin(), keys.end());
+  if (twice != keys.end()) throw grid_error(*twice, "is set twice; keep one of the two");
+  for (const char* key : {"train.tokens", "tabular_params", "recipe_version"}) {
+    if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
+    throw grid_error(key, "follows from the grid's sizes, budgets or tokens and cannot be set");
+  }
+}
+
+void check_positive(const std::vector<double>& values, const char* what) {
+  if (values.empty()) throw grid_error(what, "has no values; a grid of this kind needs some");
+  for (const double value : values) {
+    if (value > 0 && std::isfinite(value)) continue;
+    throw grid_error(what, exact_number(value) + " is not above 0");
+  }
+}
+
+const std::vector<double>& first_values(const GridSpec& spec) {
+  switch (spec.kind) {
+    case GridKind::kIsoflop:
+      check_positive(spec.budgets, "budgets");
+      return spec.budgets;
+    case GridKind::kTokens:
+      check_positive(spec.tokens, "tokens");
+      return spec.tokens;
+    case GridKind::kTokensPerParam:
+      break;
+  }
+  check_positive(spec.tokens_per_param, "tokens_per_param");
+  return spec.tokens_per_param;
+}
+
+bool names_key(const GridSpec& spec, std::string_view key) {
+  return has_key(spec.fixed, key) ||
+         std::any_of(spec.axes.begin(), spec.axes.end(),
+                     [&](const auto& axis) { return axis.first == key; });
+}
+
+// --- Its cells.
+
+std::vector<std::optional<double>> sizes_of(const GridSpec& spec, size_t index, size_t count) {
+  if (names_key(spec, "model.width")) {
+    if (spec.sizes.empty()) return {std::nullopt};
+    throw grid_error("sizes", "and model.width both say how large a model is; keep one of the two");
+  }
+  if (spec.sizes.size() != 1 && spec.sizes.size() != count) {
+    throw grid_error("sizes", spec.sizes.empty()
+                                  ? "has no values; give parameter counts, or model.width"
+                                  : std::to_string(spec.sizes.size()) + " lists for " +
+                                        std::to_string(count) +
+                                        " rows; give one list, or one a row");
+  }
+  const auto& list = spec.sizes.size() == 1 ? spec.sizes[0] : spec.sizes[index];
+  check_positive(list, "sizes");
+  return {list.begin(), list.end()};
+}
+
+std::vector<Cell> cells_of(const GridSpec& spec) {
+  const std::vector<double>& rows = first_values(spec);
+  std::vector<Cell> cells;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (const auto& size : sizes_of(spec, i, rows.size())) {
+      Cell cell;
+      cell.size = size;
+      (spec.kind == GridKind::kIsoflop  ? cell.budget
+       : spec.kind == GridKind::kTokens ? cell.tokens
+                                        : cell.ratio) = rows[i];
+      cells.push_back(cell);
+    }
+  }
+  return cells;
+}
+
+// Every combination of the axes' values, the last axis fastest.
+std::vector<Keys> combinations(const GridSpec& spec) {
+  std::vector<Keys> all{{}};
+  for (const auto& [key, values] : spec.axes) {
+    std::vector<Keys> longer;
+    for (const Keys& keys : all) {
+      for (const std::string& value : values) {
+        longer.push_back(keys);
+        longer.back().emplace_back(key, value);
+      }
+    }
+    all = std::move(longer);
+  }
+  return all;
+}
+
+// --- A cell's trial.
+
+void set_data(Trial& trial, const GridContext& context) {
+  if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
+  if (context.vocab > 0) trial.model.vocab = context.vocab;
+}
+
+// The shape of the rule, then whatever of it the grid names itself.
+void set_shape(Trial& trial, const Cell& cell, const Keys& keys) {
+  if (trial.trainer == "tabular") {
+    trial.tabular_params = cell.size.value_or(0);
+    return;
+  }
+  const std::int64_t vocab = trial.model.vocab;
+  trial.model = has_key(keys, "model.width") ? shape_for_width(trial.model.width, trial.model)
+                                             : shape_for_params(*cell.size, trial.model);
+  for (const auto& [key, value] : keys) {
+    if (key.rfind("model.", 0) == 0) set_key(trial, key, value);
+  }
+  trial.model.vocab = vocab;
+  // Heads of another number or width keep the attention as wide as the model, unless both are
+  // given.
+  ModelConfig& m = trial.model;
+  const bool heads = has_key(keys, "model.heads");
+  const bool head_size = has_key(keys, "model.head_size");
+  if (heads && !head_size) m.head_size = std::max<std::int64_t>(1, m.width / m.heads);
+  if (head_size && !heads) m.heads = std::max<std::int64_t>(1, m.width / m.head_size);
+}
+
+double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec) {
+  if (cell.budget) return *cell.budget / flops_per_token(trial, spec.convention);
+  if (cell.tokens) return *cell.tokens;
+  return *cell.ratio * params_of(trial);
+}
+
+void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, double unique_tokens) {
+  if (trial.trainer == "tabular") {
+    trial.train.tokens = std::round(tokens);
+    return;
+  }
+  const RateAndBatch rule = rate_rule(params_of(trial), tokens, trial.model.context);
+  if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
+  if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
+  const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
+  trial.train.tokens = std::round(tokens / batch) * batch;
+  // Whoever asks for the whole corpus gets the whole batches of it.
+  const bool crossed =
+      unique_tokens > 0 && tokens <= unique_tokens && trial.train.tokens > unique_tokens;
+  if (crossed) trial.train.tokens -= batch;
+}
+
+void check_tokens(const Trial& trial, double wanted, const GridContext& context,
+                  const std::string& where) {
+  if (trial.train.tokens < 1) {
+    throw grid_error(where, "leaves " + format_quantity(wanted) +
+                                " tokens, less than half a batch; give a larger budget, a smaller "
+                                "size or a smaller train.batch");
+  }
+  if (context.unique_tokens > 0 && trial.train.tokens > context.unique_tokens) {
+    throw grid_error(where, "needs " + format_quantity(trial.train.tokens) +
+                                " tokens, but the corpus has " +
+                                format_quantity(context.unique_tokens) +
+                                " for training and no trial sees a token twice; give a smaller "
+                                "budget, a larger size or a larger corpus");
+  }
+}
+
+Trial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
+               const GridContext& context) {
+  Trial trial;
+  for (const auto& [key, value] : keys) set_key(trial, key, value);
+  set_data(trial, context);
+  set_shape(trial, cell, keys);
+  const double tokens = wanted_tokens(trial, cell, spec);
+  set_rate_and_tokens(trial, tokens, keys, context.unique_tokens);
+  check_tokens(trial, tokens, context, describe(cell, keys));
+  validate(trial);
+  return trial;
+}
+
+Keys joined(const Keys& fixed, const Keys& axes) {
+  Keys all = fixed;
+  all.insert(all.end(), axes.begin(), axes.end());
+  return all;
+}
+
+}  // namespace
+
+Grid expand(const GridSpec& spec, const GridContext& context) {
+  check_keys(spec);
+  Grid grid;
+  std::map<std::string, std::string> seen;  // identity -> the cell that was first
+  for (const Cell& cell : cells_of(spec)) {
+    for (const Keys& axes : combinations(spec)) {
+      const Trial trial = trial_of(cell, joined(spec.fixed, axes), spec, context);
+      const std::string where = describe(cell, axes);
+      const auto [first, is_new] = seen.emplace(identity(trial), where);
+      if (is_new) {
+        grid.trials.push_back({.trial = trial, .budget = cell.budget});
+      } else {
+        grid.notes.push_back(where + " is the same trial as " + first->second +
+                             " after rounding, and is run once");
+      }
+    }
+  }
+  return grid;
+}
+
+}  // namespace isoflop

@@ -1,0 +1,38 @@
+#include "sweep/stop_signal.h"
+
+#include <atomic>
+#include <signal.h>
+
+namespace isoflop {
+namespace {
+
+std::atomic<int> signals{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait for a lock");
+
+void count_signal(int) { signals.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+struct StopSignal::Saved {
+  struct sigaction interrupt {};
+  struct sigaction terminate {};
+};
+
+StopSignal::StopSignal() : saved_(std::make_unique<Saved>()) {
+  signals = 0;
+  struct sigaction action {};
+  action.sa_handler = count_signal;
+  action.sa_flags = SA_RESTART;
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, &saved_->interrupt);
+  ::sigaction(SIGTERM, &action, &saved_->terminate);
+}
+
+StopSignal::~StopSignal() {
+  ::sigaction(SIGINT, &saved_->interrupt, nullptr);
+  ::sigaction(SIGTERM, &saved_->terminate, nullptr);
+}
+
+int StopSignal::count() const { return signals.load(std::memory_order_relaxed); }
+
+}  // namespace isoflop
