@@ -1,0 +1,123 @@
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/units.h"
+#include "io/grid_toml.h"
+
+namespace isoflop {
+namespace {
+
+std::string quoted(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// Unquoted where TOML would read the same text back.
+std::string value_text(const std::string& text) {
+  if (text == "true" || text == "false") return text;
+  std::int64_t whole = 0;
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const bool is_whole =
+      std::from_chars(text.data(), end, whole).ptr == end && std::to_string(whole) == text;
+  const bool is_number = !is_whole && try_parse_quantity(text) &&
+                         std::from_chars(text.data(), end, number).ptr == end &&
+                         exact_number(number) == text;
+  return is_whole || is_number ? text : quoted(text);
+}
+
+template <class T, class ToText>
+std::string list(const std::vector<T>& values, ToText to_text) {
+  std::string out = "[";
+  for (const T& value : values) out += (out.size() > 1 ? ", " : "") + to_text(value);
+  return out + "]";
+}
+
+std::string numbers(const std::vector<double>& values) { return list(values, exact_number); }
+
+void line(std::string& out, const std::string& key, const std::string& value) {
+  out += key + " = " + value + "\n";
+}
+
+void add_head(const GridSpec& spec, std::string& out) {
+  line(out, "name", quoted(spec.name));
+  for (const auto& [key, value] : spec.fixed) {
+    if (key == "trainer") line(out, key, quoted(value));
+  }
+}
+
+void add_data(const GridSpec& spec, std::string& out) {
+  std::string section;
+  if (!spec.corpus.empty()) line(section, "corpus", quoted(spec.corpus));
+  for (const auto& [key, value] : spec.fixed) {
+    if (key.starts_with("data.")) line(section, key.substr(5), value_text(value));
+  }
+  if (!section.empty()) out += "\n[data]\n" + section;
+}
+
+const char* kind_name(GridKind kind) {
+  switch (kind) {
+    case GridKind::kTokens:
+      return "tokens";
+    case GridKind::kTokensPerParam:
+      return "tokens_per_param";
+    default:
+      return "isoflop";
+  }
+}
+
+void add_grid(const GridSpec& spec, std::string& out) {
+  out += "\n[grid]\n";
+  line(out, "kind", quoted(kind_name(spec.kind)));
+  line(out, "flops", quoted(name_of(spec.convention)));
+  if (!spec.budgets.empty()) line(out, "budgets", numbers(spec.budgets));
+  line(out, "params", spec.sizes.size() == 1 ? numbers(spec.sizes[0]) : list(spec.sizes, numbers));
+  if (!spec.tokens.empty()) line(out, "tokens", numbers(spec.tokens));
+  if (!spec.tokens_per_param.empty()) line(out, "tokens_per_param", numbers(spec.tokens_per_param));
+}
+
+void add_trial(const GridSpec& spec, std::string& out) {
+  std::string section;
+  for (const auto& [key, value] : spec.fixed) {
+    if (key != "trainer" && !key.starts_with("data.")) line(section, key, value_text(value));
+  }
+  if (!section.empty()) out += "\n[trial]\n" + section;
+}
+
+void add_axes(const GridSpec& spec, std::string& out) {
+  if (spec.axes.empty()) return;
+  out += "\n[axes]\n";
+  for (const auto& [key, values] : spec.axes) line(out, key, list(values, value_text));
+}
+
+}  // namespace
+
+std::string grid_toml(const GridSpec& spec) {
+  std::string out;
+  add_head(spec, out);
+  add_data(spec, out);
+  add_grid(spec, out);
+  add_trial(spec, out);
+  add_axes(spec, out);
+  if (spec.target_flops > 0) {
+    out += "\n[target]\n";
+    line(out, "flops", exact_number(spec.target_flops));
+  }
+  return out;
+}
+
+}  // namespace isoflop
