@@ -1,6 +1,7 @@
 #include "core/model_config.h"
 
 #include "core/error.h"
+#include "core/units.h"
 
 namespace isoflop {
 namespace {
@@ -21,6 +22,10 @@ void validate(const ModelConfig& config) {
   require_positive(config.heads, "model.heads");
   require_positive(config.head_size, "model.head_size");
   require_positive(config.hidden, "model.hidden");
+  if (!(config.rotary_base > 1)) {
+    throw usage_error("model.rotary_base: " + exact_number(config.rotary_base) +
+                      " is not valid: give a value above 1");
+  }
   if (config.positions == Positions::kRotary && config.head_size % 2 != 0) {
     throw usage_error("model.head_size: " + std::to_string(config.head_size) +
                       " is odd: rotary positions turn pairs; give an even head size or "

@@ -34,6 +34,9 @@ struct ModelConfig {
   FeedForward feed_forward = FeedForward::kGelu;
   bool tied_head = true;
   bool qk_norm = true;
+  // Wavelengths of rotary positions go from 2 pi to 2 pi x this. The usual 10,000 wastes half of
+  // the pairs on wavelengths far beyond a context of 128.
+  double rotary_base = 100;
 
   bool operator==(const ModelConfig&) const = default;
 };

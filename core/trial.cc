@@ -36,6 +36,7 @@ void visit_fields(T& t, Visitor&& visit) {
   visit("model.feed_forward", t.model.feed_forward);
   visit("model.tied_head", t.model.tied_head);
   visit("model.qk_norm", t.model.qk_norm);
+  visit("model.rotary_base", t.model.rotary_base);
 
   visit("data.source", t.data.source);
   visit("data.hash", t.data.hash);

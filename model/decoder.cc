@@ -8,7 +8,6 @@ namespace isoflop {
 namespace {
 
 constexpr double kNormEpsilon = 1e-5;
-constexpr double kRotaryBase = 10000.0;
 
 torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
                          const torch::Tensor& bias) {
@@ -16,14 +15,28 @@ torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
   return torch::rms_norm(x, gain.sizes(), gain, kNormEpsilon);
 }
 
-// x [B, h, T, k]; cos, sin [T, k/2].
+// Turns the pairs (i, i + k/2) of x [..., T, k]: x * (cos, cos) + (x2, x1) * (-sin, sin).
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
-  const auto halves = x.chunk(2, -1);
-  return torch::cat({halves[0] * cos - halves[1] * sin, halves[0] * sin + halves[1] * cos}, -1);
+  const auto swapped = x.roll(x.size(-1) / 2, -1);
+  return torch::addcmul(x * cos, swapped, sin);
 }
 
-// Standard deviation of a matrix' initial values; `fan_in` is its input width. Matrices that write to
-// the residual stream are scaled down by sqrt(2 L), as in GPT-2.
+struct RotaryTables {
+  torch::Tensor cos, sin;  // [S, k]
+};
+
+RotaryTables rotary_tables(const ModelConfig& config) {
+  const auto half = torch::arange(config.head_size / 2, torch::kFloat64);
+  const auto frequency =
+      torch::pow(config.rotary_base, half * (-2.0 / static_cast<double>(config.head_size)));
+  const auto angle = torch::outer(torch::arange(config.context, torch::kFloat64), frequency);
+  const auto cos = angle.cos(), sin = angle.sin();
+  return {torch::cat({cos, cos}, 1).to(torch::kFloat32),
+          torch::cat({-sin, sin}, 1).to(torch::kFloat32)};
+}
+
+// Standard deviation of a matrix' initial values; `fan_in` is its input width. Matrices that write
+// to the residual stream are scaled down by sqrt(2 L), as in GPT-2.
 double init_std(double fan_in) { return 1.0 / std::sqrt(fan_in); }
 
 }  // namespace
@@ -38,16 +51,15 @@ BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
   qkv_ = register_parameter("qkv", torch::empty({3 * attention_width, d}));
   attention_out_ = register_parameter("attention_out", torch::empty({d, attention_width}));
   feed_forward_norm_ = register_parameter("feed_forward_norm", torch::ones({d}));
-  feed_forward_in_ = register_parameter(
-      "feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
+  feed_forward_in_ =
+      register_parameter("feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
   feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
   if (config.norm == Norm::kLayerNorm) {
     attention_norm_bias_ = register_parameter("attention_norm_bias", torch::zeros({d}));
     feed_forward_norm_bias_ = register_parameter("feed_forward_norm_bias", torch::zeros({d}));
   }
   if (config.qk_norm) {
-    q_gain_ = register_parameter("q_gain", torch::ones({config.head_size}));
-    k_gain_ = register_parameter("k_gain", torch::ones({config.head_size}));
+    qk_gain_ = register_parameter("qk_gain", torch::ones({2, 1, 1, 1, config.head_size}));
   }
 }
 
@@ -60,18 +72,14 @@ torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
   const auto B = x.size(0), T = x.size(1);
   const auto h = config_.heads, k = config_.head_size;
   const auto qkv = torch::linear(x, qkv_).view({B, T, 3, h, k}).permute({2, 0, 3, 1, 4});
-  torch::Tensor q = qkv[0], key = qkv[1];  // [B, h, T, k]
-  const torch::Tensor v = qkv[2];
-  if (config_.qk_norm) {
-    q = torch::rms_norm(q, {k}, q_gain_, kNormEpsilon);
-    key = torch::rms_norm(key, {k}, k_gain_, kNormEpsilon);
-  }
-  if (rotary_cos_.defined()) {
-    const auto cos = rotary_cos_.slice(0, 0, T), sin = rotary_sin_.slice(0, 0, T);
-    q = rotate(q, cos, sin);
-    key = rotate(key, cos, sin);
-  }
-  const auto mixed = torch::scaled_dot_product_attention(q, key, v, {}, 0.0, /*is_causal=*/true);
+  const auto parts = qkv.split_with_sizes({2, 1});
+  torch::Tensor qk = parts[0];  // [2, B, h, T, k]: q and k have the same way to go
+  if (config_.qk_norm) qk = torch::rms_norm(qk, {k}, {}, kNormEpsilon) * qk_gain_;
+  if (rotary_cos_.defined())
+    qk = rotate(qk, rotary_cos_.slice(0, 0, T), rotary_sin_.slice(0, 0, T));
+  const auto q_and_k = qk.unbind();
+  const auto mixed = torch::scaled_dot_product_attention(
+      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/true);
   return torch::linear(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
 }
 
@@ -88,20 +96,16 @@ DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed) : config
   validate(config);
   torch::Tensor cos, sin;
   if (config.positions == Positions::kRotary) {
-    const auto half = torch::arange(config.head_size / 2, torch::kFloat64);
-    const auto frequency =
-        torch::pow(kRotaryBase, half * (-2.0 / static_cast<double>(config.head_size)));
-    const auto angle = torch::outer(torch::arange(config.context, torch::kFloat64), frequency);
-    cos = register_buffer("rotary_cos", angle.cos().to(torch::kFloat32));
-    sin = register_buffer("rotary_sin", angle.sin().to(torch::kFloat32));
+    const RotaryTables tables = rotary_tables(config);
+    cos = register_buffer("rotary_cos", tables.cos);
+    sin = register_buffer("rotary_sin", tables.sin);
   }
   embedding_ = register_parameter("embedding", torch::empty({config.vocab, config.width}));
   if (config.positions == Positions::kLearned) {
     positions_ = register_parameter("positions", torch::empty({config.context, config.width}));
   }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    blocks_.push_back(
-        register_module("block" + std::to_string(layer), Block(config, cos, sin)));
+    blocks_.push_back(register_module("block" + std::to_string(layer), Block(config, cos, sin)));
   }
   final_norm_ = register_parameter("final_norm", torch::ones({config.width}));
   if (config.norm == Norm::kLayerNorm) {
@@ -146,7 +150,7 @@ torch::Tensor DecoderImpl::loss(const torch::Tensor& tokens, const torch::Tensor
 std::vector<torch::Tensor> DecoderImpl::matrices() const {
   std::vector<torch::Tensor> chosen;
   for (const auto& parameter : parameters()) {
-    if (parameter.dim() >= 2) chosen.push_back(parameter);
+    if (parameter.dim() == 2) chosen.push_back(parameter);
   }
   return chosen;
 }
@@ -154,7 +158,7 @@ std::vector<torch::Tensor> DecoderImpl::matrices() const {
 std::vector<torch::Tensor> DecoderImpl::vectors() const {
   std::vector<torch::Tensor> chosen;
   for (const auto& parameter : parameters()) {
-    if (parameter.dim() < 2) chosen.push_back(parameter);
+    if (parameter.dim() != 2) chosen.push_back(parameter);
   }
   return chosen;
 }

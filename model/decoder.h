@@ -5,9 +5,10 @@
 //   logits = norm(x) W_head^T,  W_head = embedding if tied              [B, T, V]
 //
 // Attention is causal with scale 1 / sqrt(k). Rotary positions (Su et al. 2021) turn the pairs
-// (i, i + k/2) of q and k by t * 10000^(-2 i / k); QK-norm (Henry et al. 2020) is an RMSNorm with a
-// gain over each head's k values, before the rotation. RMSNorm has a gain and no bias; LayerNorm has
-// both. GELU is the tanh form, f = hidden; SwiGLU is W2 (silu(W1 x) * W3 x). No biases, no dropout.
+// (i, i + k/2) of q and k by t * base^(-2 i / k); QK-norm (Henry et al. 2020) is an RMSNorm with a
+// gain over each head's k values, before the rotation. RMSNorm has a gain and no bias; LayerNorm
+// has both. GELU is the tanh form, f = hidden; SwiGLU is W2 (silu(W1 x) * W3 x). No biases, no
+// dropout.
 //
 // Initialisation, from one seeded CPU generator so that every device starts alike: see init_std in
 // decoder.cc. Parameters are float32. Modules are not thread-safe.
@@ -31,14 +32,14 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor feed_forward(const torch::Tensor& x);
 
   ModelConfig config_;
-  torch::Tensor rotary_cos_, rotary_sin_;  // [S, k/2], shared by all blocks
+  torch::Tensor rotary_cos_, rotary_sin_;  // [S, k], shared by all blocks
   torch::Tensor attention_norm_, attention_norm_bias_;
-  torch::Tensor qkv_;                      // [3 h k, d]
-  torch::Tensor q_gain_, k_gain_;          // [k], with QK-norm
-  torch::Tensor attention_out_;            // [d, h k]
+  torch::Tensor qkv_;              // [3 h k, d]
+  torch::Tensor qk_gain_;  // [2, 1, 1, 1, k], with QK-norm
+  torch::Tensor attention_out_;    // [d, h k]
   torch::Tensor feed_forward_norm_, feed_forward_norm_bias_;
-  torch::Tensor feed_forward_in_;          // [f, d]; SwiGLU: [2 f, d]
-  torch::Tensor feed_forward_out_;         // [d, f]
+  torch::Tensor feed_forward_in_;   // [f, d]; SwiGLU: [2 f, d]
+  torch::Tensor feed_forward_out_;  // [d, f]
 };
 TORCH_MODULE(Block);
 
@@ -53,7 +54,8 @@ class DecoderImpl : public torch::nn::Module {
   // Mean cross-entropy in nats of targets int64 [B, T].
   torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
 
-  // The two groups of AdamW: matrices (decayed) and vectors (not decayed). Embeddings are matrices.
+  // The two groups of AdamW: matrices (decayed) and gains and biases (not). Embeddings are
+  // matrices.
   std::vector<torch::Tensor> matrices() const;
   std::vector<torch::Tensor> vectors() const;
 
@@ -63,11 +65,11 @@ class DecoderImpl : public torch::nn::Module {
   void initialise(std::uint64_t seed);
 
   ModelConfig config_;
-  torch::Tensor embedding_;                 // [V, d]
-  torch::Tensor positions_;                 // [S, d] if learned
+  torch::Tensor embedding_;  // [V, d]
+  torch::Tensor positions_;  // [S, d] if learned
   std::vector<Block> blocks_;
   torch::Tensor final_norm_, final_norm_bias_;
-  torch::Tensor head_;                      // [V, d] if untied
+  torch::Tensor head_;  // [V, d] if untied
 };
 TORCH_MODULE(Decoder);
 

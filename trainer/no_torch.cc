@@ -1,0 +1,16 @@
+// The decoder's runner in a program without LibTorch.
+#include "core/error.h"
+#include "trainer/decoder_runner.h"
+
+namespace isoflop {
+
+std::unique_ptr<TrialRunner> make_decoder_runner(
+    std::function<CorpusManifest(const std::string&)>) {
+  throw failure(
+      "training a decoder: this program was built without LibTorch: run ./scripts/setup and build "
+      "with `cmake --preset release && cmake --build --preset release`, or use --trainer tabular");
+}
+
+bool has_torch() { return false; }
+
+}  // namespace isoflop
