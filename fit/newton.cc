@@ -11,6 +11,8 @@ namespace {
 using Vector5 = Eigen::Matrix<double, 5, 1>;
 using Matrix5 = Eigen::Matrix<double, 5, 5>;
 
+constexpr double kRounding = 1e-11;  // relative, of the objective
+
 struct Model {
   double value = 0;
   Vector5 gradient = Vector5::Zero();
@@ -86,6 +88,29 @@ double total_weight(const Points& points) {
   return sum;
 }
 
+// One tried step: moves `out` and `m` when it is good, and sets the damping for the next.
+//
+// Near the optimum the gain drops below the objective's rounding; there a step is good when it
+// makes the gradient smaller.
+void try_step(const Points& points, double delta, Descent& out, Model& m, double& lambda) {
+  const Vector5 step = damped_step(m, lambda);
+  const LawVector next = moved(out.theta, step);
+  const double gained = m.value - huber_sum(points, next, delta);
+  const double promised = -(m.gradient.dot(step) + 0.5 * step.dot(m.hessian * step));
+  const bool blind = promised <= kRounding * m.value && std::abs(gained) <= kRounding * m.value;
+  if (blind || (gained > 0 && gained > 1e-4 * promised)) {
+    const Model there = model_at(points, next, delta);
+    if (!blind || uncentred_norm(there, points) < 0.9 * uncentred_norm(m, points)) {
+      out.theta = next;
+      m = there;
+      if (blind || gained > 0.75 * promised) lambda /= 10;
+      if (!blind && gained < 0.25 * promised) lambda *= 4;
+      return;
+    }
+  }
+  lambda = std::max(lambda * 8, 1e-12);
+}
+
 }  // namespace
 
 double huber_sum(const Points& points, const LawVector& theta, double huber_delta) {
@@ -104,23 +129,10 @@ Descent newton_descent(const Points& points, const LawVector& start, const Newto
   Descent out{.theta = start};
   Model m = model_at(points, start, delta);
   double lambda = 1e-3;
-  while (out.steps < options.max_steps && uncentred_norm(m, points) > tolerance) {
+  // Beyond 1e20 no step gains any more.
+  while (out.steps < options.max_steps && lambda < 1e20 && uncentred_norm(m, points) > tolerance) {
     ++out.steps;
-    const Vector5 step = damped_step(m, lambda);
-    const LawVector next = moved(out.theta, step);
-    const double value = huber_sum(points, next, delta);
-    const double promised = -(m.gradient.dot(step) + 0.5 * step.dot(m.hessian * step));
-    const double gained = m.value - value;
-    if (gained > 0 && gained > 1e-4 * promised) {
-      out.theta = next;
-      m = model_at(points, next, delta);
-      lambda =
-          gained > 0.75 * promised ? lambda / 10 : (gained < 0.25 * promised ? lambda * 4 : lambda);
-    } else if (lambda > 1e20) {
-      break;  // rounding: no step gains any more
-    } else {
-      lambda = std::max(lambda * 8, 1e-12);
-    }
+    try_step(points, delta, out, m, lambda);
   }
   out.objective = m.value;
   out.gradient_norm = uncentred_norm(m, points);
