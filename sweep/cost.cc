@@ -10,7 +10,7 @@ namespace isoflop {
 namespace {
 
 constexpr double kProgramBytes = 300e6;
-constexpr double kTabularTokensPerSecond = 20e6;
+constexpr double kTabularSeconds = 0.01;
 
 struct Speed {
   double width;
@@ -30,7 +30,7 @@ double activation_bytes(const Trial& trial) {
 }
 
 double core_seconds(const Trial& trial) {
-  if (trial.trainer == "tabular") return trial.train.tokens / kTabularTokensPerSecond;
+  if (trial.trainer == "tabular") return kTabularSeconds;
   return total_flops(trial, FlopConvention::k6nd) / sustained_flops(trial.model.width);
 }
 

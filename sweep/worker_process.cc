@@ -61,7 +61,7 @@ void write_error(const char* text) {
 }
 
 // Between fork and exec only async-signal-safe calls: the driver may have threads.
-[[noreturn]] void become_worker(char** command, char** environment, int log, int core,
+[[noreturn]] void become_worker(char* const* command, char* const* environment, int log, int core,
                                 pid_t driver) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != driver) ::_exit(1);  // it died before the line above
