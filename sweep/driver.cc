@@ -52,6 +52,7 @@ class Driver {
   int live() const;
   void start_missing();
   void start(Slot& slot);
+  void watch();
   void reap();
   void ended(Slot& slot, int wait_status);
   void check_fruitful(const SweepStatus& now, const Slot& slot);
@@ -185,12 +186,7 @@ void Driver::report(bool now) {
   options_.progress(current, eta_seconds(before_, current, seconds_since(start_)));
 }
 
-SweepSummary Driver::run() {
-  store_.release_dead(options_.study);
-  before_ = status();
-  finished_ = finished(before_);
-  obey_stop();
-  start_missing();
+void Driver::watch() {
   while (live() > 0) {
     std::this_thread::sleep_for(kTick);
     obey_stop();
@@ -198,6 +194,18 @@ SweepSummary Driver::run() {
     release_others();
     report(false);
   }
+}
+
+SweepSummary Driver::run() {
+  store_.release_dead(options_.study);
+  before_ = status();
+  finished_ = finished(before_);
+  obey_stop();
+  do {
+    start_missing();
+    watch();
+    // A last look: somebody else's worker may have died since.
+  } while (stops_ == 0 && store_.release_dead(options_.study, options_.max_kills).planned > 0);
   // Workers that were stopped the hard way are not their trials' fault.
   if (stops_ > 0) store_.release_dead(options_.study);
   report(true);

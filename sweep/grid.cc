@@ -142,9 +142,15 @@ std::vector<Keys> combinations(const GridSpec& spec) {
 
 // --- A cell's trial.
 
-void set_data(Trial& trial, const GridContext& context) {
+void set_data(Trial& trial, const Keys& keys, const GridContext& context) {
   if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
-  if (context.vocab > 0) trial.model.vocab = context.vocab;
+  if (context.vocab <= 0) return;
+  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab) {
+    throw grid_error("model.vocab", "is " + std::to_string(trial.model.vocab) +
+                                        ", but the data have " + std::to_string(context.vocab) +
+                                        " tokens; leave it out");
+  }
+  trial.model.vocab = context.vocab;
 }
 
 // The shape of the rule, then whatever of it the grid names itself.
@@ -153,13 +159,11 @@ void set_shape(Trial& trial, const Cell& cell, const Keys& keys) {
     trial.tabular_params = cell.size.value_or(0);
     return;
   }
-  const std::int64_t vocab = trial.model.vocab;
   trial.model = has_key(keys, "model.width") ? shape_for_width(trial.model.width, trial.model)
                                              : shape_for_params(*cell.size, trial.model);
   for (const auto& [key, value] : keys) {
     if (key.rfind("model.", 0) == 0) set_key(trial, key, value);
   }
-  trial.model.vocab = vocab;
   // Heads of another number or width keep the attention as wide as the model, unless both are
   // given.
   ModelConfig& m = trial.model;
@@ -207,17 +211,33 @@ void check_tokens(const Trial& trial, double wanted, const GridContext& context,
   }
 }
 
-Trial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
-               const GridContext& context) {
+struct CellTrial {
+  Trial trial;
+  double wanted = 0;  // tokens before rounding
+};
+
+CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
+                   const GridContext& context) {
   Trial trial;
   for (const auto& [key, value] : keys) set_key(trial, key, value);
-  set_data(trial, context);
+  set_data(trial, keys, context);
   set_shape(trial, cell, keys);
   const double tokens = wanted_tokens(trial, cell, spec);
   set_rate_and_tokens(trial, tokens, keys, context.unique_tokens);
   check_tokens(trial, tokens, context, describe(cell, keys));
   validate(trial);
-  return trial;
+  return {trial, tokens};
+}
+
+// A budget that is missed by this much is no longer the same point of an IsoFLOP curve.
+constexpr double kRoundingWorthANote = 0.02;
+
+void note_rounding(const CellTrial& made, const std::string& where,
+                   std::vector<std::string>& notes) {
+  const double tokens = made.trial.train.tokens;
+  if (std::abs(tokens / made.wanted - 1) <= kRoundingWorthANote) return;
+  notes.push_back(where + ": " + format_quantity(made.wanted) + " tokens are rounded to " +
+                  format_quantity(tokens) + ", in whole batches; a smaller train.batch is nearer");
 }
 
 Keys joined(const Keys& fixed, const Keys& axes) {
@@ -234,11 +254,12 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
   std::map<std::string, std::string> seen;  // identity -> the cell that was first
   for (const Cell& cell : cells_of(spec)) {
     for (const Keys& axes : combinations(spec)) {
-      const Trial trial = trial_of(cell, joined(spec.fixed, axes), spec, context);
+      const CellTrial made = trial_of(cell, joined(spec.fixed, axes), spec, context);
       const std::string where = describe(cell, axes);
-      const auto [first, is_new] = seen.emplace(identity(trial), where);
+      const auto [first, is_new] = seen.emplace(identity(made.trial), where);
       if (is_new) {
-        grid.trials.push_back({.trial = trial, .budget = cell.budget});
+        note_rounding(made, where, grid.notes);
+        grid.trials.push_back({.trial = made.trial, .budget = cell.budget});
       } else {
         grid.notes.push_back(where + " is the same trial as " + first->second +
                              " after rounding, and is run once");

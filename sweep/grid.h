@@ -10,8 +10,8 @@
 //            tokens per parameter: ratio x N; then rounded to whole batches of batch x context
 //            (tabular: to whole tokens)
 //
-// Trials that are equal after rounding are one trial, with a note. No trial sees a token twice: a D
-// beyond the corpus' training tokens is refused.
+// Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
+// by more than 2 %. No trial sees a token twice: a D beyond the corpus' training tokens is refused.
 //
 // Errors: Error(kUsage) says which cell, why, and what to change.
 #ifndef ISOFLOP_SWEEP_GRID_H_
@@ -35,7 +35,7 @@ struct GridContext {
 
 struct Grid {
   std::vector<PlannedTrial> trials;  // in the grid's order: budgets, then sizes, then axes
-  std::vector<std::string> notes;    // what was merged
+  std::vector<std::string> notes;    // what was merged, or rounded by more than 2 %
 };
 
 Grid expand(const GridSpec& spec, const GridContext& context);
