@@ -1,0 +1,204 @@
+#include "data/text_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "tests/data/temp_folder.h"
+
+namespace isoflop {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A corpus whose every token says where it is, modulo 251.
+struct Corpus {
+  TempFolder folder;
+  CorpusManifest manifest;
+
+  explicit Corpus(std::int64_t tokens, std::int64_t block = 1024) {
+    std::string text(static_cast<size_t>(tokens), '\0');
+    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i % 251);
+    folder.write("tokens.bin", text);
+    manifest.name = "numbers";
+    manifest.tokens = manifest.text_bytes = tokens;
+    manifest.tokens_sha256 = sha256(text);
+    manifest.block_tokens = block;
+  }
+  TextSource source(std::int64_t context, std::int64_t seed = 1, std::int64_t heldout = 64) const {
+    return {folder.path(),
+            manifest,
+            {.context = context, .order_seed = seed, .heldout_windows = heldout}};
+  }
+};
+
+TEST(TextSource, TrainingAndHeldOutShareNoTokenAndNoTokenIsPredictedTwice) {
+  for (const std::int64_t tokens : {50000, 51200, 51201}) {
+    for (const std::int64_t context : {7, 128, 1023}) {
+      const Corpus corpus(tokens);
+      const TextSource source = corpus.source(context, 1, 1 << 20);
+      std::vector<int> trained(static_cast<size_t>(tokens), 0), predicted = trained;
+      for (std::int64_t i = 0; i < source.train_windows(); ++i) {
+        const auto start = static_cast<size_t>(source.train_window_start(i));
+        ASSERT_LE(start + static_cast<size_t>(context) + 1, trained.size());
+        EXPECT_EQ(start / 1024, (start + static_cast<size_t>(context)) / 1024) << "crosses a block";
+        for (size_t t = 0; t <= static_cast<size_t>(context); ++t) {
+          trained[start + t] = 1;
+          if (t > 0) {
+            EXPECT_EQ(++predicted[start + t], 1);
+          }
+        }
+      }
+      EXPECT_EQ(source.unique_tokens(),
+                std::accumulate(predicted.begin(), predicted.end(), std::int64_t{0}));
+      for (std::int64_t i = 0; i < source.heldout_windows(); ++i) {
+        const auto start = static_cast<size_t>(source.heldout_window_start(i));
+        for (size_t t = 0; t <= static_cast<size_t>(context); ++t) EXPECT_EQ(trained[start + t], 0);
+      }
+    }
+  }
+}
+
+TEST(TextSource, FillsABatchWithTheWindowsItNames) {
+  const Corpus corpus(60000);
+  const TextSource source = corpus.source(100);
+  std::vector<std::int32_t> batch(3 * 101);
+  source.train_batch(17, batch);
+  for (std::int64_t row = 0; row < 3; ++row) {
+    const std::int64_t start = source.train_window_start(17 + row);
+    for (std::int64_t t = 0; t <= 100; ++t) {
+      EXPECT_EQ(batch[static_cast<size_t>(row * 101 + t)], (start + t) % 251);
+    }
+  }
+}
+
+TEST(TextSource, TheSeedOrdersTrainingAndNothingElse) {
+  const Corpus corpus(60000);
+  const TextSource one = corpus.source(64, 1), again = corpus.source(64, 1),
+                   two = corpus.source(64, 2);
+  ASSERT_EQ(one.train_windows(), two.train_windows());
+  std::multiset<std::int64_t> starts_one, starts_two;
+  std::int64_t same_place = 0;
+  for (std::int64_t i = 0; i < one.train_windows(); ++i) {
+    EXPECT_EQ(one.train_window_start(i), again.train_window_start(i));
+    same_place += one.train_window_start(i) == two.train_window_start(i);
+    starts_one.insert(one.train_window_start(i));
+    starts_two.insert(two.train_window_start(i));
+  }
+  EXPECT_LT(same_place, 12);  // about 1 expected of 870
+  EXPECT_EQ(starts_one, starts_two);
+  for (std::int64_t i = 0; i < one.heldout_windows(); ++i) {
+    EXPECT_EQ(one.heldout_window_start(i), two.heldout_window_start(i));
+  }
+}
+
+TEST(TextSource, HeldOutWindowsAreDistinctAndSpreadOverTheHeldOutBlocks) {
+  Corpus corpus(1'000'000);
+  corpus.manifest.heldout_fraction = 0.1;
+  const TextSource source = corpus.source(128, 1, 200);
+  ASSERT_EQ(source.heldout_windows(), 200);
+  std::map<std::int64_t, int> of_block;
+  std::set<std::int64_t> starts;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    starts.insert(source.heldout_window_start(i));
+    ++of_block[source.heldout_window_start(i) / 1024];
+  }
+  EXPECT_EQ(starts.size(), 200u);
+  const auto split = split_blocks(1'000'000, 1024, 0, 0.1);
+  // Even spreading leaves out no block and takes at most one more from one than from another.
+  EXPECT_EQ(of_block.size(), split.heldout.size());
+  const int low = 200 / static_cast<int>(split.heldout.size());
+  for (const auto& [block, count] : of_block) EXPECT_THAT(count - low, ::testing::AnyOf(0, 1));
+}
+
+TEST(TextSource, GivesAllHeldOutWindowsWhenThereAreFewerThanWanted) {
+  const Corpus corpus(50000);
+  const TextSource source = corpus.source(1000, 1, 512);
+  EXPECT_EQ(source.heldout_windows(),
+            static_cast<std::int64_t>(split_blocks(50000, 1024, 0, 0.05).heldout.size()));
+  EXPECT_EQ(source.bytes_per_token(), 1.0);
+  EXPECT_FALSE(source.entropy_rate().has_value());
+}
+
+TEST(TextSource, RefusesToGoBeyondTheLastWindow) {
+  const Corpus corpus(50000);
+  const TextSource source = corpus.source(100);
+  std::vector<std::int32_t> window(101);
+  EXPECT_NO_THROW(source.train_batch(source.train_windows() - 1, window));
+  EXPECT_THAT(message_of<Error>([&] { source.train_batch(source.train_windows(), window); }),
+              HasSubstr("training window"));
+  EXPECT_THROW(source.heldout_window(source.heldout_windows(), window), Error);
+}
+
+TEST(TextSource, RefusesAContextThatFitsNoBlock) {
+  const Corpus corpus(50000);
+  EXPECT_NO_THROW(corpus.source(1023));
+  EXPECT_THAT(message_of<Error>([&] { corpus.source(1024); }),
+              HasSubstr("does not fit in a block of 1024"));
+}
+
+TEST(TokenFile, NamesBothSizesWhenTheFileWasCut) {
+  Corpus corpus(50000);
+  corpus.manifest.tokens = 50001;
+  const std::string said =
+      message_of<Error>([&] { TokenFile(corpus.folder.path(), corpus.manifest); });
+  EXPECT_THAT(said, HasSubstr("tokens.bin"));
+  EXPECT_THAT(said, HasSubstr("has 50000 bytes"));
+  EXPECT_THAT(said, HasSubstr("says 50001"));
+}
+
+TEST(TokenFile, NamesTheFileThatIsMissing) {
+  const TempFolder empty;
+  EXPECT_THAT(message_of<Error>([&] { TokenFile(empty.path(), CorpusManifest{}); }),
+              HasSubstr(empty.path("tokens.bin")));
+}
+
+TEST(TokenFile, RefusesToReadPastItsEnd) {
+  const Corpus corpus(5000);
+  const TokenFile file(corpus.folder.path(), corpus.manifest);
+  std::vector<std::int32_t> out(10);
+  EXPECT_NO_THROW(file.read(4990, out));
+  EXPECT_EQ(out.back(), 4999 % 251);
+  EXPECT_THROW(file.read(4991, out), Error);
+  EXPECT_THROW(file.read(-1, out), Error);
+}
+
+TEST(MakeTokenSource, GivesWhatTheTrialNames) {
+  const Corpus corpus(50000);
+  Trial trial;
+  trial.model.context = 50;
+  trial.eval_windows = 5;
+  trial.data.hash = corpus.manifest.identity();
+  const auto text = make_token_source(trial, corpus.folder.path(), corpus.manifest);
+  EXPECT_EQ(text->vocab(), 256);
+  EXPECT_EQ(text->context(), 50);
+  EXPECT_EQ(text->heldout_windows(), 5);
+
+  trial.data = {.source = "zipf"};
+  const auto zipf = make_token_source(trial, "", {});
+  EXPECT_EQ(zipf->vocab(), 32);
+  EXPECT_TRUE(zipf->entropy_rate().has_value());
+}
+
+TEST(MakeTokenSource, RefusesAnotherCorpusAnotherVocabularyAndUnknownSources) {
+  const Corpus corpus(50000);
+  const auto said = [&](const Trial& trial) {
+    return message_of<Error>(
+        [&] { make_token_source(trial, corpus.folder.path(), corpus.manifest); });
+  };
+  Trial trial;
+  trial.data.hash = std::string(64, '0');
+  EXPECT_THAT(said(trial), HasSubstr("not the corpus of this trial"));
+  trial.data.hash = corpus.manifest.identity();
+  trial.model.vocab = 255;
+  EXPECT_THAT(said(trial), HasSubstr("less than the 256 ids"));
+  trial.data.source = "radio";
+  EXPECT_THAT(said(trial), HasSubstr("\"radio\" is not known"));
+}
+
+}  // namespace
+}  // namespace isoflop
