@@ -1,0 +1,36 @@
+// How results reach people and scripts: data on stdout, everything else on stderr.
+#ifndef ISOFLOP_APP_OUTPUT_H_
+#define ISOFLOP_APP_OUTPUT_H_
+
+#include <string>
+
+#include "report/text_table.h"
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop {
+
+struct OutputFormat {
+  bool json = false;
+  bool csv = false;
+  bool markdown = false;
+};
+
+// --json, --csv, --md: at most one.
+void add_format_flags(CLI::App* command, OutputFormat& format);
+
+// A table in the format asked for. As JSON it is an array of objects; cells that are numbers become
+// numbers, empty ones are left out.
+std::string table_text(const TextTable& table, const OutputFormat& format);
+
+// Writes to stdout. A closed pipe ends the program silently (SIGPIPE keeps its default).
+void print(const std::string& text);
+
+// A line on stderr.
+void say(const std::string& line);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_OUTPUT_H_

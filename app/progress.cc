@@ -1,0 +1,56 @@
+#include "app/progress.h"
+
+#include <cstdio>
+#include <unistd.h>
+
+#include "core/units.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kFirstAfterSeconds = 2;
+constexpr double kLinesEverySeconds = 10;
+
+double seconds_between(std::chrono::steady_clock::time_point a,
+                       std::chrono::steady_clock::time_point b) {
+  return std::chrono::duration<double>(b - a).count();
+}
+
+}  // namespace
+
+std::string progress_text(const SweepStatus& status, std::optional<double> eta_seconds) {
+  const auto finished = status.done + status.failed + status.diverged;
+  std::string text =
+      std::to_string(finished) + " of " + std::to_string(status.trials()) + " trials";
+  if (status.flops_total > 0) {
+    const auto percent = static_cast<int>(100 * status.flops_done / status.flops_total);
+    text += "  " + std::to_string(percent) + " % of the FLOPs";
+  }
+  if (status.running > 0) text += "  " + std::to_string(status.running) + " running";
+  if (status.failed + status.diverged > 0) {
+    text += "  " + std::to_string(status.failed) + " failed, " + std::to_string(status.diverged) +
+            " diverged";
+  }
+  if (eta_seconds) text += "  " + format_duration(*eta_seconds) + " left";
+  return text;
+}
+
+ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() {
+  if (shown_ && terminal_) std::fputs("\n", stderr);
+}
+
+void ProgressLine::show(const SweepStatus& status, std::optional<double> eta_seconds) {
+  const auto now = Clock::now();
+  if (quiet_ || seconds_between(start_, now) < kFirstAfterSeconds) return;
+  if (!terminal_ && shown_ && seconds_between(last_, now) < kLinesEverySeconds) return;
+  const std::string text = progress_text(status, eta_seconds);
+  // \033[K clears what a longer line before left.
+  std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", text.c_str());
+  std::fflush(stderr);
+  shown_ = true;
+  last_ = now;
+}
+
+}  // namespace isoflop

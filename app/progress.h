@@ -1,0 +1,37 @@
+// The one line that says how far a sweep is: overwritten on a terminal, every few seconds
+// elsewhere, on stderr, not before two seconds have passed.
+#ifndef ISOFLOP_APP_PROGRESS_H_
+#define ISOFLOP_APP_PROGRESS_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "core/sweep_status.h"
+
+namespace isoflop {
+
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const SweepStatus& status, std::optional<double> eta_seconds);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool quiet_;
+  bool terminal_;
+  bool shown_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = Clock::now();
+};
+
+// "17 of 25 trials  64 % of the FLOPs  1 min 20 s left"
+std::string progress_text(const SweepStatus& status, std::optional<double> eta_seconds);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_PROGRESS_H_

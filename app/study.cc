@@ -1,0 +1,216 @@
+#include "app/study.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "app/output.h"
+#include "app/progress.h"
+#include "core/error.h"
+#include "core/shape_rule.h"
+#include "core/units.h"
+#include "io/fit_json.h"
+#include "io/grid_toml.h"
+#include "io/manifest_json.h"
+#include "report/answer_text.h"
+#include "sweep/stop_signal.h"
+#include "trainer/decoder_runner.h"
+#include "trainer/tabular_runner.h"
+
+namespace isoflop {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Laws are asked about sizes up to this.
+constexpr double kLargestPlannedModel = 1e14;
+
+bool is_corpus(const fs::path& dir) { return fs::exists(dir / kManifestFileName); }
+
+bool reads_text(const GridSpec& spec) {
+  const auto value_of = [&](const std::string& key) -> std::string {
+    for (const auto& [name, value] : spec.fixed) {
+      if (name == key) return value;
+    }
+    return "";
+  };
+  return value_of("trainer") != "tabular" && value_of("data.source") != "zipf";
+}
+
+}  // namespace
+
+Corpus open_corpus(const std::string& name_or_dir) {
+  std::vector<fs::path> places{fs::path(name_or_dir)};
+  if (const char* root = std::getenv("ISOFLOP_CORPORA"))
+    places.push_back(fs::path(root) / name_or_dir);
+  places.push_back(fs::path("corpora") / name_or_dir);
+  for (const fs::path& place : places) {
+    if (!is_corpus(place)) continue;
+    const fs::path dir = fs::absolute(place).lexically_normal();
+    return {dir.string(), read_manifest((dir / kManifestFileName).string())};
+  }
+  throw failure("corpus: \"" + name_or_dir + "\": no prepared corpus there nor in corpora/" +
+                name_or_dir +
+                ": run ./scripts/setup for the default one, or `isoflop data prepare "
+                "FILE... --out " +
+                name_or_dir + "` for your own text");
+}
+
+LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
+  if (!corpus.empty()) spec.corpus = corpus;
+  LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .grid = {}};
+  GridContext context;
+  if (reads_text(loaded.spec)) {
+    if (loaded.spec.corpus.empty()) {
+      throw usage_error("corpus: the grid \"" + loaded.spec.name +
+                        "\" reads text but names none: add corpus = \"classics\" under [data], or "
+                        "give --corpus DIR");
+    }
+    loaded.corpus = open_corpus(loaded.spec.corpus);
+    context.corpus_hash = loaded.corpus->manifest.identity();
+    context.unique_tokens = static_cast<double>(loaded.corpus->manifest.train_tokens);
+    context.vocab = loaded.corpus->manifest.vocab;
+  }
+  loaded.grid = expand(loaded.spec, context);
+  return loaded;
+}
+
+void plan_trials(Store& store, const LoadedGrid& loaded) {
+  if (loaded.corpus) {
+    store.add_corpus({.identity = loaded.corpus->manifest.identity(),
+                      .name = loaded.corpus->manifest.name,
+                      .path = loaded.corpus->dir,
+                      .manifest = manifest_json(loaded.corpus->manifest)});
+  }
+  store.add_study(loaded.spec.name, grid_toml(loaded.spec));
+  const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
+  if (added.not_listed > 0) {
+    say("note: " + std::to_string(added.not_listed) +
+        " trials of an earlier grid stay in study \"" + loaded.spec.name +
+        "\"; give the grid another name to keep them apart");
+  }
+}
+
+std::unique_ptr<TrialRunner> runner_for(const Trial& trial) {
+  if (trial.trainer == "tabular") return std::make_unique<TabularRunner>();
+  return make_decoder_runner([](const std::string& dir) {
+    return read_manifest((fs::path(dir) / kManifestFileName).string());
+  });
+}
+
+std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
+
+SweepSummary run_study(const RunOptions& options) {
+  const StopSignal stop;
+  ProgressLine progress(options.quiet);
+  return run_sweep({.db = options.db,
+                    .study = options.study,
+                    .workers = options.workers,
+                    .worker_command = {own_path(), "sweep", "worker", "--db", options.db, "--study",
+                                       options.study, "--device", options.device},
+                    .progress = [&](const SweepStatus& status,
+                                    std::optional<double> eta) { progress.show(status, eta); },
+                    .stop_count = [&] { return stop.count(); }});
+}
+
+std::string choose_study(const Store& store, const std::string& name) {
+  const auto studies = store.studies();
+  if (studies.empty()) {
+    throw usage_error("store: " + store.path() +
+                      " holds no study: run `isoflop sweep run GRID.toml --db " + store.path() +
+                      "`");
+  }
+  if (name.empty()) {
+    if (studies.size() > 1) say("note: taking the newest study, \"" + studies.front().name + "\"");
+    return studies.front().name;
+  }
+  std::vector<std::string> names;
+  for (const StudyRow& study : studies) {
+    if (study.name == name) return name;
+    names.push_back(study.name);
+  }
+  const std::string near = closest_word(name, names);
+  throw usage_error(
+      "--study: \"" + name + "\" is not in " + store.path() +
+      (near.empty() ? ": it holds \"" + names.front() + "\"" : ": did you mean \"" + near + "\"?"));
+}
+
+FlopConvention convention_of(const Store& store, const std::string& study) {
+  for (const StudyRow& row : store.studies()) {
+    if (row.name == study) return parse_grid(row.grid, "study " + study).convention;
+  }
+  return FlopConvention::k6nd;
+}
+
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention) {
+  const auto rows = store.trials(study);
+  const bool shapeless = rows.empty() || rows.front().trial.trainer == "tabular";
+  if (convention == FlopConvention::k6nd || shapeless) return FlopsPerToken::six_n();
+  std::vector<std::pair<double, double>> nodes;
+  double largest = 0;
+  for (const TrialRow& row : rows) {
+    nodes.emplace_back(row.params, flops_per_token(row.trial, convention));
+    largest = std::max(largest, row.params);
+  }
+  const auto rule = flops_along_rule(rows.front().trial.model, convention, kLargestPlannedModel);
+  for (const auto& node : rule.nodes()) {
+    if (node.first > largest) nodes.push_back(node);
+  }
+  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
+}
+
+LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,
+                 FitOptions options) {
+  const FlopConvention convention = convention_of(store, study);
+  options.flops = flops_of(store, study, convention);
+  const auto observations = store.results(study, convention, heldout);
+  if (observations.empty()) {
+    throw refusal("no_results", "fit: study \"" + study + "\" in " + store.path() +
+                                    " has no finished trial with a loss on \"" + heldout +
+                                    "\": run `isoflop sweep run` first");
+  }
+  LawFit fit = fit_law(observations, store.path() + ", study " + study, options);
+  store.save_fit(study, fit_json(fit));
+  return fit;
+}
+
+TextTable trial_table(const std::vector<TrialRow>& rows) {
+  TextTable table{{"trial", "state", "budget", "params", "tokens", "flops_6nd", "flops_exact",
+                   "loss", "standard_error", "bits_per_byte", "excess", "seed", "rate", "batch",
+                   "seconds", "attempts", "shape", "reason"},
+                  {}};
+  const auto maybe = [](const std::optional<double>& value) {
+    return value ? exact_number(*value) : std::string();
+  };
+  for (const TrialRow& row : rows) {
+    table.rows.push_back(
+        {row.identity.substr(0, 12), row.state, maybe(row.budget), exact_number(row.params),
+         exact_number(row.tokens), exact_number(row.flops_6nd), exact_number(row.flops_exact),
+         maybe(row.loss), maybe(row.standard_error), maybe(row.bits_per_byte), maybe(row.excess),
+         std::to_string(row.trial.seed), exact_number(row.trial.train.rate),
+         std::to_string(row.trial.train.batch), exact_number(row.seconds),
+         std::to_string(row.attempts),
+         row.trial.trainer == "tabular" ? "" : shape_name(row.trial.model), row.reason});
+  }
+  return table;
+}
+
+TextTable short_trial_table(const std::vector<TrialRow>& rows) {
+  TextTable table{{"budget", "N", "D", "loss", "+-", "bits/byte", "seed", "rate", "batch", "time",
+                   "state", "shape"},
+                  {}};
+  for (const TrialRow& row : rows) {
+    table.rows.push_back(
+        {row.budget ? format_flops(*row.budget) : "", format_quantity(row.params),
+         format_quantity(row.tokens), row.loss ? fixed4(*row.loss) : "",
+         row.standard_error ? fixed4(*row.standard_error) : "",
+         row.bits_per_byte ? fixed4(*row.bits_per_byte) : "", std::to_string(row.trial.seed),
+         format_quantity(row.trial.train.rate), std::to_string(row.trial.train.batch),
+         format_duration(row.seconds), row.state,
+         row.trial.trainer == "tabular" ? "tabular" : shape_name(row.trial.model)});
+  }
+  return table;
+}
+
+}  // namespace isoflop

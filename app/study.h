@@ -1,0 +1,82 @@
+// The steps that several verbs share: from a grid's file to trials in a store, from a store to a
+// fit.
+#ifndef ISOFLOP_APP_STUDY_H_
+#define ISOFLOP_APP_STUDY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/corpus_manifest.h"
+#include "core/grid_spec.h"
+#include "core/law_fit.h"
+#include "core/trial_runner.h"
+#include "db/store.h"
+#include "fit/fit_law.h"
+#include "report/text_table.h"
+#include "sweep/driver.h"
+#include "sweep/grid.h"
+
+namespace isoflop {
+
+// A prepared corpus: its folder and what is in it.
+struct Corpus {
+  std::string dir;
+  CorpusManifest manifest;
+};
+
+// Finds a corpus by folder, or by name under $ISOFLOP_CORPORA or ./corpora. Throws Error(kFailed)
+// that says how to prepare it.
+Corpus open_corpus(const std::string& name_or_dir);
+
+// The grid's trials. `corpus` replaces the grid's own if not empty; it is opened only when the
+// trials read text.
+struct LoadedGrid {
+  GridSpec spec;
+  std::optional<Corpus> corpus;
+  Grid grid;
+};
+LoadedGrid load_grid(GridSpec spec, const std::string& corpus);
+
+// Writes study, corpus and trials into the store; nothing is added twice.
+void plan_trials(Store& store, const LoadedGrid& loaded);
+
+// The runner for a trial's trainer, "decoder" or "tabular".
+std::unique_ptr<TrialRunner> runner_for(const Trial& trial);
+
+// Runs what is left of a study, with progress on stderr. Says how to go on when interrupted.
+struct RunOptions {
+  std::string db;
+  std::string study;
+  int workers = 0;
+  std::string device = "cpu";
+  bool quiet = false;
+};
+SweepSummary run_study(const RunOptions& options);
+
+// The study named, or the only one (the newest with a note on stderr when there are several).
+std::string choose_study(const Store& store, const std::string& name);
+
+// f(N) for a study's fits: 6 N under 6nd; else the trained models' own counts, continued along the
+// shape rule to any size.
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
+
+// The convention that the study's grid names.
+FlopConvention convention_of(const Store& store, const std::string& study);
+
+// Fits the study's finished trials and keeps the fit in the store.
+LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,
+                 FitOptions options);
+
+// One row a trial, numbers at full precision.
+TextTable trial_table(const std::vector<TrialRow>& rows);
+// The same, rounded for reading.
+TextTable short_trial_table(const std::vector<TrialRow>& rows);
+
+// This program's own file, for exec.
+std::string own_path();
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_STUDY_H_

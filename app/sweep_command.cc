@@ -1,0 +1,241 @@
+// isoflop sweep run | status | export | worker
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/study.h"
+#include "core/error.h"
+#include "core/units.h"
+#include "io/grid_toml.h"
+#include "io/json.h"
+#include "report/answer_text.h"
+#include "sweep/cost.h"
+#include "sweep/stop_signal.h"
+#include "sweep/worker.h"
+
+namespace isoflop {
+namespace {
+
+struct SweepFlags {
+  std::string grid;
+  std::string db = "runs.db";
+  std::string study;
+  std::string corpus;
+  std::string trainer;
+  std::string device = "cpu";
+  int workers = 0;
+  bool dry_run = false;
+  bool print_config = false;
+  bool quiet = false;
+  bool curves = false;
+  OutputFormat format;
+};
+
+Json status_json(const SweepStatus& status) {
+  return {{"study", status.study},
+          {"trials",
+           {{"planned", status.planned},
+            {"running", status.running},
+            {"done", status.done},
+            {"failed", status.failed},
+            {"diverged", status.diverged}}},
+          {"flops", status.flops_done},
+          {"flops_total", status.flops_total},
+          {"seconds", status.seconds}};
+}
+
+std::string status_text(const SweepStatus& status) {
+  return "study " + status.study + ": " + std::to_string(status.done) + " done, " +
+         std::to_string(status.running) + " running, " + std::to_string(status.planned) +
+         " planned, " + std::to_string(status.diverged) + " diverged, " +
+         std::to_string(status.failed) + " failed; " + format_flops(status.flops_done) + " of " +
+         format_flops(status.flops_total) + " FLOP (exact), " + format_duration(status.seconds) +
+         " of training\n";
+}
+
+TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
+  const auto number = exact ? exact_number : format_quantity;
+  const auto flops = exact ? exact_number : format_flops;
+  const auto time = exact ? exact_number : format_duration;
+  TextTable table{{"budget", "N", "D", "D/N", "steps", "rate", "batch", "seed", "FLOP 6nd",
+                   "FLOP exact", "memory", "time", "shape"},
+                  {}};
+  for (size_t i = 0; i < grid.trials.size(); ++i) {
+    const PlannedTrial& planned = grid.trials[i];
+    const TrialCost& c = cost.trials[i];
+    table.rows.push_back(
+        {planned.budget ? flops(*planned.budget) : "", number(c.params), number(c.tokens),
+         number(c.tokens / c.params), std::to_string(c.steps), number(planned.trial.train.rate),
+         std::to_string(planned.trial.train.batch), std::to_string(planned.trial.seed),
+         flops(c.flops_6nd), flops(c.flops_exact), number(c.memory_bytes), time(c.seconds),
+         planned.trial.trainer == "tabular" ? "tabular" : shape_name(planned.trial.model)});
+  }
+  return table;
+}
+
+void dry_run(const LoadedGrid& loaded, const SweepFlags& flags) {
+  const int workers = flags.workers > 0 ? flags.workers : static_cast<int>(usable_cores().size());
+  const SweepCost cost = cost_of(loaded.grid.trials, {.workers = workers});
+  const bool machine = flags.format.json || flags.format.csv;
+  print(table_text(cost_table(loaded.grid, cost, machine), flags.format));
+  say(std::to_string(loaded.grid.trials.size()) + " trials, " + format_flops(cost.flops_6nd) +
+      " FLOP by 6nd, " + format_flops(cost.flops_exact) + " exact; about " +
+      format_duration(cost.seconds) + " with " + std::to_string(workers) + " workers (" +
+      format_duration(cost.core_seconds) + " of one core), " + format_quantity(cost.memory_bytes) +
+      " bytes of memory. Nothing was run");
+}
+
+GridSpec grid_of(const SweepFlags& flags) {
+  GridSpec spec = read_grid(flags.grid);
+  if (!flags.study.empty()) spec.name = flags.study;
+  if (!flags.trainer.empty()) spec.fixed.emplace_back("trainer", flags.trainer);
+  return spec;
+}
+
+void report_end(const SweepSummary& summary, const SweepFlags& flags) {
+  if (flags.format.json) {
+    print(json_text(status_json(summary.status)));
+  } else {
+    print(status_text(summary.status));
+  }
+  if (summary.interrupted) {
+    say("interrupted: finished trials are saved; go on with:\n  isoflop sweep run " + flags.grid +
+        " --db " + flags.db + (flags.study.empty() ? "" : " --study " + flags.study) +
+        (flags.corpus.empty() ? "" : " --corpus " + flags.corpus));
+    throw ExitCode{130};
+  }
+  if (summary.status.failed > 0) {
+    say(std::to_string(summary.status.failed) +
+        " trials failed; see why with:\n  isoflop sweep export --db " + flags.db + " --study " +
+        summary.status.study);
+    throw ExitCode{4};
+  }
+  say("next: isoflop fit --db " + flags.db);
+}
+
+void run(const SweepFlags& flags) {
+  const LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
+  if (flags.print_config) return print(grid_toml(loaded.spec));
+  for (const std::string& note : loaded.grid.notes) say("note: " + note);
+  if (flags.dry_run) return dry_run(loaded, flags);
+  {
+    // Closed before the workers start: the driver opens its own.
+    Store store(flags.db, StoreMode::kCreate);
+    plan_trials(store, loaded);
+  }
+  report_end(run_study({.db = flags.db,
+                        .study = loaded.spec.name,
+                        .workers = flags.workers,
+                        .device = flags.device,
+                        .quiet = flags.quiet}),
+             flags);
+}
+
+void show_status(const SweepFlags& flags) {
+  const Store store(flags.db, StoreMode::kReadOnly);
+  const SweepStatus status = store.status(choose_study(store, flags.study));
+  print(flags.format.json ? json_text(status_json(status)) : status_text(status));
+}
+
+TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
+  TextTable table{{"trial", "step", "tokens", "flops_exact", "train_loss", "heldout_loss", "rate",
+                   "grad_norm", "seconds"},
+                  {}};
+  for (const TrialRow& row : rows) {
+    for (const CurvePoint& point : store.curve(row.id)) {
+      table.rows.push_back(
+          {row.identity.substr(0, 12), std::to_string(point.step), exact_number(point.tokens),
+           exact_number(point.flops), exact_number(point.train_loss),
+           point.heldout_loss ? exact_number(*point.heldout_loss) : "", exact_number(point.rate),
+           exact_number(point.grad_norm), exact_number(point.seconds)});
+    }
+  }
+  return table;
+}
+
+void export_tables(const SweepFlags& flags) {
+  const Store store(flags.db, StoreMode::kReadOnly);
+  const auto rows = store.trials(choose_study(store, flags.study));
+  if (flags.curves) return print(table_text(curve_table(store, rows), flags.format));
+  const bool machine = flags.format.json || flags.format.csv;
+  print(table_text(machine ? trial_table(rows) : short_trial_table(rows), flags.format));
+}
+
+// What the driver execs: one process, one core, trial after trial.
+void work(const SweepFlags& flags) {
+  const StopSignal stop;
+  Store store(flags.db);
+  const auto rows = store.trials(flags.study);
+  if (rows.empty()) return;
+  const auto runner = runner_for(rows.front().trial);
+  run_worker(store, flags.study, *runner,
+             {.device = flags.device, .stop = [&] { return stop.requested(); }});
+}
+
+CLI::App* add_store_flags(CLI::App* command, SweepFlags& flags) {
+  command->add_option("--db", flags.db, "The store; default runs.db");
+  command->add_option("--study", flags.study,
+                      "The study's name; default: the grid's, or the newest");
+  return command;
+}
+
+void add_run(CLI::App* sweep) {
+  auto flags = std::make_shared<SweepFlags>();
+  CLI::App* command = add_store_flags(
+      sweep->add_subcommand("run", "Run a grid of trials; again: what is missing of it"), *flags);
+  command->footer(
+      "  isoflop sweep run examples/demo.toml --dry-run\n"
+      "  isoflop sweep run examples/demo.toml --db runs.db\n"
+      "  isoflop sweep run my.toml --corpus corpora/mine --workers 1");
+  command->add_option("grid", flags->grid, "The grid's TOML file (docs/grid.md)")->required();
+  command->add_option("--corpus", flags->corpus, "Prepared corpus, instead of the grid's");
+  command->add_option("--trainer", flags->trainer, "decoder or tabular, instead of the grid's");
+  command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
+  command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
+  command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
+  command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
+  command->add_flag("--quiet", flags->quiet, "No progress");
+  add_format_flags(command, flags->format);
+  command->callback([flags] { run(*flags); });
+}
+
+void add_readers(CLI::App* sweep) {
+  auto status_flags = std::make_shared<SweepFlags>();
+  CLI::App* status =
+      add_store_flags(sweep->add_subcommand("status", "How far a study is"), *status_flags);
+  status->footer(
+      "  isoflop sweep status\n  isoflop sweep status --db runs.db --study demo\n"
+      "  isoflop sweep status --json");
+  status->add_flag("--json", status_flags->format.json, "Print JSON");
+  status->callback([status_flags] { show_status(*status_flags); });
+
+  auto export_flags = std::make_shared<SweepFlags>();
+  CLI::App* out = add_store_flags(
+      sweep->add_subcommand(
+          "export", "The study's trials as a table, at full precision with --csv or --json"),
+      *export_flags);
+  out->footer(
+      "  isoflop sweep export --db runs.db\n  isoflop sweep export --csv > trials.csv\n"
+      "  isoflop sweep export --curves --csv > curves.csv");
+  out->add_flag("--curves", export_flags->curves, "Training curves instead of trials");
+  add_format_flags(out, export_flags->format);
+  out->callback([export_flags] { export_tables(*export_flags); });
+}
+
+}  // namespace
+
+void add_sweep_command(CLI::App& app) {
+  CLI::App* sweep = app.add_subcommand("sweep", "Grids of trials: run them, look at them");
+  sweep->require_subcommand(1);
+  add_run(sweep);
+  add_readers(sweep);
+
+  auto flags = std::make_shared<SweepFlags>();
+  CLI::App* worker = add_store_flags(sweep->add_subcommand("worker", ""), *flags);
+  worker->group("");  // the driver's own; not in the help
+  worker->add_option("--device", flags->device, "");
+  worker->callback([flags] { work(*flags); });
+}
+
+}  // namespace isoflop
