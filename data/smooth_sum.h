@@ -4,8 +4,8 @@
 //   sum_{r = a + 1}^{b} g(r) = int_{a + 1/2}^{b + 1/2} g dx - [g'(b + 1/2) - g'(a + 1/2)] / 24 +
 //   ...
 // with the integral by 16-point Gauss-Legendre on octaves of x. For powers, logarithms and
-// exponentials of powers (what data/ sums) the relative error is below 1e-13; the next term is
-// 7/5760 [g'''], 1e-14 of g(4096).
+// exponentials of powers (what data/ sums) the relative error is below 1e-13 for sums
+// that begin below 4,096, and 1e-11 for short ranges beyond it.
 #ifndef ISOFLOP_DATA_SMOOTH_SUM_H_
 #define ISOFLOP_DATA_SMOOTH_SUM_H_
 

@@ -72,15 +72,22 @@ const Field& field_named(std::string_view name) {
       (near.empty() ? ": give " + joined(field_names()) : ": did you mean " + near + "?"));
 }
 
-// The index of a named column, or of the one with a usual name.
+bool is_mapped(const ColumnMap& map, const std::string& column) {
+  return std::any_of(fields().begin(), fields().end(),
+                     [&](const Field& field) { return map.*field.column == column; });
+}
+
+// The index of the column that the map names, or else of the one with a usual name that the map
+// does not give to another field.
 std::optional<size_t> find_column(const Table& table, const std::string& name, const Field& field,
-                                  const std::string& asked) {
+                                  const ColumnMap& map) {
+  const std::string& asked = map.*field.column;
   std::vector<std::string> found;
   size_t index = 0;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     const std::string column(trimmed(table.columns[i]));
     const bool usual = std::count(field.usual.begin(), field.usual.end(), lower(column)) > 0;
-    if (asked.empty() ? usual : column == asked) {
+    if (asked.empty() ? usual && !is_mapped(map, column) : column == asked) {
       found.push_back(column);
       index = i;
     }
@@ -105,7 +112,7 @@ struct Columns {
 Columns find_columns(const Table& table, const std::string& name, const ColumnMap& map) {
   const auto find = [&](std::string ColumnMap::*column) {
     for (const Field& field : fields()) {
-      if (field.column == column) return find_column(table, name, field, map.*column);
+      if (field.column == column) return find_column(table, name, field, map);
     }
     return std::optional<size_t>();
   };
