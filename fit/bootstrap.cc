@@ -18,15 +18,14 @@
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kRowsForRowBootstrap = 100;
-constexpr std::size_t kFewestPoints = 6;
+constexpr std::size_t kFewestPoints = kLawSize;
+constexpr std::size_t kFewestValues = 3;  // two sizes (or token counts) leave alpha (beta) free
 constexpr std::size_t kFewestBudgets = 3;
 constexpr int kScreenSide = 10;
 constexpr int kScreenedRefits = 1;
 constexpr int kMostRedraws = 1000;
 
-constexpr std::array<std::pair<BootstrapKind, std::string_view>, 4> kNames = {{
-    {BootstrapKind::kAuto, "auto"},
+constexpr std::array<std::pair<BootstrapKind, std::string_view>, 3> kNames = {{
     {BootstrapKind::kRow, "row"},
     {BootstrapKind::kBudget, "budget"},
     {BootstrapKind::kResidual, "residual"},
@@ -50,19 +49,21 @@ struct Draw {
   bool converged = false;
 };
 
-void draw_rows(const Resampler& resampler, SplitMix64& random, Points& points) {
+void draw_rows(SplitMix64& random, Points& points) {
   std::fill(points.weight.begin(), points.weight.end(), 0.0);
   for (std::size_t i = 0; i < points.size(); ++i) points.weight[random.below(points.size())] += 1;
-  (void)resampler;
 }
 
-void draw_budgets(const Resampler& resampler, SplitMix64& random, Points& points) {
+// False when one budget was drawn every time: along one budget N and D cannot be told apart.
+bool draw_budgets(const Resampler& resampler, SplitMix64& random, Points& points) {
   std::fill(points.weight.begin(), points.weight.end(), 0.0);
+  std::set<std::uint64_t> drawn;
   for (std::size_t k = 0; k < resampler.groups.size(); ++k) {
-    for (const std::size_t i : resampler.groups[random.below(resampler.groups.size())].rows) {
-      points.weight[i] += 1;
-    }
+    const std::uint64_t group = random.below(resampler.groups.size());
+    drawn.insert(group);
+    for (const std::size_t i : resampler.groups[group].rows) points.weight[i] += 1;
   }
+  return drawn.size() > 1;
 }
 
 void draw_residuals(const Resampler& resampler, SplitMix64& random, Points& points) {
@@ -83,27 +84,34 @@ bool identifies(const Points& points) {
     sizes.insert(points.x[i]);
     tokens.insert(points.y[i]);
   }
-  return distinct.size() >= kFewestPoints && sizes.size() >= 3 && tokens.size() >= 3;
+  return distinct.size() >= kFewestPoints && sizes.size() >= kFewestValues &&
+         tokens.size() >= kFewestValues;
+}
+
+bool draw(const Resampler& resampler, SplitMix64& random, Points& points) {
+  switch (resampler.kind) {
+    case BootstrapKind::kResidual:
+      draw_residuals(resampler, random, points);
+      return true;
+    case BootstrapKind::kBudget:
+      return draw_budgets(resampler, random, points) && identifies(points);
+    case BootstrapKind::kRow:
+      break;
+  }
+  draw_rows(random, points);
+  return identifies(points);
 }
 
 // Resamples until the points identify the law; gives the number of resamples thrown away.
 int resample(const Resampler& resampler, SplitMix64& random, Points& points) {
   for (int redrawn = 0; redrawn < kMostRedraws; ++redrawn) {
-    switch (resampler.kind) {
-      case BootstrapKind::kBudget:
-        draw_budgets(resampler, random, points);
-        break;
-      case BootstrapKind::kResidual:
-        draw_residuals(resampler, random, points);
-        return redrawn;
-      default:
-        draw_rows(resampler, random, points);
-        break;
-    }
-    if (identifies(points)) return redrawn;
+    if (draw(resampler, random, points)) return redrawn;
   }
-  std::fill(points.weight.begin(), points.weight.end(), 1.0);
-  return kMostRedraws;
+  throw refusal(
+      "cannot_resample",
+      fmt::format("bootstrap: {}: {} resamples in a row could not identify the law: the rows "
+                  "hang on too few sizes; add runs or use the residual bootstrap",
+                  name_of(resampler.kind), kMostRedraws));
 }
 
 bool better(const Descent& a, const Descent& b) {
@@ -139,7 +147,7 @@ void prepare_residuals(const LawVector& theta, Resampler& resampler) {
     resampler.residuals.push_back(resampler.points.log_loss[i] - resampler.fitted[i]);
     mean += resampler.residuals.back() / n;
   }
-  const double widen = std::sqrt(n / (n - static_cast<double>(kLawSize)));
+  const double widen = n / (n - static_cast<double>(kLawSize));
   for (double& r : resampler.residuals) r = widen * (r - mean);
 }
 
@@ -150,10 +158,6 @@ Resampler make_resampler(std::span<const Observation> rows, const ParametricFit&
   resampler.seed = options.seed;
   resampler.huber_delta = options.huber_delta;
   resampler.kind = options.kind;
-  if (resampler.kind == BootstrapKind::kAuto) {
-    resampler.kind =
-        rows.size() < kRowsForRowBootstrap ? BootstrapKind::kResidual : BootstrapKind::kRow;
-  }
   const LawVector optimum = centred(to_vector(fit.parameters), resampler.points);
   resampler.warm_starts.push_back(optimum);
   for (const LawParameters& other : fit.other_optima) {
@@ -182,8 +186,7 @@ BootstrapKind parse_bootstrap_kind(std::string_view name) {
   for (const auto& [kind, known] : kNames) {
     if (name == known) return kind;
   }
-  throw usage_error(
-      fmt::format("bootstrap: {}: unknown; known are auto, row, budget, residual", name));
+  throw usage_error(fmt::format("bootstrap: {}: unknown; known are row, budget, residual", name));
 }
 
 Bootstrap bootstrap(std::span<const Observation> observations, const ParametricFit& fit,

@@ -1,6 +1,7 @@
 #include "fit/check_observations.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fmt/format.h>
 #include <set>
@@ -14,6 +15,7 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kFewestPoints = 6;  // one more than parameters
+constexpr std::size_t kFewestValues = 3;
 constexpr std::size_t kFewPoints = 10;
 constexpr double kFlopsTolerance = 0.02;
 constexpr double kSameSize = 1e-9;  // relative
@@ -66,6 +68,17 @@ std::size_t distinct_points(std::span<const Observation> rows) {
   return points.size();
 }
 
+// With two values the term has one known difference for its two parameters, and E takes up the
+// rest.
+void refuse_few_values(std::string_view source, std::string_view name, std::string_view exponent,
+                       std::string_view what, std::size_t values,
+                       const std::array<const char*, 2>& codes) {
+  if (values >= kFewestValues) return;
+  throw refusal(codes[values < 2 ? 0 : 1],
+                fmt::format("{}: {} takes {} value{}: {} cannot be known; add runs of other {}",
+                            source, name, values, values == 1 ? "" : "s", exponent, what));
+}
+
 void refuse_unanswerable(std::span<const Observation> rows, std::string_view source) {
   const std::size_t points = distinct_points(rows);
   if (points < kFewestPoints) {
@@ -74,19 +87,11 @@ void refuse_unanswerable(std::span<const Observation> rows, std::string_view sou
                               "needs at least {}; add runs",
                               source, points, kFewestPoints));
   }
-  if (distinct(column(rows, &Observation::params)) < 2) {
-    throw refusal("one_size",
-                  fmt::format("{}: every row has the same params: alpha cannot be known; "
-                              "add runs of other sizes",
-                              source));
-  }
-  if (distinct(column(rows, &Observation::tokens)) < 2) {
-    throw refusal(
-        "one_token_count",
-        fmt::format("{}: every row has the same tokens: beta cannot be known; add runs of "
-                    "other lengths",
-                    source));
-  }
+  refuse_few_values(source, "params", "alpha", "sizes",
+                    distinct(column(rows, &Observation::params)), {"one_size", "two_sizes"});
+  refuse_few_values(source, "tokens", "beta", "lengths",
+                    distinct(column(rows, &Observation::tokens)),
+                    {"one_token_count", "two_token_counts"});
   if (distinct(column(rows, &Observation::loss)) < 2) {
     throw refusal("constant_loss",
                   fmt::format("{}: every row has the same loss: there is nothing to fit; check the "
@@ -158,10 +163,12 @@ void warn_of_oddities(std::span<const Observation> rows, std::vector<Warning>& w
   }
   const std::size_t points = distinct_points(rows);
   if (points >= kFewPoints) return;
-  warnings.push_back({.code = "few_rows",
-                      .message = fmt::format("{} distinct points for five parameters: expect wide "
-                                             "intervals",
-                                             points)});
+  warnings.push_back(
+      {.code = "few_rows",
+       .message = fmt::format(
+           "{} distinct points for five parameters: the intervals are rough and may be too "
+           "narrow",
+           points)});
 }
 
 }  // namespace

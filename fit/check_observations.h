@@ -5,14 +5,16 @@
 // loss or budget that is not positive and finite. Error(kRefused) with a code for well-formed data
 // that cannot determine five parameters:
 //   too_few_rows      fewer than 6 distinct (N, D)
-//   one_size          fewer than 2 distinct N (to 1 part in 1e9)
-//   one_token_count   fewer than 2 distinct D
+//   one_size          one distinct N (to 1 part in 1e9)
+//   two_sizes         two distinct N: E takes up what A and alpha could say
+//   one_token_count   one distinct D
+//   two_token_counts  two distinct D
 //   constant_loss     all losses equal
 // Warnings:
 //   duplicate_rows    the same N, D, seed and loss again
 //   flops_mismatch    C more than 2 % off f(N) D
 //   loss_rises        ln L correlates positively with ln N and ln D both: wrong or swapped columns?
-//   few_rows          fewer than 10 distinct (N, D): intervals will be wide
+//   few_rows          fewer than 10 distinct (N, D): the intervals are rough
 #ifndef ISOFLOP_FIT_CHECK_OBSERVATIONS_H_
 #define ISOFLOP_FIT_CHECK_OBSERVATIONS_H_
 

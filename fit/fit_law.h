@@ -21,7 +21,7 @@ namespace isoflop {
 struct FitOptions {
   double huber_delta = 1e-3;  // on ln L
   Starts starts = Starts::kScreened;
-  BootstrapKind bootstrap = BootstrapKind::kAuto;
+  BootstrapKind bootstrap = BootstrapKind::kRow;
   int draws = 1000;        // 0: no intervals
   std::uint64_t seed = 0;  // of the draws
   double level = 0.9;      // of every interval

@@ -88,6 +88,12 @@ TEST(CheckObservations, OneSizeOneTokenCountAndOneLossAreRefused) {
   EXPECT_EQ(refusal_code(one_size), "one_size");
   EXPECT_EQ(refusal_code(one_token_count), "one_token_count");
   EXPECT_EQ(refusal_code(one_loss), "constant_loss");
+  one_size[3].params = 2e8;
+  one_token_count[3].tokens = 2e9;
+  EXPECT_EQ(refusal_code(one_size), "two_sizes");
+  EXPECT_EQ(refusal_code(one_token_count), "two_token_counts");
+  one_size[4].params = 3e8;
+  EXPECT_EQ(refusal_code(one_size), "accepted");
 }
 
 TEST(CheckObservations, RepeatedRowsAreWarnedOfButSeedsAreNot) {
