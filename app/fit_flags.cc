@@ -15,11 +15,12 @@ FitOptions FitFlags::options() const {
   if (starts != "screened" && starts != "paper") {
     throw usage_error("--starts: \"" + starts + "\" is not known: use screened or paper");
   }
-  return {.starts = starts == "paper" ? Starts::kPaperGrid : Starts::kScreened,
-          .bootstrap = bootstrap == "auto" ? BootstrapKind::kAuto : parse_bootstrap_kind(bootstrap),
-          .draws = draws,
-          .seed = seed,
-          .level = level};
+  FitOptions options{.starts = starts == "paper" ? Starts::kPaperGrid : Starts::kScreened,
+                     .draws = draws,
+                     .seed = seed,
+                     .level = level};
+  if (!bootstrap.empty()) options.bootstrap = parse_bootstrap_kind(bootstrap);
+  return options;
 }
 
 void add_fit_flags(CLI::App* command, FitFlags& flags) {
@@ -27,8 +28,7 @@ void add_fit_flags(CLI::App* command, FitFlags& flags) {
                       "Bootstrap refits behind the intervals; default 1000");
   command->add_option("--fit-seed", flags.seed, "Seed of the bootstrap; default 0");
   command->add_option("--level", flags.level, "Of the intervals; default 0.9");
-  command->add_option("--bootstrap", flags.bootstrap,
-                      "auto, row, budget or residual; default auto");
+  command->add_option("--bootstrap", flags.bootstrap, "row, budget or residual; default residual");
   command->add_option("--starts", flags.starts,
                       "screened (default), or paper: the 4,500 starts of Hoffmann et al.");
 }

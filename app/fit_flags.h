@@ -17,7 +17,7 @@ struct FitFlags {
   int draws = 1000;
   std::uint64_t seed = 0;
   double level = 0.9;
-  std::string bootstrap = "auto";
+  std::string bootstrap;  // empty: the default of FitOptions
   std::string starts = "screened";
 
   // Throws Error(kUsage) naming the flag.

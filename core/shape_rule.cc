@@ -15,20 +15,24 @@ constexpr std::int64_t kSmallestWidth = 8;
 constexpr std::int64_t kLargestWidth = 32768;
 
 std::int64_t next_width(std::int64_t width) {
-  if (width < 64) return width + 4;
   if (width < 128) return width + 8;
+  if (width < 256) return width + 16;
+  if (width < 512) return width + 32;
   if (width < 1024) return width + 64;
   return width + 128;
 }
 
-// The largest even divisor of the width that is at most about 2 sqrt(d) and at most 128.
+std::int64_t layers_for(std::int64_t width) {
+  const auto d = static_cast<double>(width);
+  return std::max<std::int64_t>(2, std::llround(std::min(d / 64, 10 + d / 117)));
+}
+
 std::int64_t head_size_for(std::int64_t width) {
-  const auto limit =
-      std::min<std::int64_t>(128, std::llround(2.0 * std::sqrt(static_cast<double>(width))));
-  for (std::int64_t size = limit; size > 2; --size) {
-    if (size % 2 == 0 && width % size == 0) return size;
+  const double limit = 3 * std::sqrt(static_cast<double>(width));
+  for (const std::int64_t size : {128, 64, 32, 16, 8, 4}) {
+    if (static_cast<double>(size) <= limit && width % size == 0) return size;
   }
-  return 2;
+  return width % 2 == 0 ? 2 : width;
 }
 
 double total_params(std::int64_t width, const ModelConfig& base) {
@@ -38,10 +42,9 @@ double total_params(std::int64_t width, const ModelConfig& base) {
 }  // namespace
 
 ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base) {
-  const auto d = static_cast<double>(width);
   ModelConfig shape = base;
   shape.width = width;
-  shape.layers = std::max<std::int64_t>(1, std::llround(std::max(std::sqrt(d / 8), d / 100)));
+  shape.layers = layers_for(width);
   shape.head_size = head_size_for(width);
   shape.heads = width / shape.head_size;
   shape.hidden =

@@ -1,12 +1,14 @@
 // From a parameter target to a concrete shape.
 //
-// One rule from 2k to 100B parameters, so that a planned model is the continuation of the swept
-// ones:
-//   width d     a multiple of 4 below 64, of 8 below 128, of 64 below 1,024, of 128 beyond
-//   layers L    round(max(sqrt(d / 8), d / 100)): 1 at d = 8, 2 at 32, 4 at 128, 8 at 512, 80 at
-//   8,192
-//               (near Hoffmann et al. 2022, Table A9, and Chinchilla's own 80 x 8,192)
-//   heads       head size about 2 sqrt(d) rounded to a power of two within [4, 128], h = d / k
+// One rule from 9k to 100B parameters (bytes; larger vocabularies start higher), so that a planned
+// model is the continuation of the swept ones:
+//   width d     a multiple of 8 below 128, 16 below 256, 32 below 512, 64 below 1,024, 128 beyond
+//   layers L    round(min(d / 64, 10 + d / 117)), at least 2: two up to d = 128, 8 at 512, 16 at
+//   1,024,
+//               80 at 8,192. Close to Hoffmann et al. 2022, Table A9, and Chinchilla's own shape.
+//               Two layers at every small size, because a grid whose depth changes on the way is
+//               two families of models and bends the law (docs/decisions/demo_grid.md)
+//   head size k the largest of 128, 64, 32, 16, 8, 4 that divides d and is at most 3 sqrt(d)
 //   hidden f    4 d (GELU), 8/3 d rounded up to a multiple of 8 (SwiGLU)
 // The rule takes the width whose total parameter count is nearest to the target in ln N.
 #ifndef ISOFLOP_CORE_SHAPE_RULE_H_

@@ -17,9 +17,9 @@ namespace isoflop {
 // One line of a training curve. Losses are nats per token.
 struct CurvePoint {
   std::int64_t step = 0;
-  double tokens = 0;                   // seen so far
-  double flops = 0;                    // spent so far, convention "exact"
-  double train_loss = 0;               // mean over the steps since the last point
+  double tokens = 0;                        // seen so far
+  double flops = 0;                         // spent so far, convention "exact"
+  double train_loss = 0;                    // mean over the steps since the last point
   std::optional<double> heldout_loss = {};  // where it was evaluated
   double rate = 0;
   double grad_norm = 0;  // before clipping
@@ -29,10 +29,10 @@ struct CurvePoint {
 // A loss on one named held-out set at the end of the trial.
 struct Evaluation {
   std::string heldout = "heldout";
-  double loss = 0;                      // nats per token
-  double standard_error = 0;            // of that mean, over windows; 0 for exact losses
+  double loss = 0;                           // nats per token
+  double standard_error = 0;                 // of that mean, over windows; 0 for exact losses
   std::optional<double> bits_per_byte = {};  // where a token is known to be so many bytes
-  double tokens = 0;                    // evaluated
+  double tokens = 0;                         // evaluated
   // Loss above the source's own entropy where that is known, by the control variate
   // mean[log p_true - log p_model] (data/zipf_facts.h).
   std::optional<double> excess = {};

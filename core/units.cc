@@ -89,6 +89,7 @@ std::string format_quantity(double value) {
     const int decimals = std::abs(scaled) < 9.995 ? 2 : std::abs(scaled) < 99.95 ? 1 : 0;
     return with_digits(scaled, std::chars_format::fixed, decimals) + suffix.letter;
   }
+  if (magnitude < 0.995) return with_digits(value, std::chars_format::general, 3);
   const int decimals = magnitude < 9.995 ? 2 : magnitude < 99.95 ? 1 : 0;
   return with_digits(value, std::chars_format::fixed, decimals);
 }

@@ -37,9 +37,25 @@ TEST(ShapeRule, MakesChinchillaAtChinchillasSize) {
   ModelConfig base;
   base.vocab = 32000;
   const ModelConfig shape = shape_for_width(8192, base);
-  EXPECT_NEAR(static_cast<double>(shape.layers), 80, 3);
+  EXPECT_EQ(shape.layers, 80);
   EXPECT_EQ(shape.head_size, 128);
   EXPECT_EQ(shape.hidden, 4 * 8192);
+}
+
+TEST(ShapeRule, KeepsTwoLayersAtEverySmallSize) {
+  for (std::int64_t width = 8; width <= 128; width += 8) {
+    EXPECT_EQ(shape_for_width(width, {}).layers, 2) << width;
+  }
+}
+
+// Where Table A9 has one depth for a width, or several around it.
+TEST(ShapeRule, IsNearTableA9) {
+  const std::pair<std::int64_t, double> depths[] = {{512, 8},   {640, 11.5}, {768, 15},
+                                                    {1024, 18}, {1280, 20},  {2048, 25},
+                                                    {2560, 30}, {3584, 40},  {5120, 47}};
+  for (const auto& [width, layers] : depths) {
+    EXPECT_NEAR(static_cast<double>(shape_for_width(width, {}).layers) / layers, 1, 0.22) << width;
+  }
 }
 
 TEST(ShapeRule, KeepsWhatTheCallerChose) {

@@ -40,6 +40,9 @@ TEST(Units, PrintsThreeDigitsAndASuffix) {
   EXPECT_EQ(format_quantity(950), "950");
   EXPECT_EQ(format_quantity(9.4), "9.40");
   EXPECT_EQ(format_quantity(0), "0");
+  EXPECT_EQ(format_quantity(0.0123456), "0.0123");
+  EXPECT_EQ(format_quantity(0.5), "0.5");
+  EXPECT_EQ(format_quantity(0.999), "1.00");
   EXPECT_EQ(format_quantity(5.76e23), "5.76e23");
   EXPECT_EQ(format_flops(5.76e23), "5.76e23");
   EXPECT_EQ(format_flops(1e12), "1e12");
