@@ -213,7 +213,7 @@ TEST(DriverTest, TwoDriversOnOneStoreShareTheWork) {
 
 TEST(DriverTest, AKilledDriverLeavesNoWorkers) {
   const TestSweep sweep(20);
-  const pid_t driver = start_driver(sweep, 20'000);
+  const pid_t driver = start_driver(sweep, 3'000'000);  // no worker ends by itself within the wait
   while (sweep.status().running < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   const std::vector<pid_t> workers = children_of(driver);
   ASSERT_EQ(workers.size(), 2u);
