@@ -14,6 +14,9 @@
 namespace isoflop {
 namespace {
 
+// A parabola over budgets further apart than this (in ln C) would mix their valleys.
+constexpr double kWidestBudget = 0.3;
+
 // One budget's points and the parabola L = c0 + c1 u + c2 u^2, u = ln N - centre.
 struct Valley {
   BudgetProfile profile;
@@ -77,6 +80,18 @@ void fit_valley(Valley& valley, const FlopsPerToken& flops) {
   set_bottom(valley, c, flops);
 }
 
+// How far apart the C of rows without a stated budget lie, in ln C.
+double spread(std::span<const Observation> rows, const BudgetGroup& group) {
+  double low = INFINITY;
+  double high = -INFINITY;
+  for (const std::size_t row : group.rows) {
+    if (rows[row].budget) return 0;
+    low = std::min(low, std::log(rows[row].flops));
+    high = std::max(high, std::log(rows[row].flops));
+  }
+  return high - low;
+}
+
 Valley make_valley(std::span<const Observation> rows, const BudgetGroup& group,
                    const FlopsPerToken& flops) {
   Valley valley;
@@ -89,6 +104,10 @@ Valley make_valley(std::span<const Observation> rows, const BudgetGroup& group,
   valley.centre =
       std::accumulate(valley.u.begin(), valley.u.end(), 0.0) / static_cast<double>(valley.u.size());
   for (double& u : valley.u) u -= valley.centre;
+  if (spread(rows, group) > kWidestBudget) {
+    valley.profile.code = "not_one_budget";
+    return valley;
+  }
   fit_valley(valley, flops);
   return valley;
 }

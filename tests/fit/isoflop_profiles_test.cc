@@ -90,12 +90,23 @@ TEST(IsoflopProfiles, PlannedBudgetsWinOverTheFlopsColumn) {
   EXPECT_NEAR(chained[0].budget / std::sqrt(1e18 * 1.05e18), 1, 1e-12);
 }
 
+TEST(IsoflopProfiles, AContinuumOfFlopsIsNotOneBudget) {
+  std::vector<Observation> rows;
+  for (int k = 0; k < 40; ++k) {
+    add_parabola(rows, 1e18 * std::pow(1.03, k), 1e8, {1e8 * std::pow(1.1, k % 7 - 3)});
+  }
+  const IsoflopFit fit = fit_isoflop(rows);
+  ASSERT_EQ(fit.profiles.size(), 1u);
+  EXPECT_EQ(fit.profiles[0].code, "not_one_budget");
+  EXPECT_FALSE(fit.usable);
+}
+
 TEST(IsoflopProfiles, ScatteredFlopsFormTheirBudgetsInAscendingOrder) {
   std::vector<Observation> rows = isoflop_grid({1e20, 1e18, 1e19}, 5, 0, 0);
   SplitMix64 random(5);
   for (Observation& row : rows) {
     row.budget.reset();
-    row.flops *= std::exp(0.04 * (2 * random.uniform() - 1));
+    row.flops *= std::exp(0.02 * (2 * random.uniform() - 1));
   }
   const auto groups = group_by_budget(rows);
   ASSERT_EQ(groups.size(), 3u);
