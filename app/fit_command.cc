@@ -42,7 +42,9 @@ LawFit fit_table(const FitCommandFlags& flags) {
   for (const std::string& note : table.notes) say("note: " + note);
   FitOptions options = flags.fit.options();
   options.flops = flops_of_table(table.observations, convention);
-  return fit_law(table.observations, flags.csv, options);
+  LawFit fit = fit_law(table.observations, flags.csv, options);
+  fit.version = program_version();
+  return fit;
 }
 
 LawFit fit_store(const FitCommandFlags& flags) {

@@ -11,13 +11,13 @@
 
 namespace isoflop {
 
-// Every N in [params_low, params_high] reaches the optimum's loss with at most `extra_compute` more
-// compute: 0.05 means with 1.05 C, spent at that N.
+// Every N in [params_low, params_high], trained with C, is as good as the best model of
+// C / (1 + extra_compute): choosing it wastes at most that share.
 struct NearOptimal {
   double extra_compute = 0.05;
   double params_low = 0;
   double params_high = 0;
-  double loss_difference = 0;  // at the band's edge, at equal compute
+  double loss_difference = 0;  // to the optimum, at the band's worse edge
 };
 
 // A shape of the rule near N*, and what it would cost.

@@ -15,6 +15,7 @@ constexpr std::int64_t kSmallestWidth = 8;
 constexpr std::int64_t kLargestWidth = 32768;
 
 std::int64_t next_width(std::int64_t width) {
+  if (width < 24) return width + 4;
   if (width < 128) return width + 8;
   if (width < 256) return width + 16;
   if (width < 512) return width + 32;
@@ -28,11 +29,13 @@ std::int64_t layers_for(std::int64_t width) {
 }
 
 std::int64_t head_size_for(std::int64_t width) {
-  const double limit = 3 * std::sqrt(static_cast<double>(width));
-  for (const std::int64_t size : {128, 64, 32, 16, 8, 4}) {
-    if (static_cast<double>(size) <= limit && width % size == 0) return size;
+  const std::int64_t about =
+      std::clamp<std::int64_t>(std::min(width / 4, std::max<std::int64_t>(16, width / 8)),
+                               std::min<std::int64_t>(10, width), 128);
+  for (std::int64_t size = about; size > 2; --size) {
+    if (size % 2 == 0 && width % size == 0) return size;
   }
-  return width % 2 == 0 ? 2 : width;
+  return 2;
 }
 
 double total_params(std::int64_t width, const ModelConfig& base) {

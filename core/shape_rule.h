@@ -2,13 +2,17 @@
 //
 // One rule from 9k to 100B parameters (bytes; larger vocabularies start higher), so that a planned
 // model is the continuation of the swept ones:
-//   width d     a multiple of 8 below 128, 16 below 256, 32 below 512, 64 below 1,024, 128 beyond
+//   width d     a multiple of 4 up to 24, 8 up to 128, 16 up to 256, 32 up to 512, 64 up to 1,024,
+//   128
+//               beyond
 //   layers L    round(min(d / 64, 10 + d / 117)), at least 2: two up to d = 128, 8 at 512, 16 at
 //   1,024,
 //               80 at 8,192. Close to Hoffmann et al. 2022, Table A9, and Chinchilla's own shape.
 //               Two layers at every small size, because a grid whose depth changes on the way is
 //               two families of models and bends the law (docs/decisions/demo_grid.md)
-//   head size k the largest of 128, 64, 32, 16, 8, 4 that divides d and is at most 3 sqrt(d)
+//   head size k the largest even divisor of d that is at most min(d / 4, max(16, d / 8)), within
+//               [10, 128]: 8 at d = 16 to 32, 16 at 64 to 128, 64 at 512, 128 from 1,024 on. Two
+//               heads at d = 32, or eight at 64, cost 0.02 to 0.03 nats
 //   hidden f    4 d (GELU), 8/3 d rounded up to a multiple of 8 (SwiGLU)
 // The rule takes the width whose total parameter count is nearest to the target in ln N.
 #ifndef ISOFLOP_CORE_SHAPE_RULE_H_

@@ -47,14 +47,14 @@ struct TrainSpec {
   double tokens = 0;                // D, the trial's whole token budget; rounded to whole batches
   std::int64_t batch = 4;           // sequences a step
   double rate = 1e-3;               // peak learning rate
-  double warmup = 0.05;             // fraction of the steps, at least one step
+  double warmup = 0.05;             // fraction of the steps; at least 10 of them, at most half
   std::string schedule = "cosine";  // cosine over exactly this trial's steps (Hoffmann, Fig. A1)
-  double final_rate = 0.1;          // last rate as a fraction of the peak
+  double final_rate = 0;            // last rate as a fraction of the peak
   double beta1 = 0.9;
-  double beta2 = 0.95;
+  double beta2 = 0.99;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;  // on matrices only, decoupled (Loshchilov and Hutter)
-  double clip = 1.0;          // global gradient norm; 0 leaves it alone
+  double weight_decay = 0.03;  // on matrices only, decoupled (Loshchilov and Hutter)
+  double clip = 1.0;           // global gradient norm; 0 leaves it alone
   std::string dtype = "float32";
 
   bool operator==(const TrainSpec&) const = default;

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "core/hash.h"
-#include "fit/interval.h"
+#include "core/interval.h"
 
 namespace isoflop {
 namespace {

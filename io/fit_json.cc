@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/interval.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 
@@ -24,38 +25,14 @@ LawParameters read_parameters(const JsonReader& reader) {
           reader.number("beta")};
 }
 
-// The p-quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
-double quantile(const std::vector<double>& sorted, double p) {
-  const double at = p * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
-double a_of(const LawParameters& p) { return p.beta / (p.alpha + p.beta); }
-
-// a = beta / (alpha + beta) with its interval from the draws, and b = 1 - a.
-Json law_exponents(const LawFit& fit) {
-  Interval a{.value = fit.a(), .low = {}, .high = {}};
-  Interval b{.value = fit.b(), .low = {}, .high = {}};
-  std::vector<double> draws;
-  for (const LawParameters& draw : fit.draws) draws.push_back(a_of(draw));
-  if (!draws.empty()) {
-    std::sort(draws.begin(), draws.end());
-    const double tail = 0.5 * (1 - fit.interval_level);
-    a.low = quantile(draws, tail);
-    a.high = quantile(draws, 1 - tail);
-    b.low = 1 - *a.high;
-    b.high = 1 - *a.low;
-  }
-  return {{"a", interval_json(a, "exponents.a")}, {"b", interval_json(b, "exponents.b")}};
-}
-
 // Approach 2 alone gives exponents but no law.
 bool has_law(const LawFit& fit) { return fit.parameters != LawParameters{}; }
 
 Json exponents_json(const LawFit& fit) {
-  if (!fit.isoflop || (fit.approach != 2 && has_law(fit))) return law_exponents(fit);
+  if (!fit.isoflop || (fit.approach != 2 && has_law(fit))) {
+    return {{"a", interval_json(exponent_a(fit), "exponents.a")},
+            {"b", interval_json(exponent_b(fit), "exponents.b")}};
+  }
   return {{"a", interval_json(fit.isoflop->a, "exponents.a")},
           {"b", interval_json(fit.isoflop->b, "exponents.b")}};
 }

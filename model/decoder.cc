@@ -7,7 +7,7 @@
 namespace isoflop {
 namespace {
 
-constexpr double kNormEpsilon = 1e-5;
+constexpr double kNormEpsilon = 1e-6;
 
 torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
                          const torch::Tensor& bias) {

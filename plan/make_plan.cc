@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/interval.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
-#include "fit/interval.h"
 #include "plan/near_optimal.h"
 #include "plan/optimum.h"
 
@@ -64,9 +64,9 @@ void warn_of_extrapolation(const LawFit& fit, const PlanOptions& options, Plan& 
   plan.extrapolation = plan.flops / fit.flops_high;
   if (*plan.extrapolation <= options.extrapolation_factor) return;
   warn(plan, "extrapolation",
-       fmt::format("{} FLOP is {:.3g}x the largest fitted run: the intervals assume that the law "
+       fmt::format("{} FLOP is {}x the largest fitted run: the intervals assume that the law "
                    "holds that far",
-                   format_flops(plan.flops), *plan.extrapolation));
+                   format_flops(plan.flops), format_quantity(*plan.extrapolation)));
 }
 
 void warn_of_intervals(const LawFit& fit, const PlanOptions& options, int runaway, Plan& plan) {

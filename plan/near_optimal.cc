@@ -36,9 +36,9 @@ NearOptimal near_optimal(const LawParameters& law, const FlopsPerToken& flops_pe
   LawParameters excess = law;
   excess.E = 0;
   const Optimum best = compute_optimum(excess, flops_per_token, flops);
-  const double more = (1 + extra_compute) * flops;
+  const double enough = compute_optimum(excess, flops_per_token, flops / (1 + extra_compute)).loss;
   const auto good = [&](double x) {
-    return loss_at_size(excess, flops_per_token, more, std::exp(x)) <= best.loss;
+    return loss_at_size(excess, flops_per_token, flops, std::exp(x)) <= enough;
   };
   const double centre = std::log(best.params);
   const double low = edge(centre, std::max(centre - kFarthest, 0.0), good);

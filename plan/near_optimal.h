@@ -1,7 +1,8 @@
-// How flat the optimum is, in the currency people pay in: every N such that (1 + x) C spent at N
-// reaches the loss that the optimum reaches with C.
+// How flat the optimum is, in the currency people pay in: every N that wastes at most the share x.
+// Trained with C, it is as good as the best model of C / (1 + x); in other words, with x more
+// compute than the best model of that loss needs, any N of the band will do.
 //
-//   band(x) = { N : L(N, (1 + x) C / f(N)) <= L*(C) }
+//   band(x) = { N : L(N, C / f(N)) <= L*(C / (1 + x)) }
 //
 // The band is an interval around N*; its ends are found by bisection in ln N to machine precision.
 // Where the law has no optimum inside (see optimum.h) an end of the band is the end of the search
@@ -16,7 +17,7 @@
 namespace isoflop {
 
 // extra_compute = x > 0; Error(kUsage) otherwise. loss_difference is the larger of the two ends'
-// L(N, C / f(N)) - L*(C), at equal compute.
+// L(N, C / f(N)) - L*(C).
 NearOptimal near_optimal(const LawParameters& law, const FlopsPerToken& flops_per_token,
                          double flops, double extra_compute = 0.05);
 

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/interval.h"
 #include "core/units.h"
-#include "fit/interval.h"
 
 namespace isoflop {
 namespace {
@@ -65,6 +65,7 @@ TextTable profile_table(const IsoflopFit& isoflop) {
   TextTable table{{"budget", "trials", "N at the minimum", "D", "loss", "curvature", "verdict"},
                   {}};
   for (const BudgetProfile& profile : isoflop.profiles) {
+    if (profile.code == "too_few_points") continue;  // a table of scattered runs has many of these
     const bool there = profile.usable;
     table.rows.push_back({format_flops(profile.budget), std::to_string(profile.points),
                           there ? format_quantity(profile.params) : "-",

@@ -5,6 +5,12 @@
 #include <numbers>
 
 namespace isoflop {
+namespace {
+
+// AdamW's second moment needs some gradients before it can be divided by.
+constexpr std::int64_t kLeastWarmup = 10;
+
+}  // namespace
 
 std::int64_t steps_of(const Trial& trial) {
   const auto batch_tokens = static_cast<double>(trial.train.batch * trial.model.context);
@@ -13,9 +19,10 @@ std::int64_t steps_of(const Trial& trial) {
 
 Schedule schedule_of(const Trial& trial) {
   const std::int64_t steps = steps_of(trial);
-  const auto warmup = std::llround(trial.train.warmup * static_cast<double>(steps));
+  if (trial.train.warmup <= 0) return {.steps = steps, .final_rate = trial.train.final_rate};
+  const auto wanted = std::llround(trial.train.warmup * static_cast<double>(steps));
   return {.steps = steps,
-          .warmup_steps = trial.train.warmup > 0 ? std::max<std::int64_t>(1, warmup) : 0,
+          .warmup_steps = std::min(steps / 2, std::max<std::int64_t>(kLeastWarmup, wanted)),
           .final_rate = trial.train.final_rate};
 }
 

@@ -1,9 +1,10 @@
 // The learning rate at each step, as a factor of the peak.
 //
-// Linear warm-up over the first `warmup_steps` steps, then a cosine from 1 down to `final_rate`
-// whose horizon is exactly the trial's own steps: a cosine that outlasts its run by more than 25 %
-// visibly hurts (Hoffmann et al. 2022, Fig. A1). Steps count from 0; step t trains with
-// rate_factor(t), the last step with about final_rate.
+// Linear warm-up over the first `warmup_steps` steps (the trial's fraction, at least 10 steps, at
+// most half of all), then a cosine from 1 down to `final_rate` whose horizon is exactly the trial's
+// own steps: a cosine that outlasts its run by more than 25 % visibly hurts (Hoffmann et al. 2022,
+// Fig. A1). Steps count from 0; step t trains with rate_factor(t), the last step with about
+// final_rate.
 #ifndef ISOFLOP_TRAINER_SCHEDULE_H_
 #define ISOFLOP_TRAINER_SCHEDULE_H_
 

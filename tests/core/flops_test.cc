@@ -87,6 +87,9 @@ TEST(Flops, HoffmannWithoutVocabularyReproducesTableA4) {
   for (const TableA4Row& row : kTableA4) {
     const TableA9Row shape{0, row.d, row.f, row.k, row.h, row.L};
     const double flops = train_flops_per_token(shape_of(shape), FlopConvention::kHoffmannLayers);
+    const ParamCount count = count_params(shape_of(shape));
+    const auto params = static_cast<double>(count.embedding + count.attention + count.feed_forward +
+                                            row.L * row.d * row.h * row.k);
     // Printed to two decimals.
     EXPECT_NEAR(flops / (6.0 * params), row.ratio, 0.0051) << row.d;
   }

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "fit/interval.h"
+#include "core/interval.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

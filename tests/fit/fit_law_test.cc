@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "fit/backtest.h"
-#include "fit/interval.h"
+#include "core/interval.h"
 #include "fit/presets.h"
 #include "tests/fit/synthetic.h"
 

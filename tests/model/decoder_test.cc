@@ -162,7 +162,7 @@ class Oracle {
 
  private:
   static torch::Tensor normed(const torch::Tensor& x, const torch::Tensor& gain) {
-    return x / torch::sqrt(x.pow(2).mean(-1, true) + 1e-5) * gain;
+    return x / torch::sqrt(x.pow(2).mean(-1, true) + 1e-6) * gain;
   }
 
   // v [k] at position t: pairs (i, i + k/2) as complex numbers times exp(i t base^(-2 i / k)).

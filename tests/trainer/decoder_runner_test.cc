@@ -30,14 +30,14 @@ Trial facts_trial() {
 
 #ifdef ISOFLOP_TEST_HAS_TORCH
 
-struct Run {
+struct Trained {
   Outcome outcome;
   std::vector<CurvePoint> curve;
 };
 
-Run run(
+Trained run(
     const Trial& trial, std::function<bool(double)> should_stop = [](double) { return false; }) {
-  Run result;
+  Trained result;
   RunContext context;
   context.record_curve = [&](std::span<const CurvePoint> points) {
     result.curve.insert(result.curve.end(), points.begin(), points.end());
@@ -48,7 +48,7 @@ Run run(
 }
 
 TEST(DecoderRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
-  const Run result = run(facts_trial());
+  const Trained result = run(facts_trial());
   ASSERT_EQ(result.outcome.status, OutcomeStatus::kDone) << result.outcome.reason;
   EXPECT_EQ(result.outcome.reason, "");
   EXPECT_EQ(result.outcome.steps, 150);
@@ -66,7 +66,7 @@ TEST(DecoderRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
 
 TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
   const Trial trial = facts_trial();
-  const Run result = run(trial);
+  const Trained result = run(trial);
   ASSERT_GE(result.curve.size(), 64u);
   const CurvePoint& last = result.curve.back();
   EXPECT_EQ(last.step, 150);
@@ -83,7 +83,7 @@ TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
 }
 
 TEST(DecoderRunner, SameSeedSameLossesToTheBit) {
-  const Run one = run(facts_trial()), two = run(facts_trial());
+  const Trained one = run(facts_trial()), two = run(facts_trial());
   EXPECT_EQ(one.outcome.evaluations.at(0).loss, two.outcome.evaluations.at(0).loss);
   ASSERT_EQ(one.curve.size(), two.curve.size());
   for (size_t i = 0; i < one.curve.size(); ++i) {
@@ -99,14 +99,14 @@ TEST(DecoderRunner, AnAbsurdRateIsDivergedAndNotAnError) {
   Trial trial = facts_trial();
   trial.train.rate = 1e6;
   trial.train.clip = 0;
-  const Run result = run(trial);
+  const Trained result = run(trial);
   EXPECT_EQ(result.outcome.status, OutcomeStatus::kDiverged);
   EXPECT_NE(result.outcome.reason.find("step"), std::string::npos);
   EXPECT_TRUE(result.outcome.evaluations.empty());
 }
 
 TEST(DecoderRunner, StopsWhenAskedAndSaysHowFarItCame) {
-  const Run result = run(facts_trial(), [](double tokens) { return tokens >= 64 * 4 * 10; });
+  const Trained result = run(facts_trial(), [](double tokens) { return tokens >= 64 * 4 * 10; });
   EXPECT_EQ(result.outcome.status, OutcomeStatus::kInterrupted);
   EXPECT_EQ(result.outcome.steps, 10);
   EXPECT_EQ(result.outcome.tokens, 64 * 4 * 10);

@@ -13,6 +13,7 @@ Trial with(double tokens, double warmup = 0.05) {
   trial.train.batch = 4;
   trial.train.tokens = tokens;
   trial.train.warmup = warmup;
+  trial.train.final_rate = 0.1;
   return trial;
 }
 
@@ -33,6 +34,11 @@ TEST(Schedule, WarmsUpLinearlyThenFollowsACosineToTheLastStep) {
   const double last = 0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * 949 / 950));
   EXPECT_NEAR(rate_factor(schedule, 999), last, 1e-12);
   EXPECT_LT(rate_factor(schedule, 999), 0.10001);
+}
+
+TEST(Schedule, WarmsUpForTenStepsAtLeastAndHalfOfAllAtMost) {
+  EXPECT_EQ(schedule_of(with(512 * 100)).warmup_steps, 10);
+  EXPECT_EQ(schedule_of(with(512 * 8)).warmup_steps, 4);
 }
 
 TEST(Schedule, NeverRisesAfterTheWarmUp) {

@@ -1,6 +1,6 @@
 // Intervals as quantiles over bootstrap draws: level 0.9 is the 5th to the 95th percentile.
-#ifndef ISOFLOP_FIT_INTERVAL_H_
-#define ISOFLOP_FIT_INTERVAL_H_
+#ifndef ISOFLOP_CORE_INTERVAL_H_
+#define ISOFLOP_CORE_INTERVAL_H_
 
 #include <vector>
 
@@ -21,4 +21,4 @@ Interval exponent_b(const LawFit& fit);
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_INTERVAL_H_
+#endif  // ISOFLOP_CORE_INTERVAL_H_

@@ -1,4 +1,4 @@
-#include "fit/interval.h"
+#include "core/interval.h"
 
 #include <algorithm>
 #include <cmath>
