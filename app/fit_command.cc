@@ -71,7 +71,7 @@ void add_fit_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("fit", "A loss law from a store or a table of runs");
   command->footer(
       "  isoflop fit --db runs.db --out fit.json\n"
-      "  isoflop fit --csv examples/runs.csv\n"
+      "  isoflop fit --csv examples/runs.csv --convention exact\n"
       "  isoflop fit --csv runs.csv --map params=N,tokens=D,loss=val_loss --json");
   command->add_option("--db", flags->db, "A store");
   command->add_option("--csv", flags->csv, "A table with a header");

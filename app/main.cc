@@ -15,7 +15,7 @@ constexpr const char* kDescription =
     "How large a model should I train, on how many tokens, and what loss will I get?\n"
     "isoflop trains a grid of small models, fits a loss law to them and plans the large one.\n\n"
     "  isoflop demo                                  the whole way on a small corpus\n"
-    "  isoflop fit --csv examples/runs.csv           a law from a table of runs\n"
+    "  isoflop fit --csv runs.csv                    a law from a table of runs\n"
     "  isoflop plan --flops 5.76e23 --law epoch2024  a plan from a published law";
 
 int run(int argc, char** argv) {

@@ -39,3 +39,12 @@ target_link_libraries(torch_target INTERFACE
 target_link_options(torch_target INTERFACE
   "LINKER:--no-as-needed" "LINKER:--allow-shlib-undefined")
 set(CMAKE_BUILD_RPATH ${torch_rpath})
+
+# For programs that link both LibTorch and Ceres. Ceres brings a libblas; where it comes first among the
+# program's libraries, its sgemm_ takes the place of the MKL inside libtorch_cpu and training is three
+# times slower. A link option stands before every library. tests/house/blas_test.sh watches over it.
+function(torch_before_blas program)
+  target_link_options(${program} BEFORE PRIVATE
+    "LINKER:--no-as-needed" "${torch_root}/lib/libtorch_cpu.so")
+endfunction()
+set(torch_root "${torch_root}" CACHE INTERNAL "")

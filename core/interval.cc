@@ -45,4 +45,9 @@ Interval exponent_b(const LawFit& fit) {
                        fit.interval_level);
 }
 
+Interval asymptote(const LawFit& fit) {
+  return interval_over(fit.parameters.E, over_draws(fit, [](const auto& p) { return p.E; }),
+                       fit.interval_level);
+}
+
 }  // namespace isoflop

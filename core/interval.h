@@ -19,6 +19,9 @@ Interval interval_over(double value, std::vector<double> draws, double level);
 Interval exponent_a(const LawFit& fit);
 Interval exponent_b(const LawFit& fit);
 
+// E, the loss that no model of the family falls below, with its interval over fit.draws.
+Interval asymptote(const LawFit& fit);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_CORE_INTERVAL_H_

@@ -1,15 +1,15 @@
 // The rule for peak rate and batch where a sweep does not set them.
 //
-//   batch = sqrt(D / 2e5) sequences of 128 tokens, rounded, within [2, 16] (in tokens: as many for
-//           other contexts)
+//   batch = sqrt(D / 2e5) sequences of 128 tokens, rounded, within [2, 16]; 1 below 2e5 tokens,
+//   where
+//           two would want twice the rate (in tokens: as many for other contexts)
 //   rate  = N^-0.45, within [3e-4, 0.03]; one rate for all parameters
 //
 // The forms are those of published laws: rate a power of N (Porian et al. 2024: 3.7 N^-0.36), batch
 // a power of D (Step Law, Li et al. 2025: 0.58 D^0.571 tokens; here D^0.5). The constants were
-// measured on byte-level decoders of two layers, 3k to 330k parameters, 50k to 3.4M tokens, AdamW
-// (0.9, 0.99), decay 0.03: the best rate of 13 of 14 brackets lay within a factor 1.45 of the rule,
-// of the other within 1.8 (docs/decisions/rate_rule.md). Beyond 330k parameters the rule is an
-// extrapolation.
+// measured on byte-level decoders, 3k to 330k parameters and 70k to 5M tokens, with AdamW (0.9,
+// 0.99) and decay 0.03: docs/decisions/rate_rule.md has the brackets. Beyond 330k parameters the
+// rule is an extrapolation.
 #ifndef ISOFLOP_CORE_RATE_RULE_H_
 #define ISOFLOP_CORE_RATE_RULE_H_
 

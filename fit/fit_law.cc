@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/interval.h"
 #include "core/units.h"
 #include "fit/backtest.h"
 #include "fit/check_observations.h"
@@ -81,6 +82,23 @@ void fill_draws(std::span<const Observation> rows, const ParametricFit& best,
                               drawn.not_converged, options.draws)});
 }
 
+// E trades off against the exponents: where the losses do not yet bend towards it, they cannot tell
+// it.
+void warn_of_asymptote(std::span<const Observation> rows, LawFit& fit) {
+  constexpr double kUnsure = 0.05;  // of the lowest loss
+  if (fit.draws.empty()) return;
+  double lowest = rows.front().loss;
+  for (const Observation& row : rows) lowest = std::min(lowest, row.loss);
+  const Interval E = asymptote(fit);
+  if (*E.high - *E.low <= kUnsure * lowest) return;
+  fit.warnings.push_back(
+      {.code = "asymptote_unsure",
+       .message =
+           fmt::format("E lies anywhere in {:.3g} to {:.3g}: the losses do not bend enough to "
+                       "tell it; do not read it as the entropy of the data",
+                       *E.low, *E.high)});
+}
+
 }  // namespace
 
 std::string hash_of(std::span<const Observation> observations) {
@@ -112,6 +130,7 @@ LawFit fit_law(std::span<const Observation> observations, const std::string& sou
   const ParametricFit best = fit_parametric(rows, parametric);
   fill_parametric(best, fit);
   fill_draws(rows, best, options, fit);
+  warn_of_asymptote(rows, fit);
   if (options.isoflop) {
     fit.isoflop =
         fit_isoflop(rows, {.level = options.level, .seed = options.seed, .flops = options.flops});

@@ -224,6 +224,7 @@ std::string fit_json(const LawFit& fit) {
   json["observations"] = fit.observations;
   if (fit.observations > 0) add_objective(fit, json);
   if (has_law(fit) || fit.isoflop) json["exponents"] = exponents_json(fit);
+  if (!fit.draws.empty()) json["asymptote"] = interval_json(asymptote(fit), "asymptote");
   json["interval"] = interval_of(fit);
   json["flops"] = flops_json(fit.flops);
   if (fit.observations > 0) json["range"] = range_json(fit);

@@ -82,6 +82,7 @@ std::string fit_text(const LawFit& fit) {
   std::string out = "L(N, D) = " + fixed4(p.E) + " + " + format_quantity(p.A) + " / N^" +
                     fixed4(p.alpha) + " + " + format_quantity(p.B) + " / D^" + fixed4(p.beta) +
                     " nats per token\n";
+  if (!fit.draws.empty()) out += "E " + interval_text(asymptote(fit), fixed3) + "; ";
   out += "exponents: N* ~ C^a, a " + interval_text(exponent_a(fit), fixed3) + ";  D* ~ C^b, b " +
          interval_text(exponent_b(fit), fixed3);
   if (!fit.draws.empty()) {

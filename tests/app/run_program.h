@@ -1,0 +1,65 @@
+// Runs the program in a folder of the test's own and keeps what it printed.
+#ifndef ISOFLOP_TESTS_APP_RUN_PROGRAM_H_
+#define ISOFLOP_TESTS_APP_RUN_PROGRAM_H_
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <sys/wait.h>
+
+namespace isoflop {
+
+struct Ran {
+  int code = -1;
+  std::string out;
+  std::string err;
+
+  nlohmann::json json() const { return nlohmann::json::parse(out); }
+};
+
+class ProgramTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    dir_ = std::filesystem::temp_directory_path() /
+           ("isoflop-" + std::string(info->test_suite_name()) + "-" + info->name() + "-" +
+            std::to_string(getpid()));
+    std::filesystem::remove_all(dir_);
+    std::filesystem::create_directories(dir_);
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  // `arguments` as a shell reads them, in the test's folder.
+  Ran run(const std::string& arguments) const {
+    const std::string command = "cd '" + dir_.string() + "' && '" + ISOFLOP_BINARY + "' " +
+                                arguments + " >out.txt 2>err.txt </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read("out.txt"),
+            read("err.txt")};
+  }
+
+  std::string read(const std::string& name) const {
+    std::ifstream in(dir_ / name, std::ios::binary);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(dir_ / name, std::ios::binary) << text;
+  }
+
+  static std::string source(const std::string& path) {
+    return std::string(ISOFLOP_SOURCE_DIR) + "/" + path;
+  }
+
+  std::filesystem::path dir_;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_TESTS_APP_RUN_PROGRAM_H_
