@@ -1,11 +1,14 @@
 // isoflop: trains grids of small models, fits loss laws, plans large ones. See docs/design.md.
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <algorithm>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/output.h"
 #include "core/error.h"
+#include "core/trial.h"
 #include "db/process.h"
 
 namespace isoflop {
@@ -18,6 +21,17 @@ constexpr const char* kDescription =
     "  isoflop fit --csv runs.csv                    a law from a table of runs\n"
     "  isoflop plan --flops 5.76e23 --law epoch2024  a plan from a published law";
 
+// CLI11 says only that a subcommand is missing where the first word is none of them.
+void check_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
+  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return;
+  const std::string near = closest_word(argv[1], verbs);
+  throw usage_error("\"" + std::string(argv[1]) + "\" is no verb of isoflop: " +
+                    (near.empty() ? "see isoflop --help" : "did you mean " + near + "?"));
+}
+
 int run(int argc, char** argv) {
   CLI::App app{kDescription, "isoflop"};
   app.set_version_flag("--version", "isoflop " + program_version());
@@ -28,6 +42,7 @@ int run(int argc, char** argv) {
   add_train_command(app);
   add_fit_command(app);
   add_plan_command(app);
+  check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -11,11 +11,6 @@ namespace {
 constexpr double kFirstAfterSeconds = 2;
 constexpr double kLinesEverySeconds = 10;
 
-double seconds_between(std::chrono::steady_clock::time_point a,
-                       std::chrono::steady_clock::time_point b) {
-  return std::chrono::duration<double>(b - a).count();
-}
-
 }  // namespace
 
 std::string progress_text(const SweepStatus& status, std::optional<double> eta_seconds) {
@@ -42,15 +37,14 @@ ProgressLine::~ProgressLine() {
 }
 
 void ProgressLine::show(const SweepStatus& status, std::optional<double> eta_seconds) {
-  const auto now = Clock::now();
-  if (quiet_ || seconds_between(start_, now) < kFirstAfterSeconds) return;
-  if (!terminal_ && shown_ && seconds_between(last_, now) < kLinesEverySeconds) return;
+  if (quiet_ || start_.seconds() < kFirstAfterSeconds) return;
+  if (!terminal_ && shown_ && last_.seconds() < kLinesEverySeconds) return;
   const std::string text = progress_text(status, eta_seconds);
   // \033[K clears what a longer line before left.
   std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", text.c_str());
   std::fflush(stderr);
   shown_ = true;
-  last_ = now;
+  last_.restart();
 }
 
 }  // namespace isoflop

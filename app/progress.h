@@ -3,10 +3,10 @@
 #ifndef ISOFLOP_APP_PROGRESS_H_
 #define ISOFLOP_APP_PROGRESS_H_
 
-#include <chrono>
 #include <optional>
 #include <string>
 
+#include "core/stopwatch.h"
 #include "core/sweep_status.h"
 
 namespace isoflop {
@@ -21,12 +21,11 @@ class ProgressLine {
   void show(const SweepStatus& status, std::optional<double> eta_seconds);
 
  private:
-  using Clock = std::chrono::steady_clock;
   bool quiet_;
   bool terminal_;
   bool shown_ = false;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point last_ = Clock::now();
+  Stopwatch start_;
+  Stopwatch last_;
 };
 
 // "17 of 25 trials  64 % of the FLOPs  1 min 20 s left"

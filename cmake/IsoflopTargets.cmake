@@ -5,9 +5,11 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 
+# ccache understands precompiled headers only when told so.
 find_program(ISOFLOP_CCACHE ccache)
 if(ISOFLOP_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${ISOFLOP_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${ISOFLOP_CCACHE})
 endif()
 
 # Flags of our own code only; third-party headers come in as SYSTEM.
@@ -17,6 +19,9 @@ target_compile_options(isoflop_options INTERFACE -Wall -Wextra -Wshadow -Wnon-vi
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12: false alarms, PR 105651
 # Results must not depend on which machine compiled them: no fused multiply-add behind our back.
 target_compile_options(isoflop_options INTERFACE -ffp-contract=off)
+if(ISOFLOP_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(isoflop_options INTERFACE -fpch-preprocess)
+endif()
 if(ISOFLOP_OPTIMIZE)
   target_compile_options(isoflop_options INTERFACE ${ISOFLOP_OPTIMIZE})
 endif()
@@ -39,9 +44,10 @@ function(isoflop_library name)
 endfunction()
 
 # isoflop_test(fit): program fit_test from every *_test.cc of the folder, so that none is forgotten,
-# and one ctest entry for each TEST in it. LABELS, TIMEOUT (seconds) as in ctest.
+# and one ctest entry for each TEST in it. LABELS, TIMEOUT (seconds) as in ctest. OWN_HEADERS: the
+# program precompiles headers of its own instead of GoogleTest's.
 function(isoflop_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "OWN_HEADERS" "TIMEOUT" "LIBRARIES;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -49,6 +55,11 @@ function(isoflop_test name)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE isoflop_options isoflop_test_support
                         ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  # Test code need not be fast, what it tests is.
+  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
+  if(NOT ARG_OWN_HEADERS)
+    target_precompile_headers(${name}_test REUSE_FROM isoflop_test_headers)
+  endif()
   gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST
                        PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${name};${ARG_LABELS}")
 endfunction()

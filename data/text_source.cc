@@ -31,12 +31,6 @@ std::int64_t checked_context(const CorpusManifest& manifest, std::int64_t contex
                     ": choose a shorter context, or prepare the corpus with larger blocks");
 }
 
-void check_window(const char* kind, std::int64_t i, std::int64_t windows) {
-  if (i >= 0 && i < windows) return;
-  throw failure(std::string(kind) + " window " + std::to_string(i) + ": the corpus has " +
-                std::to_string(windows) + ": train on fewer tokens or prepare a larger corpus");
-}
-
 }  // namespace
 
 TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& manifest,
@@ -54,14 +48,14 @@ TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& mani
       order_(windows_to_train(split_, context_), static_cast<std::uint64_t>(options.order_seed)) {}
 
 std::int64_t TextSource::train_window_start(std::int64_t ordinal) const {
-  check_window("training", ordinal, train_windows());
+  check_window("training window", ordinal, train_windows());
   const std::int64_t window = order_(ordinal);
   const auto block = static_cast<size_t>(window / block_windows_);
   return split_.train[block] * split_.block_tokens + window % block_windows_ * context_;
 }
 
 std::int64_t TextSource::heldout_window_start(std::int64_t i) const {
-  check_window("held-out", i, heldout_windows_);
+  check_window("held-out window", i, heldout_windows_);
   // The middle of the i-th of heldout_windows_ equal parts.
   const std::int64_t window = (2 * i + 1) * all_heldout_windows_ / (2 * heldout_windows_);
   const auto block = static_cast<size_t>(window / block_windows_);

@@ -5,6 +5,12 @@
 #include "data/zipf_source.h"
 
 namespace isoflop {
+
+void check_window(const char* which, std::int64_t i, std::int64_t windows) {
+  if (i >= 0 && i < windows) return;
+  throw failure(std::string(which) + " " + std::to_string(i) + ": the source has " +
+                std::to_string(windows) + ": train on fewer tokens or prepare a larger corpus");
+}
 namespace {
 
 std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& corpus_dir,

@@ -51,6 +51,9 @@ class TokenSource {
   virtual std::optional<double> bytes_per_token() const = 0;
 };
 
+// Throws Error(kFailed) unless 0 <= i < windows; `which` is "training window" or "held-out window".
+void check_window(const char* which, std::int64_t i, std::int64_t windows);
+
 // The source that a trial names, in its context and seeded by its seed. For text, `corpus_dir`
 // holds the tokens and `manifest` describes them; neither is used for synthetic data. Throws
 // Error(kUsage) when the corpus is not the one that the trial was made for, the vocabulary does not

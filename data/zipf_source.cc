@@ -16,12 +16,6 @@ std::uint64_t window_seed(std::uint64_t stream, std::int64_t seed, std::int64_t 
   return splitmix64(base + static_cast<std::uint64_t>(window));
 }
 
-void check_window(const char* kind, std::int64_t i, std::int64_t windows) {
-  if (i >= 0 && i < windows) return;
-  throw failure(std::string("Zipf facts: ") + kind + " window " + std::to_string(i) +
-                ": there are " + std::to_string(windows));
-}
-
 }  // namespace
 
 ZipfSource::ZipfSource(const DataSpec& data, const ZipfSourceOptions& options)
@@ -35,14 +29,14 @@ ZipfSource::ZipfSource(const DataSpec& data, const ZipfSourceOptions& options)
 void ZipfSource::train_batch(std::int64_t first, std::span<std::int32_t> tokens) const {
   const auto length = static_cast<size_t>(options_.context + 1);
   for (size_t at = 0; at + length <= tokens.size(); at += length) {
-    check_window("training", first, train_windows());
+    check_window("training window", first, train_windows());
     facts_.sample(window_seed(kTrainStream, options_.order_seed, first++),
                   tokens.subspan(at, length));
   }
 }
 
 void ZipfSource::heldout_window(std::int64_t i, std::span<std::int32_t> tokens) const {
-  check_window("held-out", i, heldout_windows());
+  check_window("held-out window", i, heldout_windows());
   facts_.sample(window_seed(kHeldoutStream, facts_.spec().zipf_seed, i),
                 tokens.first(static_cast<size_t>(options_.context + 1)));
 }

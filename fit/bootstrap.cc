@@ -18,8 +18,6 @@
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kFewestPoints = kLawSize;
-constexpr std::size_t kFewestValues = 3;  // two sizes (or token counts) leave alpha (beta) free
 constexpr std::size_t kFewestBudgets = 3;
 constexpr int kScreenSide = 10;
 constexpr int kScreenedRefits = 1;
@@ -84,7 +82,7 @@ bool identifies(const Points& points) {
     sizes.insert(points.x[i]);
     tokens.insert(points.y[i]);
   }
-  return distinct.size() >= kFewestPoints && sizes.size() >= kFewestValues &&
+  return distinct.size() >= kLawSize && sizes.size() >= kFewestValues &&
          tokens.size() >= kFewestValues;
 }
 

@@ -10,12 +10,12 @@
 
 #include "core/error.h"
 #include "core/units.h"
+#include "fit/points.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kFewestPoints = 6;  // one more than parameters
-constexpr std::size_t kFewestValues = 3;
 constexpr std::size_t kFewPoints = 10;
 constexpr double kFlopsTolerance = 0.02;
 constexpr double kSameSize = 1e-9;  // relative

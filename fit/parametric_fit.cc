@@ -105,12 +105,12 @@ void warn_of_shares(ParametricFit& fit, const Points& points, const LawVector& t
     log_loss(theta, points.x[i], points.y[i], gradient);
     for (std::size_t k = 0; k < 3; ++k) largest[k] = std::max(largest[k], gradient[k]);
   }
-  constexpr const char* kNames[] = {"E", "A / N^alpha", "B / D^beta"};
+  constexpr const char* kParameterNames[] = {"E", "A / N^alpha", "B / D^beta"};
   for (std::size_t k = 0; k < 3; ++k) {
     if (largest[k] >= kSmallShare) continue;
     warn(fit, "parameter_at_bound",
          fmt::format("{} is at most {:.1e} of any loss: the fit has thrown the term away",
-                     kNames[k], largest[k]));
+                     kParameterNames[k], largest[k]));
   }
 }
 

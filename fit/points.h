@@ -14,6 +14,9 @@
 
 namespace isoflop {
 
+// Fewer distinct sizes leave alpha free, fewer distinct token counts beta.
+inline constexpr std::size_t kFewestValues = 3;
+
 struct Points {
   std::vector<double> x;         // ln N - x_mean
   std::vector<double> y;         // ln D - y_mean

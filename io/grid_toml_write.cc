@@ -9,7 +9,7 @@
 namespace isoflop {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -37,7 +37,7 @@ std::string value_text(const std::string& text) {
   const bool is_number = !is_whole && try_parse_quantity(text) &&
                          std::from_chars(text.data(), end, number).ptr == end &&
                          exact_number(number) == text;
-  return is_whole || is_number ? text : quoted(text);
+  return is_whole || is_number ? text : toml_string(text);
 }
 
 template <class T, class ToText>
@@ -54,15 +54,15 @@ void line(std::string& out, const std::string& key, const std::string& value) {
 }
 
 void add_head(const GridSpec& spec, std::string& out) {
-  line(out, "name", quoted(spec.name));
+  line(out, "name", toml_string(spec.name));
   for (const auto& [key, value] : spec.fixed) {
-    if (key == "trainer") line(out, key, quoted(value));
+    if (key == "trainer") line(out, key, toml_string(value));
   }
 }
 
 void add_data(const GridSpec& spec, std::string& out) {
   std::string section;
-  if (!spec.corpus.empty()) line(section, "corpus", quoted(spec.corpus));
+  if (!spec.corpus.empty()) line(section, "corpus", toml_string(spec.corpus));
   for (const auto& [key, value] : spec.fixed) {
     if (key.starts_with("data.")) line(section, key.substr(5), value_text(value));
   }
@@ -82,8 +82,8 @@ const char* kind_name(GridKind kind) {
 
 void add_grid(const GridSpec& spec, std::string& out) {
   out += "\n[grid]\n";
-  line(out, "kind", quoted(kind_name(spec.kind)));
-  line(out, "flops", quoted(name_of(spec.convention)));
+  line(out, "kind", toml_string(kind_name(spec.kind)));
+  line(out, "flops", toml_string(name_of(spec.convention)));
   if (!spec.budgets.empty()) line(out, "budgets", numbers(spec.budgets));
   line(out, "params", spec.sizes.size() == 1 ? numbers(spec.sizes[0]) : list(spec.sizes, numbers));
   if (!spec.tokens.empty()) line(out, "tokens", numbers(spec.tokens));

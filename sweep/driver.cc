@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "db/store.h"
 #include "sweep/worker_process.h"
 
@@ -23,10 +24,6 @@ constexpr double kReleaseSeconds = 2;  // how often other drivers' dead workers 
 constexpr auto kPatience = 5s;         // for workers that are stopped because one failed
 constexpr int kLogLines = 8;
 constexpr int kInterrupted = 130;  // exit status of a worker that was asked to stop
-
-double seconds_since(Clock::time_point then) {
-  return std::chrono::duration<double>(Clock::now() - then).count();
-}
 
 std::int64_t finished(const SweepStatus& status) {
   return status.done + status.failed + status.diverged;
@@ -66,9 +63,9 @@ class Driver {
   Store store_;
   std::vector<Slot> slots_;
   SweepStatus before_;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point reported_ = start_;
-  Clock::time_point released_ = start_;
+  Stopwatch start_;
+  Stopwatch reported_;
+  Stopwatch released_;
   int stops_ = 0;  // already obeyed
   int restarts_ = 0;
   int vacancies_ = 0;  // killed workers not yet replaced
@@ -174,16 +171,16 @@ void Driver::signal_all(int signal) {
 }
 
 void Driver::release_others() {
-  if (stops_ > 0 || seconds_since(released_) < kReleaseSeconds) return;
-  released_ = Clock::now();
+  if (stops_ > 0 || released_.seconds() < kReleaseSeconds) return;
+  released_.restart();
   if (store_.release_dead(options_.study, options_.max_kills).planned > 0) start_missing();
 }
 
 void Driver::report(bool now) {
-  if (!options_.progress || (!now && seconds_since(reported_) < options_.progress_seconds)) return;
-  reported_ = Clock::now();
+  if (!options_.progress || (!now && reported_.seconds() < options_.progress_seconds)) return;
+  reported_.restart();
   const SweepStatus current = status();
-  options_.progress(current, eta_seconds(before_, current, seconds_since(start_)));
+  options_.progress(current, eta_seconds(before_, current, start_.seconds()));
 }
 
 void Driver::watch() {
@@ -211,7 +208,7 @@ SweepSummary Driver::run() {
   report(true);
   return {.status = status(),
           .interrupted = stops_ > 0,
-          .seconds = seconds_since(start_),
+          .seconds = start_.seconds(),
           .workers = static_cast<int>(slots_.size()),
           .restarts = restarts_};
 }

@@ -1,19 +1,13 @@
 #include "sweep/worker.h"
 
-#include <chrono>
 #include <new>
 #include <vector>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 
 namespace isoflop {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point then) {
-  return std::chrono::duration<double>(Clock::now() - then).count();
-}
 
 // Keeps curve points until there are enough of them, or they are old enough, for one transaction.
 class CurveWriter {
@@ -23,8 +17,7 @@ class CurveWriter {
 
   void add(std::span<const CurvePoint> points) {
     points_.insert(points_.end(), points.begin(), points.end());
-    if (points_.size() >= options_.flush_points ||
-        seconds_since(flushed_) >= options_.flush_seconds) {
+    if (points_.size() >= options_.flush_points || flushed_.seconds() >= options_.flush_seconds) {
       flush();
     }
   }
@@ -32,7 +25,7 @@ class CurveWriter {
   void flush() {
     store_.append_curve(claim_, points_);
     points_.clear();
-    flushed_ = Clock::now();
+    flushed_.restart();
   }
 
  private:
@@ -40,7 +33,7 @@ class CurveWriter {
   const Claim& claim_;
   const WorkerOptions& options_;
   std::vector<CurvePoint> points_;
-  Clock::time_point flushed_ = Clock::now();
+  Stopwatch flushed_;
 };
 
 // Answers should_stop, and sends heartbeats on the way.
@@ -51,9 +44,9 @@ class Pulse {
 
   bool should_stop(double tokens_done) {
     if (options_.stop()) return true;
-    if (!lost_ && seconds_since(last_) >= options_.heartbeat_seconds) {
+    if (!lost_ && last_.seconds() >= options_.heartbeat_seconds) {
       lost_ = !store_.heartbeat(claim_, tokens_done);
-      last_ = Clock::now();
+      last_.restart();
     }
     return lost_;
   }
@@ -63,7 +56,7 @@ class Pulse {
   const Claim& claim_;
   const WorkerOptions& options_;
   bool lost_ = false;
-  Clock::time_point last_ = Clock::now();
+  Stopwatch last_;
 };
 
 std::string corpus_dir(const Store& store, const Trial& trial, const WorkerOptions& options) {

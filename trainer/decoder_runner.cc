@@ -1,13 +1,13 @@
 #include "trainer/decoder_runner.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "core/units.h"
 #include "data/token_source.h"
 #include "model/decoder.h"
@@ -21,10 +21,6 @@ namespace {
 constexpr std::int64_t kCurvePoints = 64;
 constexpr std::int64_t kWindowsOnTheWay = 32;
 constexpr double kDivergedNats = 0.5;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 torch::Device open_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
@@ -84,7 +80,7 @@ class Training {
   Decoder model_;
   AdamW optimizer_;
   std::vector<std::int32_t> windows_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
   double loss_ = 0, first_loss_ = 0, norm_ = 0, rate_ = 0;
   double loss_sum_ = 0;  // since the last point of the curve
   std::int64_t loss_count_ = 0;
@@ -126,7 +122,7 @@ void Training::note_curve(std::int64_t index) {
                    .heldout_loss = std::nullopt,
                    .rate = rate_,
                    .grad_norm = norm_,
-                   .seconds = seconds_since(start_)};
+                   .seconds = watch_.seconds()};
   if (evaluates_after(done)) {
     point.heldout_loss = evaluate(*model_, source_, kWindowsOnTheWay, device_).loss;
   }
@@ -164,7 +160,7 @@ Outcome Training::run() {
   if (outcome.status == OutcomeStatus::kDone) {
     outcome.evaluations.push_back(evaluate(*model_, source_, trial_.eval_windows, device_));
   }
-  outcome.seconds = seconds_since(start_);
+  outcome.seconds = watch_.seconds();
   return outcome;
 }
 

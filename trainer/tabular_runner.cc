@@ -1,19 +1,15 @@
 #include "trainer/tabular_runner.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "data/tabular_learner.h"
 
 namespace isoflop {
 namespace {
 
 constexpr int kCurvePoints = 8;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 Outcome failed(const std::string& reason) {
   Outcome outcome;
@@ -35,7 +31,7 @@ Outcome run_one(const Trial& trial, RunContext& context) {
   if (trial.trainer != "tabular") {
     return failed("trainer \"" + trial.trainer + "\" is not tabular");
   }
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   validate(trial);
   const TabularLearner learner(trial.data);
   Outcome outcome;
@@ -43,11 +39,11 @@ Outcome run_one(const Trial& trial, RunContext& context) {
     if (context.should_stop(outcome.tokens)) {
       outcome.status = OutcomeStatus::kInterrupted;
       outcome.reason = "stopped";
-      outcome.seconds = seconds_since(start);
+      outcome.seconds = watch.seconds();
       return outcome;
     }
     CurvePoint point = curve_point(trial, learner, step);
-    point.seconds = seconds_since(start);
+    point.seconds = watch.seconds();
     context.record_curve({&point, 1});
     outcome.steps = point.step;
     outcome.tokens = point.tokens;
@@ -59,7 +55,7 @@ Outcome run_one(const Trial& trial, RunContext& context) {
   evaluation.loss = learner.entropy_rate() + excess;
   evaluation.excess = excess;
   evaluation.excess_error = 0;
-  outcome.seconds = seconds_since(start);
+  outcome.seconds = watch.seconds();
   return outcome;
 }
 

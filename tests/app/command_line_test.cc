@@ -26,9 +26,10 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
   const Wrong wrongs[] = {
       {"", 2, "subcommand"},
       {"fly", 2, "fly"},
+      {"paln --flops 1e20", 2, "did you mean plan?"},
       {"fit", 2, "--csv"},
       {"fit --csv a.csv --db b.db", 2, "either"},
-      {"fit --csv missing.csv", 1, "missing.csv"},
+      {"fit --csv missing.csv", 2, "missing.csv"},
       {"fit --csv three.csv", 3, "too_few_rows"},
       {"fit --csv nan.csv", 2, "nan.csv:2"},
       {"fit --csv text.csv", 2, "good"},
@@ -37,20 +38,20 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
       {"fit --csv three.csv --draws 5", 2, "--draws"},
       {"fit --csv three.csv --bootstrap wild", 2, "wild"},
       {"fit --csv three.csv --convention 8nd", 2, "8nd"},
-      {"fit --db missing.db", 5, "missing.db"},
+      {"fit --db missing.db", 2, "missing.db"},
       {"plan --flops 1e20", 2, "--law"},
       {"plan --flops much --law epoch2024", 2, "much"},
       {"plan --flops -1 --law epoch2024", 2, "-1"},
       {"plan --flops 1e20 --law epoch2023", 2, "epoch2024"},
-      {"plan --flops 1e20 --fit missing.json", 1, "missing.json"},
+      {"plan --flops 1e20 --fit missing.json", 2, "missing.json"},
       {"plan --law epoch2024", 2, "--flops"},
       {"sweep", 2, "subcommand"},
       {"sweep run", 2, "grid"},
-      {"sweep run missing.toml", 1, "missing.toml"},
+      {"sweep run missing.toml", 2, "missing.toml"},
       {"sweep run bad.toml", 2, "budgets"},
       {"sweep run broken.toml", 2, "broken.toml"},
-      {"sweep status --db missing.db", 5, "missing.db"},
-      {"sweep export --db missing.db", 5, "missing.db"},
+      {"sweep status --db missing.db", 2, "missing.db"},
+      {"sweep export --db missing.db", 2, "missing.db"},
       {"train --params 10k", 2, "--tokens"},
       {"train --params 10k --tokens 1M", 2, "corpus"},
       {"train --params 10k --tokens 1M --set rate", 2, "KEY=VALUE"},
@@ -59,7 +60,7 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
       {"data prepare", 2, "input"},
       {"data prepare missing.txt --out c", 2, "missing.txt"},
       {"data info nowhere", 1, "data prepare"},
-      {"demo --light --grid missing.toml", 1, "missing.toml"},
+      {"demo --light --grid missing.toml", 2, "missing.toml"},
       {"demo --light --no-such-flag", 2, "--no-such-flag"},
   };
   for (const Wrong& wrong : wrongs) {
@@ -104,7 +105,8 @@ TEST_F(CommandLine, PlansFromPublishedLaws) {
 }
 
 TEST_F(CommandLine, FitsTheExampleTableAndPlansFromIt) {
-  const Ran fit = run("fit --csv " + source("examples/runs.csv") + " --convention exact --out fit.json --json");
+  const Ran fit =
+      run("fit --csv " + source("examples/runs.csv") + " --convention exact --out fit.json --json");
   ASSERT_EQ(fit.code, 0) << fit.err;
   const auto json = fit.json();
   EXPECT_EQ(json["law"]["name"], "chinchilla");
