@@ -1,7 +1,7 @@
 #include "fit/start_screen.h"
 
+#include <Eigen/Cholesky>
 #include <Eigen/Core>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -56,7 +56,7 @@ bool solve_subset(const Normal& n, unsigned mask, Eigen::Vector3d& x) {
     matrix(k, k) = 1;
     right[k] = 0;
   }
-  x = matrix.colPivHouseholderQr().solve(right);
+  x = matrix.ldlt().solve(right);
   for (int k = 0; k < 3; ++k) {
     if ((mask >> k & 1u) != 0 && !(x[k] > 0)) return false;
   }

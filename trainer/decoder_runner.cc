@@ -18,7 +18,7 @@
 namespace isoflop {
 namespace {
 
-constexpr std::int64_t kCurvePoints = 64;
+constexpr std::int64_t kPointsOnTheCurve = 64;
 constexpr std::int64_t kWindowsOnTheWay = 32;
 constexpr double kDivergedNats = 0.5;
 
@@ -133,7 +133,7 @@ void Training::note_curve(std::int64_t index) {
 
 Outcome Training::run() {
   Outcome outcome{.status = OutcomeStatus::kDone, .reason = ""};
-  const std::int64_t stride = std::max<std::int64_t>(1, schedule_.steps / kCurvePoints);
+  const std::int64_t stride = std::max<std::int64_t>(1, schedule_.steps / kPointsOnTheCurve);
   std::int64_t index = 0;
   for (; index < schedule_.steps; ++index) {
     const Verdict verdict = step(index);
