@@ -89,7 +89,14 @@ std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
                       const std::vector<TrialRow>& rows, const DemoFiles& files) {
   Json json = parse_json(fit_json(fit), "fit");
   json.erase("draws");
-  Json answer = {{"plan", parse_json(plan_json(plan), "plan")}, {"fit", json}};
+  const Json planned = parse_json(plan_json(plan), "plan");
+  Json answer = Json::object();
+  for (const char* key : {"flops", "params", "tokens", "loss"}) answer[key] = planned[key];
+  for (const char* key : {"law", "exponents", "backtest"}) {
+    if (json.contains(key)) answer[key] = json[key];
+  }
+  answer["plan"] = planned;
+  answer["fit"] = json;
   answer["trials"] = parse_json(table_text(trial_table(rows), {.json = true}), "trials");
   answer["seconds"] = summary.seconds;
   answer["workers"] = summary.workers;

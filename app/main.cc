@@ -7,8 +7,8 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "core/closest_word.h"
 #include "core/error.h"
-#include "core/trial.h"
 #include "db/process.h"
 
 namespace isoflop {

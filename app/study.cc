@@ -7,6 +7,7 @@
 
 #include "app/output.h"
 #include "app/progress.h"
+#include "core/closest_word.h"
 #include "core/error.h"
 #include "core/shape_rule.h"
 #include "core/units.h"

@@ -30,7 +30,7 @@ if(ISOFLOP_CUDA)
     "${torch_root}/lib/libtorch.so" "${torch_root}/lib/libtorch_cuda.so"
     "${torch_root}/lib/libc10_cuda.so")
   target_include_directories(torch_target SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
-  target_compile_definitions(torch_target INTERFACE ISOFLOP_CUDA=1)
+  list(APPEND torch_rpath ${CUDAToolkit_LIBRARY_DIR})
 endif()
 target_link_libraries(torch_target INTERFACE
   "${torch_root}/lib/libtorch_cpu.so" "${torch_root}/lib/libc10.so" Threads::Threads)

@@ -5,9 +5,9 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <type_traits>
 
+#include "core/closest_word.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/units.h"
@@ -153,21 +153,6 @@ std::string json_string(std::string_view text) {
 template <class F>
 constexpr bool kIsText = std::is_same_v<F, std::string> || std::is_enum_v<F>;
 
-int edit_distance(std::string_view a, std::string_view b) {
-  std::vector<int> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const int above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 [[noreturn]] void unknown_key(std::string_view key) {
   const std::string near = closest_word(key, trial_keys());
   throw usage_error(
@@ -290,22 +275,6 @@ void validate(const Trial& trial) {
   validate(trial.model);
   require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
           "at least 2 windows, so that there is a standard error");
-}
-
-std::string closest_word(std::string_view word, const std::vector<std::string>& known) {
-  std::string best;
-  int best_distance = std::max(2, static_cast<int>(word.size()) / 3) + 1;
-  for (const std::string& candidate : known) {
-    // "width" for "model.width": the last part alone counts as a near miss.
-    const auto dot = candidate.rfind('.');
-    const bool same_tail = dot != std::string::npos && candidate.substr(dot + 1) == word;
-    const int distance = same_tail ? 1 : edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
 }
 
 }  // namespace isoflop

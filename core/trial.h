@@ -95,9 +95,6 @@ std::string identity(const Trial& trial);  // 64 hex characters
 // Throws Error(kUsage) naming the field when the trial cannot be run.
 void validate(const Trial& trial);
 
-// The known word nearest to `word` if it is near enough to be meant, else empty.
-std::string closest_word(std::string_view word, const std::vector<std::string>& known);
-
 }  // namespace isoflop
 
 #endif  // ISOFLOP_CORE_TRIAL_H_

@@ -38,8 +38,8 @@ int distinct_sizes(const std::vector<double>& u) {
 }
 
 Eigen::Vector3d parabola(const std::vector<double>& u, const std::vector<double>& loss) {
-  // Normal equations: u is centred and of order 1, so squaring the condition number costs no digit that
-  // the losses have.
+  // Normal equations: u is centred and of order 1, so squaring the condition number costs no digit
+  // that the losses have.
   Eigen::Matrix3d matrix = Eigen::Matrix3d::Zero();
   Eigen::Vector3d right = Eigen::Vector3d::Zero();
   for (std::size_t i = 0; i < u.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 #include <tuple>
 
+#include "core/closest_word.h"
 #include "core/error.h"
 #include "core/trial.h"
 #include "core/units.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/closest_word.h"
 #include "core/error.h"
 #include "core/trial.h"
 #include "core/units.h"

@@ -34,9 +34,9 @@ class BlockImpl : public torch::nn::Module {
   ModelConfig config_;
   torch::Tensor rotary_cos_, rotary_sin_;  // [S, k], shared by all blocks
   torch::Tensor attention_norm_, attention_norm_bias_;
-  torch::Tensor qkv_;              // [3 h k, d]
-  torch::Tensor qk_gain_;  // [2, 1, 1, 1, k], with QK-norm
-  torch::Tensor attention_out_;    // [d, h k]
+  torch::Tensor qkv_;            // [3 h k, d]
+  torch::Tensor qk_gain_;        // [2, 1, 1, 1, k], with QK-norm
+  torch::Tensor attention_out_;  // [d, h k]
   torch::Tensor feed_forward_norm_, feed_forward_norm_bias_;
   torch::Tensor feed_forward_in_;   // [f, d]; SwiGLU: [2 f, d]
   torch::Tensor feed_forward_out_;  // [d, f]

@@ -5,9 +5,9 @@ cd "$ROOT"
 
 # Pinned: another LibTorch is another program (docs/design.md, "What it stands on").
 TORCH_WHEELS=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
-# What LibTorch's CUDA side loads besides; for preset cuda only.
-CUDA_WHEELS=(nvidia-cudnn-cu13 nvidia-nccl-cu13 nvidia-cufile nvidia-cublas nvidia-cufft nvidia-curand
-             nvidia-cusolver nvidia-cusparse nvidia-nvjitlink nvidia-cuda-nvrtc
+# What LibTorch's CUDA side loads beside the toolkit's own libraries; for preset cuda only. The versions
+# are those that torch 2.11.0 names.
+CUDA_WHEELS=(nvidia-cudnn-cu13==9.19.0.56 nvidia-nccl-cu13==2.28.9 nvidia-cufile==1.15.1.6
              nvidia-cusparselt-cu13==0.8.0 nvidia-nvshmem-cu13==3.4.5)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -56,16 +56,30 @@ PY
   done
   [ ${#wanted[@]} = 0 ] && return
   say "installing from PyPI into .venv (LibTorch: tensors and autograd; about 550 MB): ${wanted[*]}"
-  .venv/bin/python -m pip install --disable-pip-version-check --no-deps -q "${wanted[@]}" ||
+  local quiet=-q; [ ! -t 2 ] || quiet=--progress-bar=on
+  .venv/bin/python -m pip install --disable-pip-version-check --no-deps $quiet "${wanted[@]}" >&2 ||
     die "pip could not install: ${wanted[*]}: check the network"
+}
+
+# Ninja's "[n/m] ..." as one line on a terminal, every tenth elsewhere.
+show_steps() {
+  local line n=0
+  while IFS= read -r line; do
+    [[ $line == \[* ]] || continue
+    n=$((n + 1))
+    if [ -t 2 ]; then printf '\r%.78s\033[K' "$line" >&2; elif [ $((n % 10)) = 0 ]; then say "${line:0:78}"; fi
+  done
+  [ ! -t 2 ] || [ $n = 0 ] || echo >&2
 }
 
 # build PRESET [TARGET...]
 build() {
   local preset=$1; shift
   [ -e "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null || die "cmake --preset $preset failed"
-  cmake --build --preset "$preset" ${1:+--target "$@"} >"build/$preset/log" 2>&1 ||
-    { tail -n 40 "build/$preset/log" >&2; die "building preset $preset failed; all of it is in build/$preset/log"; }
+  if ! cmake --build --preset "$preset" ${1:+--target "$@"} 2>&1 | tee "build/$preset/log" | show_steps; then
+    tail -n 40 "build/$preset/log" >&2
+    die "building preset $preset failed; all of it is in build/$preset/log"
+  fi
 }
 
 # phase NAME COMMAND...: runs it and prints its time on stderr.

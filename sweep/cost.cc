@@ -14,9 +14,10 @@ constexpr double kTabularSeconds = 0.01;
 
 struct Speed {
   double width;
-  double flops;  // FLOP/s of one core by 6ND
+  double flops;  // FLOP/s of one core, counted exactly
 };
-constexpr std::array<Speed, 4> kSpeeds{{{16, 17.4e9}, {32, 30.8e9}, {64, 45.6e9}, {128, 61.4e9}}};
+constexpr std::array<Speed, 5> kSpeeds{
+    {{16, 7.5e9}, {32, 11.5e9}, {48, 19e9}, {64, 27e9}, {128, 41e9}}};
 
 double activation_bytes(const Trial& trial) {
   const ModelConfig& m = trial.model;
@@ -31,7 +32,7 @@ double activation_bytes(const Trial& trial) {
 
 double core_seconds(const Trial& trial) {
   if (trial.trainer == "tabular") return kTabularSeconds;
-  return total_flops(trial, FlopConvention::k6nd) / sustained_flops(trial.model.width);
+  return total_flops(trial, FlopConvention::kExact) / sustained_flops(trial.model.width);
 }
 
 double largest_sum(std::vector<double> values, int count) {

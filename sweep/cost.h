@@ -6,15 +6,15 @@
 //              m = 2 for GELU, 3 for SwiGLU: what a backward pass without recomputation keeps, with
 //              attention's S x S scores and the logits, their softmax and their gradient
 //            + 300 MB for the program with LibTorch; an upper estimate
-//   time     FLOPs (6ND) / sustained FLOP/s of one core at the model's width
+//   time     FLOPs (exact) / sustained FLOP/s of one core at the model's width
 //   wall     k workers that each take the dearest trial left (longest processing time first; at
 //   most
 //            4/3 of the best schedule: Graham 1969)
 //
-// Sustained GFLOP/s (6ND) of one core, plain LibTorch, one single-thread worker a core, measured on
-// a machine with a peak of 105 to 110 GFLOP/s a core: 17.4 at width 16, 30.8 at 32, 45.6 at
-// 64, 61.4 at 128; linear in ln(width) between, proportional to width below 16, and as at 128
-// above. The tabular learner trains nothing: 10 ms a trial.
+// Sustained GFLOP/s (exact) of one core, plain LibTorch with batches of 2 sequences of 128, one
+// single-thread worker on each of two cores with a peak of about 105 GFLOP/s, 2026-11-23: 7.5 at
+// width 16, 11.5 at 32, 19 at 48, 27 at 64, 41 at 128; linear in ln(width) between, proportional to
+// width below 16, and as at 128 above. The tabular learner trains nothing: 10 ms a trial.
 #ifndef ISOFLOP_SWEEP_COST_H_
 #define ISOFLOP_SWEEP_COST_H_
 
@@ -55,7 +55,7 @@ struct CostOptions {
   double speed = 1;
 };
 
-// FLOP/s (6ND) that one core sustains; see above.
+// FLOP/s (exact) that one core sustains; see above.
 double sustained_flops(std::int64_t width);
 
 double memory_bytes(const Trial& trial);

@@ -24,6 +24,8 @@ TEST_F(LightDemo, GoesFromAGridToAPlanWithIntervals) {
   }
   // The largest budget was 2.56e11; the plan is for 1,000 times that.
   EXPECT_EQ(json["plan"]["flops"], 2.56e14);
+  EXPECT_EQ(json["params"], json["plan"]["params"]);
+  EXPECT_GT(json["law"]["parameters"]["alpha"], 0);
   for (const auto& profile : json["fit"]["isoflop"]["profiles"]) EXPECT_TRUE(profile["usable"]);
   // The tabular learner is not additive (data/tabular_learner.h), so the law is wrong by design; it
   // still has to predict the hidden budget's losses to 2 %.

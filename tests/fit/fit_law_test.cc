@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "fit/backtest.h"
 #include "core/interval.h"
+#include "fit/backtest.h"
 #include "fit/presets.h"
 #include "tests/fit/synthetic.h"
 
