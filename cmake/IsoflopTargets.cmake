@@ -27,7 +27,9 @@ if(ISOFLOP_OPTIMIZE)
 endif()
 if(ISOFLOP_SANITIZE)
   target_compile_options(isoflop_options INTERFACE -fsanitize=${ISOFLOP_SANITIZE}
-                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer
+                         # Sanitizers make GCC 12 see uninitialised members in std::regex.
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(isoflop_options INTERFACE -fsanitize=${ISOFLOP_SANITIZE})
 endif()
 

@@ -5,12 +5,10 @@
 // malloc kept from giving pages back (OMP_NUM_THREADS, MKL_NUM_THREADS, MALLOC_*_). Workers claim
 // from the store, so that two drivers on one store share the work and no trial runs twice.
 //
-//   a worker is killed      its trial is planned again, a new worker started while trials are
-//   planned;
+//   a worker is killed      its trial is planned again and a new worker started while trials are
+//   left;
 //                           a trial whose workers were killed `max_kills` times has failed
-//   a worker fails (exits with a status)  the others are stopped and Error(kFailed) shows the end
-//   of
-//                           its log
+//   a worker exits badly    the others are stopped; Error(kFailed) shows the end of its log
 //   the driver is killed    the workers die with it (PR_SET_PDEATHSIG); run again to go on
 //   stop_count() is 1       SIGTERM to the workers, which plan their trials again; `interrupted`
 //   stop_count() is 2       SIGKILL
