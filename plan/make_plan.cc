@@ -63,10 +63,11 @@ void warn_of_extrapolation(const LawFit& fit, const PlanOptions& options, Plan& 
   if (!(fit.flops_high > 0)) return;
   plan.extrapolation = plan.flops / fit.flops_high;
   if (*plan.extrapolation <= options.extrapolation_factor) return;
-  warn(plan, "extrapolation",
-       fmt::format("{} FLOP is {}x the largest fitted run: the intervals assume that the law "
-                   "holds that far",
-                   format_flops(plan.flops), format_quantity(*plan.extrapolation)));
+  warn(
+      plan, "extrapolation",
+      fmt::format("{} FLOP is {:.{}f}x the largest fitted run: the intervals assume that the law "
+                  "holds that far",
+                  format_flops(plan.flops), *plan.extrapolation, *plan.extrapolation < 10 ? 1 : 0));
 }
 
 void warn_of_intervals(const LawFit& fit, const PlanOptions& options, int runaway, Plan& plan) {
