@@ -50,7 +50,9 @@ std::string example(const std::string& name) {
 GridSpec grid_of(const DemoFlags& flags) {
   GridSpec spec = read_grid(
       !flags.grid.empty() ? flags.grid : example(flags.light ? "light.toml" : "demo.toml"));
-  spec.fixed.emplace_back("seed", std::to_string(flags.seed));
+  const bool swept = std::any_of(spec.axes.begin(), spec.axes.end(),
+                                 [](const auto& axis) { return axis.first == "seed"; });
+  if (!swept) set_fixed(spec, "seed", std::to_string(flags.seed));
   return spec;
 }
 
@@ -126,7 +128,9 @@ SweepSummary sweep(const DemoFlags& flags, const LoadedGrid& loaded, const DemoF
 
 void run(const DemoFlags& flags) {
   LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
-  // One store may hold several seeds; each is a study of its own.
+  // One store may hold several corpora and seeds; each is a study of its own.
+  if (!flags.corpus.empty() && loaded.corpus)
+    loaded.spec.name += "-" + loaded.corpus->manifest.name;
   if (flags.seed != 1) loaded.spec.name += "-seed" + std::to_string(flags.seed);
   const DemoFiles files{flags.dir};
   fs::create_directories(files.dir);

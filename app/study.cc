@@ -1,6 +1,7 @@
 #include "app/study.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -29,14 +30,39 @@ constexpr double kLargestPlannedModel = 1e14;
 
 bool is_corpus(const fs::path& dir) { return fs::exists(dir / kManifestFileName); }
 
+std::string fixed_value(const GridSpec& spec, const std::string& key) {
+  for (const auto& [name, value] : spec.fixed) {
+    if (name == key) return value;
+  }
+  return "";
+}
+
 bool reads_text(const GridSpec& spec) {
-  const auto value_of = [&](const std::string& key) -> std::string {
-    for (const auto& [name, value] : spec.fixed) {
-      if (name == key) return value;
-    }
-    return "";
-  };
-  return value_of("trainer") != "tabular" && value_of("data.source") != "zipf";
+  return fixed_value(spec, "trainer") != "tabular" && fixed_value(spec, "data.source") != "zipf";
+}
+
+// Tokens that can be predicted once: whole windows of whole blocks.
+double trainable_tokens(const CorpusManifest& manifest, const GridSpec& spec) {
+  const std::string given = fixed_value(spec, "model.context");
+  const auto context = given.empty() ? ModelConfig{}.context
+                                     : std::max<std::int64_t>(
+                                           1, std::llround(parse_quantity(given, "model.context")));
+  const std::int64_t blocks = manifest.train_tokens / manifest.block_tokens;
+  return static_cast<double>(blocks * ((manifest.block_tokens - 1) / context) * context);
+}
+
+// One law for two corpora would be nonsense that looks like a law.
+void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done") continue;
+    if (first == nullptr) first = &row;
+    if (row.trial.data == first->trial.data && row.trial.trainer == first->trial.trainer) continue;
+    throw refusal("mixed_data",
+                  "fit: study \"" + study +
+                      "\" holds finished trials of more than one corpus or trainer: run "
+                      "each in a study of its own (sweep run --study NAME)");
+  }
 }
 
 }  // namespace
@@ -58,6 +84,11 @@ Corpus open_corpus(const std::string& name_or_dir) {
                 name_or_dir + "` for your own text");
 }
 
+void set_fixed(GridSpec& spec, const std::string& key, const std::string& value) {
+  std::erase_if(spec.fixed, [&](const auto& entry) { return entry.first == key; });
+  spec.fixed.emplace_back(key, value);
+}
+
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   if (!corpus.empty()) spec.corpus = corpus;
   LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .grid = {}};
@@ -70,7 +101,7 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     }
     loaded.corpus = open_corpus(loaded.spec.corpus);
     context.corpus_hash = loaded.corpus->manifest.identity();
-    context.unique_tokens = static_cast<double>(loaded.corpus->manifest.train_tokens);
+    context.unique_tokens = trainable_tokens(loaded.corpus->manifest, loaded.spec);
     context.vocab = loaded.corpus->manifest.vocab;
   }
   loaded.grid = expand(loaded.spec, context);
@@ -163,6 +194,7 @@ FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvent
 
 LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,
                  FitOptions options) {
+  require_one_corpus(store.trials(study), study);
   const FlopConvention convention = convention_of(store, study);
   options.flops = flops_of(store, study, convention);
   const auto observations = store.results(study, convention, heldout);

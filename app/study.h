@@ -30,6 +30,9 @@ struct Corpus {
 // that says how to prepare it.
 Corpus open_corpus(const std::string& name_or_dir);
 
+// Fixes a trial key in the grid, in the place of what the file says of it.
+void set_fixed(GridSpec& spec, const std::string& key, const std::string& value);
+
 // The grid's trials. `corpus` replaces the grid's own if not empty; it is opened only when the
 // trials read text.
 struct LoadedGrid {

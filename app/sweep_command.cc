@@ -89,7 +89,7 @@ void dry_run(const LoadedGrid& loaded, const SweepFlags& flags) {
 GridSpec grid_of(const SweepFlags& flags) {
   GridSpec spec = read_grid(flags.grid);
   if (!flags.study.empty()) spec.name = flags.study;
-  if (!flags.trainer.empty()) spec.fixed.emplace_back("trainer", flags.trainer);
+  if (!flags.trainer.empty()) set_fixed(spec, "trainer", flags.trainer);
   return spec;
 }
 

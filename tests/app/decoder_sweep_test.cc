@@ -159,6 +159,23 @@ eval_windows = 64
   EXPECT_LT(best.rbegin()->second, best.begin()->second - 0.1);
 }
 
+TEST_F(RealText, TheDemosGridIsFourBudgetsOfFiveSizesWithinFiveMinutes) {
+  const Ran ran = run("sweep run " + source("examples/demo.toml") +
+                      " --dry-run --json --workers 2 --corpus " + corpus_);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::map<double, int> sizes;
+  double seconds = 0;
+  for (const auto& trial : ran.json()) {
+    EXPECT_NEAR(trial["FLOP exact"].get<double>() / trial["budget"].get<double>(), 1, 0.01);
+    ++sizes[trial["budget"]];
+    seconds += trial["time"].get<double>();
+  }
+  EXPECT_EQ(sizes.size(), 4u);
+  for (const auto& [budget, count] : sizes) EXPECT_EQ(count, 5) << budget;
+  // The estimate for the machine of sweep/cost.h, on two cores.
+  EXPECT_LT(seconds / 2, 300);
+}
+
 TEST_F(RealText, ATrialThatWouldSeeATokenTwiceIsRefused) {
   const Ran ran = run("train --params 10k --tokens 100M --corpus " + corpus_);
   EXPECT_EQ(ran.code, 2);

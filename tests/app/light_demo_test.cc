@@ -80,6 +80,29 @@ TEST_F(LightDemo, EachStepIsAVerbOfItsOwn) {
   EXPECT_EQ(curves.out.rfind("trial,step,tokens", 0), 0u) << curves.out.substr(0, 80);
 }
 
+TEST_F(LightDemo, ResultsOfTwoSourcesAreNotFittedAsOne) {
+  const std::string grid = source("examples/light.toml");
+  ASSERT_EQ(run("sweep run " + grid).code, 0);
+  std::string other = read_source("examples/light.toml");
+  other.replace(other.find("source = \"zipf\""), 15, "source = \"zipf\"\nzipf_alpha = 0.7");
+  write("other.toml", other);
+  ASSERT_EQ(run("sweep run other.toml").code, 0);
+  const Ran ran = run("fit --db runs.db");
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_NE(ran.err.find("mixed_data"), std::string::npos) << ran.err;
+  EXPECT_EQ(ran.out, "");
+}
+
+TEST_F(LightDemo, TheZipfExampleSpendsItsBudgets) {
+  const Ran ran = run("sweep run " + source("examples/zipf.toml") + " --dry-run --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto trials = ran.json();
+  EXPECT_EQ(trials.size(), 20u);
+  for (const auto& trial : trials) {
+    EXPECT_NEAR(trial["FLOP exact"].get<double>() / trial["budget"].get<double>(), 1, 0.01);
+  }
+}
+
 TEST_F(LightDemo, TheConfigurationThatIsPrintedReadsBack) {
   const Ran first =
       run("sweep run " + source("examples/demo.toml") + " --trainer tabular --print-config");

@@ -42,8 +42,11 @@ class ProgramTest : public ::testing::Test {
             read("err.txt")};
   }
 
-  std::string read(const std::string& name) const {
-    std::ifstream in(dir_ / name, std::ios::binary);
+  std::string read(const std::string& name) const { return whole_file(dir_ / name); }
+  static std::string read_source(const std::string& path) { return whole_file(source(path)); }
+
+  static std::string whole_file(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
     std::stringstream text;
     text << in.rdbuf();
     return text.str();
