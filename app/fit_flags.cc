@@ -28,7 +28,7 @@ void add_fit_flags(CLI::App* command, FitFlags& flags) {
                       "Bootstrap refits behind the intervals; default 1000");
   command->add_option("--fit-seed", flags.seed, "Seed of the bootstrap; default 0");
   command->add_option("--level", flags.level, "Of the intervals; default 0.9");
-  command->add_option("--bootstrap", flags.bootstrap, "row, budget or residual; default residual");
+  command->add_option("--bootstrap", flags.bootstrap, "row, budget or residual; default row");
   command->add_option("--starts", flags.starts,
                       "screened (default), or paper: the 4,500 starts of Hoffmann et al.");
 }
