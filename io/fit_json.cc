@@ -43,7 +43,8 @@ Json range_json(const LawFit& fit) {
   };
   return {{"params", pair(fit.params_low, fit.params_high)},
           {"tokens", pair(fit.tokens_low, fit.tokens_high)},
-          {"flops", pair(fit.flops_low, fit.flops_high)}};
+          {"flops", pair(fit.flops_low, fit.flops_high)},
+          {"tokens_per_param", pair(fit.tokens_per_param_low, fit.tokens_per_param_high)}};
 }
 
 void read_range(const JsonReader& reader, LawFit& fit) {
@@ -54,6 +55,9 @@ void read_range(const JsonReader& reader, LawFit& fit) {
   read("params", fit.params_low, fit.params_high);
   read("tokens", fit.tokens_low, fit.tokens_high);
   read("flops", fit.flops_low, fit.flops_high);
+  if (reader.has("tokens_per_param")) {
+    read("tokens_per_param", fit.tokens_per_param_low, fit.tokens_per_param_high);
+  }
 }
 
 Json flops_json(const FlopsPerToken& flops) {

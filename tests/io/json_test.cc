@@ -51,6 +51,7 @@ LawFit some_fit() {
   fit.params_low = 44e6, fit.params_high = 16e9;
   fit.tokens_low = 1e9, fit.tokens_high = 1e12;
   fit.flops_low = 1e18, fit.flops_high = 1e22;
+  fit.tokens_per_param_low = 0.5, fit.tokens_per_param_high = 300;
   fit.isoflop = IsoflopFit{.profiles = {{.budget = 6e18,
                                          .points = 7,
                                          .usable = true,
