@@ -23,7 +23,9 @@ if(ISOFLOP_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(isoflop_options INTERFACE -fpch-preprocess)
 endif()
 if(ISOFLOP_OPTIMIZE)
-  target_compile_options(isoflop_options INTERFACE ${ISOFLOP_OPTIMIZE})
+  # Of the rooms; test code is compiled as isoflop_test says.
+  set(not_a_test $<NOT:$<BOOL:$<TARGET_PROPERTY:ISOFLOP_TEST>>>)
+  target_compile_options(isoflop_options INTERFACE $<${not_a_test}:${ISOFLOP_OPTIMIZE}>)
 endif()
 if(ISOFLOP_SANITIZE)
   target_compile_options(isoflop_options INTERFACE -fsanitize=${ISOFLOP_SANITIZE}
@@ -58,6 +60,7 @@ function(isoflop_test name)
   target_link_libraries(${name}_test PRIVATE isoflop_options isoflop_test_support
                         ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
   # Test code need not be fast, what it tests is.
+  set_target_properties(${name}_test PROPERTIES ISOFLOP_TEST ON)
   target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
   if(NOT ARG_OWN_HEADERS)
     target_precompile_headers(${name}_test REUSE_FROM isoflop_test_headers)
