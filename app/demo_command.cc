@@ -107,16 +107,10 @@ std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
 }
 
 SweepSummary sweep(const DemoFlags& flags, const LoadedGrid& loaded, const DemoFiles& files) {
-  {
-    Store store(files.db(), StoreMode::kCreate);
-    plan_trials(store, loaded);
-  }
   say("training " + std::to_string(loaded.grid.trials.size()) + " trials into " + files.db());
-  const SweepSummary summary = run_study({.db = files.db(),
-                                          .study = loaded.spec.name,
-                                          .workers = flags.workers,
-                                          .device = flags.device,
-                                          .quiet = flags.quiet});
+  const SweepSummary summary = run_study(
+      loaded,
+      {.db = files.db(), .workers = flags.workers, .device = flags.device, .quiet = flags.quiet});
   if (summary.interrupted) {
     say("interrupted: finished trials are saved; go on with the same command");
     throw ExitCode{130};

@@ -65,6 +65,47 @@ void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& st
   }
 }
 
+void plan_trials(Store& store, const LoadedGrid& loaded) {
+  if (loaded.corpus) {
+    store.add_corpus({.identity = loaded.corpus->manifest.identity(),
+                      .name = loaded.corpus->manifest.name,
+                      .path = loaded.corpus->dir,
+                      .manifest = manifest_json(loaded.corpus->manifest)});
+  }
+  store.add_study(loaded.spec.name, grid_toml(loaded.spec));
+  const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
+  if (added.not_listed > 0) {
+    say("note: " + std::to_string(added.not_listed) +
+        " trials of an earlier grid stay in study \"" + loaded.spec.name +
+        "\"; give the grid another name to keep them apart");
+  }
+}
+
+class AnyRunner : public TrialRunner {
+ public:
+  std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
+    std::vector<Outcome> outcomes;
+    for (const Trial& trial : pack) {
+      outcomes.push_back(runner_of(trial).run({&trial, 1}, context).front());
+    }
+    return outcomes;
+  }
+
+ private:
+  TrialRunner& runner_of(const Trial& trial) {
+    if (trial.trainer == "tabular") return tabular_;
+    if (!decoder_) {
+      decoder_ = make_decoder_runner([](const std::string& dir) {
+        return read_manifest((fs::path(dir) / kManifestFileName).string());
+      });
+    }
+    return *decoder_;
+  }
+
+  TabularRunner tabular_;
+  std::unique_ptr<TrialRunner> decoder_;
+};
+
 }  // namespace
 
 Corpus open_corpus(const std::string& name_or_dir) {
@@ -108,39 +149,24 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   return loaded;
 }
 
-void plan_trials(Store& store, const LoadedGrid& loaded) {
-  if (loaded.corpus) {
-    store.add_corpus({.identity = loaded.corpus->manifest.identity(),
-                      .name = loaded.corpus->manifest.name,
-                      .path = loaded.corpus->dir,
-                      .manifest = manifest_json(loaded.corpus->manifest)});
-  }
-  store.add_study(loaded.spec.name, grid_toml(loaded.spec));
-  const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
-  if (added.not_listed > 0) {
-    say("note: " + std::to_string(added.not_listed) +
-        " trials of an earlier grid stay in study \"" + loaded.spec.name +
-        "\"; give the grid another name to keep them apart");
-  }
-}
-
-std::unique_ptr<TrialRunner> runner_for(const Trial& trial) {
-  if (trial.trainer == "tabular") return std::make_unique<TabularRunner>();
-  return make_decoder_runner([](const std::string& dir) {
-    return read_manifest((fs::path(dir) / kManifestFileName).string());
-  });
-}
+std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(); }
 
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
 
-SweepSummary run_study(const RunOptions& options) {
+SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
+  {
+    // Closed before the workers start: the driver opens its own.
+    Store store(options.db, StoreMode::kCreate);
+    plan_trials(store, loaded);
+  }
+  const std::string& study = loaded.spec.name;
   const StopSignal stop;
   ProgressLine progress(options.quiet);
   return run_sweep({.db = options.db,
-                    .study = options.study,
+                    .study = study,
                     .workers = options.workers,
                     .worker_command = {own_path(), "sweep", "worker", "--db", options.db, "--study",
-                                       options.study, "--device", options.device},
+                                       study, "--device", options.device},
                     .progress = [&](const SweepStatus& status,
                                     std::optional<double> eta) { progress.show(status, eta); },
                     .stop_count = [&] { return stop.count(); }});

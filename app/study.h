@@ -42,21 +42,18 @@ struct LoadedGrid {
 };
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus);
 
-// Writes study, corpus and trials into the store; nothing is added twice.
-void plan_trials(Store& store, const LoadedGrid& loaded);
+// A runner of every trainer that the program has; each is made when a trial first names it.
+std::unique_ptr<TrialRunner> make_runner();
 
-// The runner for a trial's trainer, "decoder" or "tabular".
-std::unique_ptr<TrialRunner> runner_for(const Trial& trial);
-
-// Runs what is left of a study, with progress on stderr. Says how to go on when interrupted.
+// Writes study, corpus and trials into the store (nothing is added twice) and runs what is left of
+// the study, with progress on stderr.
 struct RunOptions {
   std::string db;
-  std::string study;
   int workers = 0;
   std::string device = "cpu";
   bool quiet = false;
 };
-SweepSummary run_study(const RunOptions& options);
+SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
 
 // The study named, or the only one (the newest with a note on stderr when there are several).
 std::string choose_study(const Store& store, const std::string& name);

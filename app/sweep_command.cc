@@ -119,17 +119,11 @@ void run(const SweepFlags& flags) {
   if (flags.print_config) return print(grid_toml(loaded.spec));
   for (const std::string& note : loaded.grid.notes) say("note: " + note);
   if (flags.dry_run) return dry_run(loaded, flags);
-  {
-    // Closed before the workers start: the driver opens its own.
-    Store store(flags.db, StoreMode::kCreate);
-    plan_trials(store, loaded);
-  }
-  report_end(run_study({.db = flags.db,
-                        .study = loaded.spec.name,
-                        .workers = flags.workers,
-                        .device = flags.device,
-                        .quiet = flags.quiet}),
-             flags);
+  report_end(
+      run_study(
+          loaded,
+          {.db = flags.db, .workers = flags.workers, .device = flags.device, .quiet = flags.quiet}),
+      flags);
 }
 
 void show_status(const SweepFlags& flags) {
@@ -166,9 +160,7 @@ void export_tables(const SweepFlags& flags) {
 void work(const SweepFlags& flags) {
   const StopSignal stop;
   Store store(flags.db);
-  const auto rows = store.trials(flags.study);
-  if (rows.empty()) return;
-  const auto runner = runner_for(rows.front().trial);
+  const auto runner = make_runner();
   run_worker(store, flags.study, *runner,
              {.device = flags.device, .stop = [&] { return stop.requested(); }});
 }

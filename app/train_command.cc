@@ -85,7 +85,7 @@ void run(const TrainFlags& flags) {
     for (const CurvePoint& point : points) say(point_line(point));
   };
   context.should_stop = [&](double) { return stop.requested(); };
-  const Outcome outcome = runner_for(trial)->run({&trial, 1}, context).front();
+  const Outcome outcome = make_runner()->run({&trial, 1}, context).front();
   if (outcome.status == OutcomeStatus::kInterrupted) {
     say("interrupted: a single trial is not saved; run the command again to start over");
     throw ExitCode{130};

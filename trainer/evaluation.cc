@@ -61,6 +61,9 @@ Evaluation evaluate(DecoderImpl& model, const TokenSource& source, std::int64_t 
   const std::int64_t count = std::min(windows, available);
   const bool known_law = source.entropy_rate().has_value();
 
+  // The i-th of `count` windows spread evenly over the held-out set.
+  const auto window_at = [&](std::int64_t i) { return i * available / count; };
+
   std::vector<double> losses, excesses, scratch(static_cast<size_t>(context));
   std::vector<std::int32_t> tokens;
   for (std::int64_t first = 0; first < count; first += kWindowsAtOnce) {
@@ -68,13 +71,13 @@ Evaluation evaluate(DecoderImpl& model, const TokenSource& source, std::int64_t 
     tokens.resize(static_cast<size_t>(now * (context + 1)));
     for (std::int64_t i = 0; i < now; ++i) {
       const auto at = static_cast<size_t>(i * (context + 1));
-      source.heldout_window((first + i) * available / count,
+      source.heldout_window(window_at(first + i),
                             std::span(tokens).subspan(at, static_cast<size_t>(context + 1)));
     }
     const auto some = window_losses(model, to_batch(tokens, context, device));
     for (std::int64_t i = 0; i < now && known_law; ++i) {
-      const std::int64_t window = (first + i) * available / count;
-      excesses.push_back(some[static_cast<size_t>(i)] - mean_true_loss(source, window, scratch));
+      excesses.push_back(some[static_cast<size_t>(i)] -
+                         mean_true_loss(source, window_at(first + i), scratch));
     }
     losses.insert(losses.end(), some.begin(), some.end());
   }
