@@ -32,6 +32,9 @@ struct GridSpec {
   std::vector<std::pair<std::string, std::string>> fixed;
   // Each axis multiplies the grid: a trial key and its values.
   std::vector<std::pair<std::string, std::vector<std::string>>> axes;
+  // Above 1: every size's cell with the fewest tokens is also trained at rate / bracket and rate x
+  // bracket, to see that the rule's rate is not at an edge. 0: not.
+  double bracket = 0;
   double target_flops = 0;  // what `isoflop demo` plans for; 0: 1,000 times the largest budget
 
   bool operator==(const GridSpec&) const = default;

@@ -26,6 +26,10 @@ void validate(const ModelConfig& config) {
     throw usage_error("model.rotary_base: " + exact_number(config.rotary_base) +
                       " is not valid: give a value above 1");
   }
+  if (config.mup_base < 0) {
+    throw usage_error("model.mup_base: " + std::to_string(config.mup_base) +
+                      " is not a width: give the width at which the rate was tuned, or 0");
+  }
   if (config.positions == Positions::kRotary && config.head_size % 2 != 0) {
     throw usage_error("model.head_size: " + std::to_string(config.head_size) +
                       " is odd: rotary positions turn pairs; give an even head size or "

@@ -37,6 +37,9 @@ struct ModelConfig {
   // Wavelengths of rotary positions go from 2 pi to 2 pi x this. The usual 10,000 wastes half of
   // the pairs on wavelengths far beyond a context of 128.
   double rotary_base = 100;
+  // Width transfer (muP, Yang et al. 2022): the width at which the peak rate was tuned; 0: standard
+  // parametrization. See model/decoder.h.
+  std::int64_t mup_base = 0;
 
   bool operator==(const ModelConfig&) const = default;
 };

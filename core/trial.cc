@@ -37,9 +37,11 @@ void visit_fields(T& t, Visitor&& visit) {
   visit("model.tied_head", t.model.tied_head);
   visit("model.qk_norm", t.model.qk_norm);
   visit("model.rotary_base", t.model.rotary_base);
+  visit("model.mup_base", t.model.mup_base);
 
   visit("data.source", t.data.source);
   visit("data.hash", t.data.hash);
+  visit("data.epochs", t.data.epochs);
   visit("data.zipf_alpha", t.data.zipf_alpha);
   visit("data.zipf_base", t.data.zipf_base);
   visit("data.zipf_digits", t.data.zipf_digits);
@@ -52,7 +54,10 @@ void visit_fields(T& t, Visitor&& visit) {
   visit("train.batch", t.train.batch);
   visit("train.rate", t.train.rate);
   visit("train.warmup", t.train.warmup);
+  visit("train.warmup_tokens", t.train.warmup_tokens);
   visit("train.schedule", t.train.schedule);
+  visit("train.cooldown", t.train.cooldown);
+  visit("train.cooldown_shape", t.train.cooldown_shape);
   visit("train.final_rate", t.train.final_rate);
   visit("train.beta1", t.train.beta1);
   visit("train.beta2", t.train.beta2);
@@ -164,6 +169,18 @@ void require(bool fine, const char* key, double value, const char* expected) {
   if (!fine) bad_value(key, exact_number(value), expected);
 }
 
+void validate_cooldown(const TrainSpec& train) {
+  require(train.cooldown > 0 && train.cooldown < 1, "train.cooldown", train.cooldown,
+          "a fraction of the steps, above 0 and below 1");
+  if (train.cooldown_shape != "sqrt" && train.cooldown_shape != "linear") {
+    bad_value("train.cooldown_shape", train.cooldown_shape, "sqrt or linear");
+  }
+  // A trunk is shared by trials of several D, so that nothing before the cooldown may depend on D.
+  require(train.warmup_tokens > 0 && train.warmup_tokens < train.tokens * (1 - train.cooldown),
+          "train.warmup_tokens", train.warmup_tokens,
+          "above 0 and less than the tokens before the cooldown, for schedule cooldown");
+}
+
 void validate_train(const TrainSpec& train) {
   require(train.tokens >= 1 && std::isfinite(train.tokens), "train.tokens", train.tokens,
           "at least one token");
@@ -179,7 +196,13 @@ void validate_train(const TrainSpec& train) {
   require(train.weight_decay >= 0, "train.weight_decay", train.weight_decay,
           "a value of 0 or more");
   require(train.clip >= 0, "train.clip", train.clip, "a norm, or 0 for no clipping");
-  if (train.schedule != "cosine") bad_value("train.schedule", train.schedule, "cosine");
+  require(train.warmup_tokens >= 0 && std::isfinite(train.warmup_tokens), "train.warmup_tokens",
+          train.warmup_tokens, "tokens, or 0 to use train.warmup");
+  if (train.schedule == "cooldown") {
+    validate_cooldown(train);
+  } else if (train.schedule != "cosine") {
+    bad_value("train.schedule", train.schedule, "cosine or cooldown");
+  }
   if (train.dtype != "float32") bad_value("train.dtype", train.dtype, "float32");
 }
 
@@ -187,6 +210,8 @@ void validate_data(const DataSpec& data) {
   if (data.source != "text" && data.source != "zipf") {
     bad_value("data.source", data.source, "text or zipf");
   }
+  require(data.epochs > 0 && std::isfinite(data.epochs), "data.epochs", data.epochs,
+          "passes over the data, above 0");
   require(data.zipf_alpha > 0, "data.zipf_alpha", data.zipf_alpha, "a value above 0");
   require(data.zipf_base >= 2, "data.zipf_base", static_cast<double>(data.zipf_base), "at least 2");
   require(data.zipf_digits >= 1 && std::pow(data.zipf_base, data.zipf_digits) < 9e15,
@@ -243,6 +268,12 @@ std::string get_key(const Trial& trial, std::string_view key) {
     found = true;
   });
   if (!found) unknown_key(key);
+  return text;
+}
+
+std::string key_values(const Trial& trial) {
+  std::string text;
+  for (const std::string& key : trial_keys()) text += key + '=' + get_key(trial, key) + '\n';
   return text;
 }
 

@@ -22,12 +22,14 @@
 namespace isoflop {
 
 // Bumped whenever the same trial would give other losses. Part of every trial's identity.
-inline constexpr std::int64_t kRecipeVersion = 1;
+inline constexpr std::int64_t kRecipeVersion = 2;
 
 // Where tokens come from.
 struct DataSpec {
   std::string source = "text";  // text (a prepared corpus) | zipf (Zipf facts)
   std::string hash;             // SHA-256 of the prepared tokens; empty for synthetic sources
+  // Most passes over the training tokens that this trial may make; beyond, it is refused.
+  double epochs = 1;
 
   // Zipf facts, corpora.md section 6.2 (see data/zipf_facts.h). Used when source = "zipf", and by
   // the tabular learner, whose facts they are.
@@ -48,8 +50,11 @@ struct TrainSpec {
   std::int64_t batch = 4;           // sequences a step
   double rate = 1e-3;               // peak learning rate
   double warmup = 0.05;             // fraction of the steps; at least 10 of them, at most half
-  std::string schedule = "cosine";  // cosine over exactly this trial's steps (Hoffmann, Fig. A1)
-  double final_rate = 0;            // last rate as a fraction of the peak
+  double warmup_tokens = 0;         // if above 0, this many tokens instead, whatever D is
+  std::string schedule = "cosine";  // cosine | cooldown, see schedule.h
+  double cooldown = 0.2;            // fraction of the steps, for schedule cooldown
+  std::string cooldown_shape = "sqrt";  // sqrt: 1 - sqrt(t); linear: 1 - t
+  double final_rate = 0;                // last rate as a fraction of the peak
   double beta1 = 0.9;
   double beta2 = 0.99;
   double epsilon = 1e-8;
@@ -89,6 +94,8 @@ void set_key(Trial& trial, std::string_view key, std::string_view value);
 // The field as text; set_key reads it back to the same value.
 std::string get_key(const Trial& trial, std::string_view key);
 
+// One "key=value" line a field, sorted: the form of a trial that is compared field by field.
+std::string key_values(const Trial& trial);
 std::string canonical_json(const Trial& trial);
 std::string identity(const Trial& trial);  // 64 hex characters
 

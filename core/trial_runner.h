@@ -17,10 +17,11 @@ namespace isoflop {
 // One line of a training curve. Losses are nats per token.
 struct CurvePoint {
   std::int64_t step = 0;
-  double tokens = 0;                        // seen so far
-  double flops = 0;                         // spent so far, convention "exact"
-  double train_loss = 0;                    // mean over the steps since the last point
-  std::optional<double> heldout_loss = {};  // where it was evaluated
+  double tokens = 0;                         // seen so far
+  double flops = 0;                          // spent so far, convention "exact"
+  double train_loss = 0;                     // mean over the steps since the last point
+  std::optional<double> heldout_loss = {};   // where it was evaluated, on a small fixed subset
+  std::optional<double> heldout_error = {};  // its standard error
   double rate = 0;
   double grad_norm = 0;  // before clipping
   double seconds = 0;    // since the attempt began
@@ -47,13 +48,27 @@ struct Outcome {
   std::vector<Evaluation> evaluations = {};
   std::int64_t steps = 0;
   double tokens = 0;
-  double seconds = 0;
+  double seconds = 0;           // of this attempt
+  double unique_tokens = 0;     // U_D: distinct tokens among them
+  double epochs = 0;            // passes over the training data, tokens / tokens in one pass
+  std::int64_t resumed_at = 0;  // the step of the checkpoint that it went on from; 0: none
+  // Model FLOPs utilisation: FLOPs (exact) of this attempt / its training seconds / the device's
+  // peak. Empty when the peak is not known.
+  std::optional<double> mfu = {};
 };
 
 // What a runner may use while it runs. All calls come from the runner's own thread.
 struct RunContext {
   std::string corpus_dir;  // of the prepared corpus; empty for synthetic data
   std::string device = "cpu";
+  // Where checkpoints are written and looked for; empty: none are. Trials with the same beginning
+  // share them: see trainer/checkpoint.h.
+  std::string checkpoint_dir = {};
+  double checkpoint_seconds = 300;  // wall-clock between two
+  // Sequences of one forward and backward pass; a step's batch is the sum of several. 0: the whole
+  // batch at once. Results agree to rounding, not to the bit, so that it stays the same in a trial.
+  std::int64_t micro_batch = 0;
+  double peak_flops = 0;  // FLOP/s of the device or core, for MFU; 0: not known
   std::function<void(std::span<const CurvePoint>)> record_curve = [](auto) {};
   // Called at least every few steps; true means: save what you can and return kInterrupted.
   std::function<bool(double tokens_done)> should_stop = [](double) { return false; };

@@ -147,6 +147,34 @@ torch::Tensor DecoderImpl::loss(const torch::Tensor& tokens, const torch::Tensor
   return torch::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten());
 }
 
+DecoderImpl::Batch DecoderImpl::to_batch(std::span<const std::int32_t> windows) const {
+  const std::int64_t length = config_.context + 1;
+  const auto count = static_cast<std::int64_t>(windows.size()) / length;
+  // from_blob takes no const pointer; the copy below is all that reads it.
+  auto* first = const_cast<std::int32_t*>(windows.data());
+  const auto tokens = torch::from_blob(first, {count, length}, torch::kInt32)
+                          .to(embedding_.device(), torch::kInt64, /*non_blocking=*/false,
+                              /*copy=*/true);
+  return {tokens.slice(1, 0, config_.context), tokens.slice(1, 1, length)};
+}
+
+double DecoderImpl::add_gradients(std::span<const std::int32_t> windows, double scale) {
+  const Batch batch = to_batch(windows);
+  const torch::Tensor mean = loss(batch.inputs, batch.targets);
+  (mean * scale).backward();
+  return mean.item<double>();
+}
+
+std::vector<float> DecoderImpl::token_losses(std::span<const std::int32_t> windows) {
+  torch::InferenceMode inference;
+  const Batch batch = to_batch(windows);
+  const auto losses = torch::cross_entropy_loss(forward(batch.inputs).flatten(0, 1),
+                                                batch.targets.flatten(), {}, at::Reduction::None)
+                          .cpu();
+  const auto* first = losses.data_ptr<float>();
+  return {first, first + losses.numel()};
+}
+
 std::vector<torch::Tensor> DecoderImpl::matrices() const {
   std::vector<torch::Tensor> chosen;
   for (const auto& parameter : parameters()) {

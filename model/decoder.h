@@ -15,6 +15,10 @@
 #ifndef ISOFLOP_MODEL_DECODER_H_
 #define ISOFLOP_MODEL_DECODER_H_
 
+#include <cstdint>
+#include <span>
+#include <vector>
+
 #include "core/model_config.h"
 #include "model/torch_headers.h"
 
@@ -54,6 +58,16 @@ class DecoderImpl : public torch::nn::Module {
   // Mean cross-entropy in nats of targets int64 [B, T].
   torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
 
+  // What training and evaluation call. `windows` is int32 [B x (T + 1)] on the host: T inputs and T
+  // targets, each one further.
+  //
+  // Adds scale x the gradient of the mean cross-entropy over the B T targets to the parameters'
+  // gradients, which must be there (zeros, or an earlier part of the same step), and returns the
+  // mean.
+  double add_gradients(std::span<const std::int32_t> windows, double scale);
+  // Cross-entropy of every target, nats, [B x T].
+  std::vector<float> token_losses(std::span<const std::int32_t> windows);
+
   // The two groups of AdamW: matrices (decayed) and gains and biases (not). Embeddings are
   // matrices.
   std::vector<torch::Tensor> matrices() const;
@@ -62,7 +76,11 @@ class DecoderImpl : public torch::nn::Module {
   const ModelConfig& config() const { return config_; }
 
  private:
+  struct Batch {
+    torch::Tensor inputs, targets;  // int64 [B, T] on the model's device
+  };
   void initialise(std::uint64_t seed);
+  Batch to_batch(std::span<const std::int32_t> windows) const;
 
   ModelConfig config_;
   torch::Tensor embedding_;  // [V, d]

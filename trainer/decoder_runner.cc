@@ -13,7 +13,7 @@
 #include "model/decoder.h"
 #include "trainer/adamw.h"
 #include "trainer/evaluation.h"
-#include "trainer/schedule.h"
+#include "core/schedule.h"
 
 namespace isoflop {
 namespace {

@@ -1,7 +1,7 @@
 // Trains a dense decoder (model/decoder.h), one trial at a time, on the tokens that it names.
 //
 // A step: `batch` windows, forward, cross-entropy in nats, backward, clipping by global norm, fused
-// AdamW (decay on matrices only), rate by trainer/schedule.h. The curve has about 64 points. The
+// AdamW (decay on matrices only), rate by core/schedule.h. The curve has about 64 points. The
 // final evaluation is the mean loss over the trial's fixed held-out windows with its standard
 // error; on the way, a small subset is evaluated at 1/8, 1/4 and 1/2 of the budget.
 //

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "trainer/schedule.h"
+#include "core/schedule.h"
 
 namespace isoflop {
 namespace {

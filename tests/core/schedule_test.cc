@@ -1,4 +1,4 @@
-#include "trainer/schedule.h"
+#include "core/schedule.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -52,6 +52,47 @@ TEST(Schedule, OneStepTrialsHaveARate) {
   const Schedule schedule = schedule_of(with(1, 0.0));
   EXPECT_EQ(schedule.warmup_steps, 0);
   EXPECT_EQ(rate_factor(schedule, 0), 1.0);
+}
+
+Trial cooling(double tokens, const char* shape = "sqrt") {
+  Trial trial = with(tokens);
+  trial.train.schedule = "cooldown";
+  trial.train.cooldown_shape = shape;
+  trial.train.warmup_tokens = 512 * 20;
+  trial.train.final_rate = 0;
+  return trial;
+}
+
+TEST(Schedule, StaysConstantUntilTheCooldownThenFallsByTheSquareRoot) {
+  const Schedule schedule = schedule_of(cooling(512 * 1000));
+  EXPECT_EQ(schedule.warmup_steps, 20);
+  EXPECT_EQ(schedule.branch_step, 800);
+  EXPECT_EQ(rate_factor(schedule, 20), 1);
+  EXPECT_EQ(rate_factor(schedule, 799), 1);
+  EXPECT_EQ(rate_factor(schedule, 800), 1);
+  EXPECT_NEAR(rate_factor(schedule, 850), 1 - std::sqrt(0.25), 1e-12);
+  EXPECT_NEAR(rate_factor(schedule, 999), 1 - std::sqrt(0.995), 1e-12);
+  EXPECT_NEAR(rate_factor(schedule_of(cooling(512 * 1000, "linear")), 850), 0.75, 1e-12);
+}
+
+TEST(Schedule, NothingBeforeTheBranchDependsOnTheTokens) {
+  const Schedule shorter = schedule_of(cooling(512 * 400));
+  const Schedule longer = schedule_of(cooling(512 * 3000));
+  for (std::int64_t step = 0; step < shorter.branch_step; ++step) {
+    ASSERT_EQ(rate_factor(shorter, step), rate_factor(longer, step)) << step;
+  }
+}
+
+TEST(Schedule, TrialsOfOneTrunkDifferInTokensAndCooldownOnly) {
+  const Trial a = cooling(512 * 400);
+  Trial b = cooling(512 * 3000, "linear");
+  b.train.cooldown = 0.1;
+  EXPECT_EQ(trunk_identity(a), trunk_identity(b));
+  EXPECT_EQ(branch_tokens(b), 512 * 2700);
+  b.seed = 2;
+  EXPECT_NE(trunk_identity(a), trunk_identity(b));
+  EXPECT_EQ(trunk_identity(with(512 * 400)), "");
+  EXPECT_EQ(branch_tokens(with(512 * 400)), 0);
 }
 
 }  // namespace
