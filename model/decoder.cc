@@ -124,22 +124,34 @@ void DecoderImpl::initialise(std::uint64_t seed) {
   const auto attention_width = static_cast<double>(config_.heads * config_.head_size);
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(config_.layers));
   const auto fill = [&](torch::Tensor& weight, double std) { weight.normal_(0.0, std, generator); };
-  fill(embedding_, init_std(d));
-  if (positions_.defined()) fill(positions_, init_std(d));
+  const double embedding_std = init_std(d / relative_width());
+  fill(embedding_, embedding_std);
+  if (positions_.defined()) fill(positions_, embedding_std);
   for (auto& block : blocks_) {
     fill(block->qkv_, init_std(d));
     fill(block->attention_out_, init_std(attention_width) * residual);
     fill(block->feed_forward_in_, init_std(d));
     fill(block->feed_forward_out_, init_std(static_cast<double>(config_.hidden)) * residual);
   }
-  if (head_.defined()) fill(head_, init_std(d));
+  if (head_.defined()) fill(head_, embedding_std);
 }
 
-torch::Tensor DecoderImpl::forward(const torch::Tensor& tokens) {
+double DecoderImpl::relative_width() const {
+  if (config_.mup_base == 0) return 1.0;
+  return static_cast<double>(config_.width) / static_cast<double>(config_.mup_base);
+}
+
+torch::Tensor DecoderImpl::forward(const torch::Tensor& tokens,
+                                   std::vector<torch::Tensor>* stream) {
   auto x = torch::embedding(embedding_, tokens);
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
-  for (auto& block : blocks_) x = block->forward(x);
+  if (stream != nullptr) stream->assign(1, x);
+  for (auto& block : blocks_) {
+    x = block->forward(x);
+    if (stream != nullptr) stream->push_back(x);
+  }
   x = apply_norm(x, final_norm_, final_norm_bias_);
+  if (config_.mup_base > 0) x = x / relative_width();
   return torch::linear(x, head_.defined() ? head_ : embedding_);
 }
 
@@ -173,6 +185,17 @@ std::vector<float> DecoderImpl::token_losses(std::span<const std::int32_t> windo
                           .cpu();
   const auto* first = losses.data_ptr<float>();
   return {first, first + losses.numel()};
+}
+
+std::vector<ParameterGroup> DecoderImpl::groups() const {
+  ParameterGroup ends, hidden{.rate_scale = 1.0 / relative_width()}, vectors{.decays = false};
+  for (const auto& named : named_parameters()) {
+    const std::string& name = named.key();
+    const bool is_end = name == "embedding" || name == "positions" || name == "head";
+    ParameterGroup& group = named.value().dim() != 2 ? vectors : is_end ? ends : hidden;
+    group.weights.push_back(named.value());
+  }
+  return {ends, hidden, vectors};
 }
 
 std::vector<torch::Tensor> DecoderImpl::matrices() const {

@@ -10,6 +10,16 @@
 // has both. GELU is the tanh form, f = hidden; SwiGLU is W2 (silu(W1 x) * W3 x). No biases, no
 // dropout.
 //
+// Width transfer (muP, Yang et al. 2022, arXiv:2203.03466, Table 8, Adam), where config.mup_base >
+// 0 and m = d / mup_base. A rate tuned at width mup_base then suits every width:
+//
+//                                             initial std         rate    multiplier
+//   embedding, positions, untied head         1 / sqrt(mup_base)  1       logits x 1/m
+//   hidden matrices                           1 / sqrt(fan in)    1/m     1
+//   gains and biases                          1 or 0              1       1
+//
+// Attention keeps 1 / sqrt(k): wider models have more heads, not larger ones.
+//
 // Initialisation, from one seeded CPU generator so that every device starts alike: see init_std in
 // decoder.cc. Parameters are float32. Modules are not thread-safe.
 #ifndef ISOFLOP_MODEL_DECODER_H_
@@ -47,13 +57,21 @@ class BlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Block);
 
+// Parameters that an optimizer treats alike.
+struct ParameterGroup {
+  std::vector<torch::Tensor> weights;
+  bool decays = true;     // by weight decay
+  double rate_scale = 1;  // the learning rate of these weights = the schedule's rate x this
+};
+
 class DecoderImpl : public torch::nn::Module {
  public:
   // Throws Error(kUsage) when the configuration cannot be built.
   DecoderImpl(const ModelConfig& config, std::uint64_t seed);
 
-  // tokens int64 [B, T], T <= context -> logits float32 [B, T, V].
-  torch::Tensor forward(const torch::Tensor& tokens);
+  // tokens int64 [B, T], T <= context -> logits float32 [B, T, V]. `stream`, where given, is filled
+  // with x after the embedding and after each block.
+  torch::Tensor forward(const torch::Tensor& tokens, std::vector<torch::Tensor>* stream = nullptr);
 
   // Mean cross-entropy in nats of targets int64 [B, T].
   torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
@@ -68,6 +86,9 @@ class DecoderImpl : public torch::nn::Module {
   // Cross-entropy of every target, nats, [B x T].
   std::vector<float> token_losses(std::span<const std::int32_t> windows);
 
+  // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
+  std::vector<ParameterGroup> groups() const;
+
   // The two groups of AdamW: matrices (decayed) and gains and biases (not). Embeddings are
   // matrices.
   std::vector<torch::Tensor> matrices() const;
@@ -80,6 +101,7 @@ class DecoderImpl : public torch::nn::Module {
     torch::Tensor inputs, targets;  // int64 [B, T] on the model's device
   };
   void initialise(std::uint64_t seed);
+  double relative_width() const;  // m
   Batch to_batch(std::span<const std::int32_t> windows) const;
 
   ModelConfig config_;

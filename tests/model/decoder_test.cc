@@ -46,8 +46,9 @@ TEST(Decoder, HasAsManyParametersAsAreCounted) {
     for (const auto& parameter : model->parameters()) parameters += parameter.numel();
     EXPECT_EQ(parameters, count_params(config).total());
     std::int64_t grouped = 0;
-    for (const auto& parameter : model->matrices()) grouped += parameter.numel();
-    for (const auto& parameter : model->vectors()) grouped += parameter.numel();
+    for (const ParameterGroup& group : model->groups()) {
+      for (const auto& parameter : group.weights) grouped += parameter.numel();
+    }
     EXPECT_EQ(grouped, parameters);
   }
 }
@@ -56,7 +57,10 @@ TEST(Decoder, DecaysMatricesAndNothingElse) {
   Decoder model(tiny(), 1);
   const ParamCount count = count_params(tiny());
   std::int64_t vectors = 0;
-  for (const auto& parameter : model->vectors()) vectors += parameter.numel();
+  for (const ParameterGroup& group : model->groups()) {
+    if (group.decays) continue;
+    for (const auto& parameter : group.weights) vectors += parameter.numel();
+  }
   EXPECT_EQ(vectors, count.norms);
 }
 
@@ -213,7 +217,7 @@ TEST(Decoder, AgreesWithItsFormulasWrittenOut) {
   model->to(torch::kFloat64);
   torch::NoGradGuard no_grad;
   // Gains of one would hide a gain that is left out.
-  for (auto& vector : model->vectors()) vector.uniform_(0.5, 1.5);
+  for (auto& vector : model->groups().back().weights) vector.uniform_(0.5, 1.5);
   const auto tokens = some_tokens(1, config);
   const auto expected = Oracle(model, config).logits(tokens[0]);
   // The tables of rotary positions are float32: 1e-7 relative.
