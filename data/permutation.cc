@@ -38,4 +38,9 @@ std::int64_t Permutation::operator()(std::int64_t i) const {
   return static_cast<std::int64_t>(x);
 }
 
+Permutation epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch) {
+  if (epoch == 0) return {n, seed};
+  return {n, splitmix64(splitmix64(seed) + static_cast<std::uint64_t>(epoch))};
+}
+
 }  // namespace isoflop

@@ -28,6 +28,10 @@ class Permutation {
   std::uint64_t keys_[4];
 };
 
+// The order of an epoch, 0 being the first: Permutation(n, seed) itself, then one of its own for
+// every epoch. Epochs of two seeds are unrelated.
+Permutation epoch_order(std::int64_t n, std::uint64_t seed, std::int64_t epoch);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_DATA_PERMUTATION_H_

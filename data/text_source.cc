@@ -43,19 +43,22 @@ TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& mani
       block_windows_(windows_in(manifest.block_tokens, context_)),
       all_heldout_windows_(static_cast<std::int64_t>(split_.heldout.size()) * block_windows_),
       heldout_windows_(std::min(options.heldout_windows, all_heldout_windows_)),
-      bytes_per_token_(static_cast<double>(manifest.text_bytes) /
-                       static_cast<double>(manifest.tokens)),
-      order_(windows_to_train(split_, context_), static_cast<std::uint64_t>(options.order_seed)) {}
+      bytes_per_token_(manifest.bytes_per_token()),
+      order_seed_(static_cast<std::uint64_t>(options.order_seed)),
+      order_(windows_to_train(split_, context_), order_seed_) {}
 
 std::int64_t TextSource::train_window_start(std::int64_t ordinal) const {
-  check_window("training window", ordinal, train_windows());
-  const std::int64_t window = order_(ordinal);
+  check_train_window(ordinal);
+  const std::int64_t epoch = ordinal / train_windows();
+  const std::int64_t place = ordinal % train_windows();
+  const std::int64_t window =
+      epoch == 0 ? order_(place) : epoch_order(train_windows(), order_seed_, epoch)(place);
   const auto block = static_cast<size_t>(window / block_windows_);
   return split_.train[block] * split_.block_tokens + window % block_windows_ * context_;
 }
 
 std::int64_t TextSource::heldout_window_start(std::int64_t i) const {
-  check_window("held-out window", i, heldout_windows_);
+  check_heldout_window(i, heldout_windows_);
   // The middle of the i-th of heldout_windows_ equal parts.
   const std::int64_t window = (2 * i + 1) * all_heldout_windows_ / (2 * heldout_windows_);
   const auto block = static_cast<size_t>(window / block_windows_);

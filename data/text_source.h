@@ -2,13 +2,14 @@
 //
 // A block of n tokens holds (n - 1) / context windows: window w starts at token w * context of its
 // block, so that every token is predicted at most once an epoch and no window crosses the edge of a
-// block. The windows of all training blocks are seen in the order of data/permutation.h.
+// block. An epoch sees the windows of all training blocks, in its own order of data/permutation.h.
 //
 // Held-out windows are spread evenly over all windows of the held-out blocks.
 #ifndef ISOFLOP_DATA_TEXT_SOURCE_H_
 #define ISOFLOP_DATA_TEXT_SOURCE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ class TextSource : public TokenSource {
   std::optional<double> entropy_rate() const override { return std::nullopt; }
   std::optional<double> bytes_per_token() const override { return bytes_per_token_; }
 
-  // Where windows lie in the corpus: their first token.
+  // Where windows lie in the corpus: their first token. Training windows go on for ever.
   std::int64_t train_window_start(std::int64_t ordinal) const;
   std::int64_t heldout_window_start(std::int64_t i) const;
 
@@ -55,8 +56,9 @@ class TextSource : public TokenSource {
   std::int64_t block_windows_;  // of a full block
   std::int64_t all_heldout_windows_;
   std::int64_t heldout_windows_;
-  double bytes_per_token_;
-  Permutation order_;
+  std::optional<double> bytes_per_token_;
+  std::uint64_t order_seed_;
+  Permutation order_;  // of the first epoch
 };
 
 }  // namespace isoflop

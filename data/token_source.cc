@@ -1,20 +1,43 @@
 #include "data/token_source.h"
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "data/mixture_source.h"
 #include "data/text_source.h"
 #include "data/zipf_source.h"
 
 namespace isoflop {
 
-void check_window(const char* which, std::int64_t i, std::int64_t windows) {
-  if (i >= 0 && i < windows) return;
-  throw failure(std::string(which) + " " + std::to_string(i) + ": the source has " +
-                std::to_string(windows) + ": train on fewer tokens or prepare a larger corpus");
+Passes TokenSource::passes(std::int64_t windows) const {
+  const std::int64_t distinct = std::min(windows, train_windows());
+  return {.unique_tokens = static_cast<double>(distinct * context()),
+          .epochs = static_cast<double>(windows) / static_cast<double>(train_windows())};
 }
+
+std::vector<HeldoutSet> TokenSource::heldout_sets() const {
+  return {{.name = "heldout",
+           .first = 0,
+           .count = heldout_windows(),
+           .bytes_per_token = bytes_per_token()}};
+}
+
+void check_train_window(std::int64_t i) {
+  if (i >= 0) return;
+  throw failure("training window " + std::to_string(i) + ": windows are counted from 0");
+}
+
+void check_heldout_window(std::int64_t i, std::int64_t windows) {
+  if (i >= 0 && i < windows) return;
+  throw failure("held-out window " + std::to_string(i) + ": the source has " +
+                std::to_string(windows) + ": evaluate on fewer or prepare a larger corpus");
+}
+
 namespace {
 
 std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& corpus_dir,
-                                         const CorpusManifest& manifest) {
+                                         const ReadManifest& read_manifest) {
+  const CorpusManifest manifest = read_manifest(corpus_dir);
   if (trial.data.hash != manifest.identity()) {
     throw usage_error("corpus " + manifest.name + ": " + corpus_dir +
                       ": is not the corpus of this trial (has " +
@@ -22,15 +45,16 @@ std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& 
                       (trial.data.hash.empty() ? "none" : trial.data.hash.substr(0, 12)) +
                       "): name the corpus that the sweep was made with");
   }
-  return std::make_unique<TextSource>(corpus_dir, manifest,
-                                      TextSourceOptions{.context = trial.model.context,
-                                                        .order_seed = trial.seed,
-                                                        .heldout_windows = trial.eval_windows});
+  const TextSourceOptions options{.context = trial.model.context,
+                                  .order_seed = trial.seed,
+                                  .heldout_windows = trial.eval_windows};
+  if (manifest.parts.empty()) return std::make_unique<TextSource>(corpus_dir, manifest, options);
+  return std::make_unique<MixtureSource>(corpus_dir, manifest, options, read_manifest);
 }
 
 std::unique_ptr<TokenSource> source_of(const Trial& trial, const std::string& corpus_dir,
-                                       const CorpusManifest& manifest) {
-  if (trial.data.source == "text") return text_source(trial, corpus_dir, manifest);
+                                       const ReadManifest& read_manifest) {
+  if (trial.data.source == "text") return text_source(trial, corpus_dir, read_manifest);
   if (trial.data.source == "zipf") {
     return std::make_unique<ZipfSource>(trial.data,
                                         ZipfSourceOptions{.context = trial.model.context,
@@ -43,8 +67,8 @@ std::unique_ptr<TokenSource> source_of(const Trial& trial, const std::string& co
 }  // namespace
 
 std::unique_ptr<TokenSource> make_token_source(const Trial& trial, const std::string& corpus_dir,
-                                               const CorpusManifest& manifest) {
-  auto source = source_of(trial, corpus_dir, manifest);
+                                               const ReadManifest& read_manifest) {
+  auto source = source_of(trial, corpus_dir, read_manifest);
   if (source->vocab() > trial.model.vocab) {
     throw usage_error("model.vocab: " + std::to_string(trial.model.vocab) + " is less than the " +
                       std::to_string(source->vocab()) + " ids of the data: set model.vocab to it");

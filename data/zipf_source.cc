@@ -29,14 +29,14 @@ ZipfSource::ZipfSource(const DataSpec& data, const ZipfSourceOptions& options)
 void ZipfSource::train_batch(std::int64_t first, std::span<std::int32_t> tokens) const {
   const auto length = static_cast<size_t>(options_.context + 1);
   for (size_t at = 0; at + length <= tokens.size(); at += length) {
-    check_window("training window", first, train_windows());
+    check_train_window(first);
     facts_.sample(window_seed(kTrainStream, options_.order_seed, first++),
                   tokens.subspan(at, length));
   }
 }
 
 void ZipfSource::heldout_window(std::int64_t i, std::span<std::int32_t> tokens) const {
-  check_window("held-out window", i, heldout_windows());
+  check_heldout_window(i, heldout_windows());
   facts_.sample(window_seed(kHeldoutStream, facts_.spec().zipf_seed, i),
                 tokens.first(static_cast<size_t>(options_.context + 1)));
 }

@@ -2,7 +2,7 @@
 //
 // Training window i is drawn from hash(order seed, i), held-out window i from hash(zipf_seed, i) in
 // another stream, so both are random access and no two trials see other held-out windows. Every
-// window starts on a record.
+// window starts on a record. No window comes twice: there are no epochs.
 #ifndef ISOFLOP_DATA_ZIPF_SOURCE_H_
 #define ISOFLOP_DATA_ZIPF_SOURCE_H_
 
@@ -29,6 +29,9 @@ class ZipfSource : public TokenSource {
   // Endless for every purpose: 2^40 windows.
   std::int64_t train_windows() const override { return std::int64_t{1} << 40; }
   void train_batch(std::int64_t first, std::span<std::int32_t> tokens) const override;
+  Passes passes(std::int64_t windows) const override {
+    return {.unique_tokens = static_cast<double>(windows * context()), .epochs = 0};
+  }
   std::int64_t heldout_windows() const override { return options_.heldout_windows; }
   void heldout_window(std::int64_t i, std::span<std::int32_t> tokens) const override;
   bool heldout_true_log_probs(std::int64_t i, std::span<double> out) const override;
