@@ -6,9 +6,38 @@
 namespace isoflop {
 namespace {
 
+bool is_width(std::int64_t bytes) { return bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8; }
+
+Json shards_json(const std::vector<TokenShard>& shards) {
+  Json json = Json::array();
+  for (const TokenShard& shard : shards) {
+    json.push_back({{"path", shard.path},
+                    {"offset", shard.offset},
+                    {"tokens", shard.tokens},
+                    {"token_bytes", shard.token_bytes},
+                    {"file_bytes", shard.file_bytes},
+                    {"modified", shard.modified},
+                    {"licence", shard.licence}});
+  }
+  return json;
+}
+
+TokenShard read_shard(const JsonReader& reader) {
+  const TokenShard shard{.path = reader.text("path"),
+                         .offset = reader.whole("offset"),
+                         .tokens = reader.whole("tokens"),
+                         .token_bytes = reader.whole("token_bytes"),
+                         .file_bytes = reader.whole("file_bytes"),
+                         .modified = reader.whole("modified"),
+                         .licence = reader.text("licence")};
+  if (!is_width(shard.token_bytes)) reader.fail("token_bytes", "must be 1, 2, 4 or 8");
+  return shard;
+}
+
 void check(const JsonReader& reader, const CorpusManifest& manifest) {
   if (manifest.tokens < 1) reader.fail("tokens", "must be at least 1");
   if (manifest.vocab < 1) reader.fail("vocab", "must be at least 1");
+  if (!is_width(manifest.token_bytes)) reader.fail("token_bytes", "must be 1, 2 or 4");
   if (manifest.block_tokens < 1) reader.fail("block_tokens", "must be at least 1");
   if (manifest.heldout_fraction <= 0 || manifest.heldout_fraction >= 1) {
     reader.fail("heldout_fraction", "must be between 0 and 1");
@@ -25,19 +54,24 @@ std::string manifest_json(const CorpusManifest& manifest) {
                        {"sha256", source.sha256},
                        {"licence", source.licence}});
   }
-  return json_text({{"name", manifest.name},
-                    {"tokenizer", manifest.tokenizer},
-                    {"vocab", manifest.vocab},
-                    {"token_bytes", manifest.token_bytes},
-                    {"tokens", manifest.tokens},
-                    {"text_bytes", manifest.text_bytes},
-                    {"tokens_sha256", manifest.tokens_sha256},
-                    {"block_tokens", manifest.block_tokens},
-                    {"split_seed", manifest.split_seed},
-                    {"heldout_fraction", finite(manifest.heldout_fraction, "heldout_fraction")},
-                    {"train_tokens", manifest.train_tokens},
-                    {"heldout_tokens", manifest.heldout_tokens},
-                    {"sources", sources}});
+  Json json = {{"name", manifest.name}, {"tokenizer", manifest.tokenizer}};
+  if (!manifest.tokenizer_file.empty()) {
+    json["tokenizer_file"] = manifest.tokenizer_file;
+    json["tokenizer_sha256"] = manifest.tokenizer_sha256;
+  }
+  json.update({{"vocab", manifest.vocab},
+               {"token_bytes", manifest.token_bytes},
+               {"tokens", manifest.tokens},
+               {"text_bytes", manifest.text_bytes},
+               {"tokens_sha256", manifest.tokens_sha256},
+               {"block_tokens", manifest.block_tokens},
+               {"split_seed", manifest.split_seed},
+               {"heldout_fraction", finite(manifest.heldout_fraction, "heldout_fraction")},
+               {"train_tokens", manifest.train_tokens},
+               {"heldout_tokens", manifest.heldout_tokens},
+               {"sources", sources}});
+  if (!manifest.shards.empty()) json["shards"] = shards_json(manifest.shards);
+  return json_text(json);
 }
 
 CorpusManifest parse_manifest(std::string_view text, const std::string& name) {
@@ -45,6 +79,8 @@ CorpusManifest parse_manifest(std::string_view text, const std::string& name) {
   const JsonReader reader(root, name);
   CorpusManifest manifest{.name = reader.text("name"),
                           .tokenizer = reader.text("tokenizer"),
+                          .tokenizer_file = reader.text_or("tokenizer_file", ""),
+                          .tokenizer_sha256 = reader.text_or("tokenizer_sha256", ""),
                           .vocab = reader.whole("vocab"),
                           .token_bytes = reader.whole("token_bytes"),
                           .tokens = reader.whole("tokens"),
@@ -61,6 +97,11 @@ CorpusManifest parse_manifest(std::string_view text, const std::string& name) {
                                 .bytes = source.whole("bytes"),
                                 .sha256 = source.text("sha256"),
                                 .licence = source.text("licence")});
+  }
+  if (reader.has("shards")) {
+    for (const JsonReader& shard : reader.objects("shards")) {
+      manifest.shards.push_back(read_shard(shard));
+    }
   }
   check(reader, manifest);
   return manifest;
