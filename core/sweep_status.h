@@ -14,9 +14,13 @@ struct SweepStatus {
   std::int64_t done = 0;
   std::int64_t failed = 0;
   std::int64_t diverged = 0;
-  double flops_total = 0;  // of all trials, convention "exact"
-  double flops_done = 0;   // of the finished ones and the done part of the running ones
-  double seconds = 0;      // of training, summed over attempts
+  // FLOP (exact) to be spent, a shared trunk counted once: a trial costs its steps after the branch
+  // of the trial before it in its trunk.
+  double flops_total = 0;
+  double flops_done = 0;    // of the finished ones and the done part of the running ones
+  double flops_alone = 0;   // of all trials, were each trained by itself
+  double seconds = 0;       // of training, summed over attempts
+  std::int64_t trunks = 0;  // that two trials or more share
 
   std::int64_t trials() const { return planned + running + done + failed + diverged; }
 };

@@ -1,4 +1,5 @@
 // The part of the store that workers use while they run trials.
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -13,6 +14,16 @@ constexpr const char* kIsCurrent =
 
 bool is_current(SQLite::Database& db, const Claim& claim) {
   return prepare(db, kIsCurrent, claim.trial_id, claim.token).executeStep();
+}
+
+// A worker that said nothing for so long is not waited for: on another host or in another container
+// nobody here could tell that it died. Heartbeats come every few seconds.
+constexpr double kPatienceSeconds = 600;
+
+std::optional<std::int64_t> next_trial(SQLite::Database& db, std::int64_t study) {
+  auto next = prepare(db, kNextTrialSql, study, now_seconds() - kPatienceSeconds);
+  if (!next.executeStep()) return std::nullopt;
+  return next.getColumn(0).getInt64();
 }
 
 std::int64_t insert_attempt(SQLite::Database& db, const Claim& claim, const WorkerId& worker) {
@@ -63,6 +74,13 @@ Ending ending_of(OutcomeStatus status) {
       break;
   }
   return {"failed", "failed"};
+}
+
+// Of this attempt: steps before its checkpoint were paid by another.
+double flops_spent(const Trial& trial, const Outcome& outcome) {
+  const auto resumed =
+      static_cast<double>(outcome.resumed_at * trial.train.batch * trial.model.context);
+  return flops_per_token(trial, FlopConvention::kExact) * std::max(0.0, outcome.tokens - resumed);
 }
 
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
@@ -122,16 +140,22 @@ bool release(SQLite::Database& db, const RunningAttempt& attempt, int max_kills)
 
 }  // namespace
 
+// The heads in their order; the sub-query is a look into two indices, and passes over as many heads
+// at most as there are trials running.
+const char* const kNextTrialSql = R"sql(
+SELECT q.trial FROM queue q
+WHERE q.study = ?1 AND q.head = 1 AND NOT EXISTS (
+  SELECT 1 FROM trials t CROSS JOIN attempts a ON a.trial = t.id AND a.outcome = 'running'
+  WHERE q.trunk <> '' AND t.state = 'running' AND t.trunk = q.trunk
+    AND t.branch_tokens <= q.branch_tokens AND a.tokens < t.branch_tokens AND a.heartbeat > ?2)
+ORDER BY q.kills, q.priority DESC, q.trial LIMIT 1)sql";
+
 std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId& worker) {
   return impl_->write([&]() -> std::optional<Claim> {
     SQLite::Database& db = impl_->db;
-    auto next = prepare(db,
-                        "SELECT trial FROM queue WHERE study = ?"
-                        " ORDER BY kills, priority DESC, trial LIMIT 1",
-                        impl_->study_id(study));
-    if (!next.executeStep()) return std::nullopt;
-    Claim claim{.trial_id = next.getColumn(0).getInt64()};
-    next.reset();
+    const auto next = next_trial(db, impl_->study_id(study));
+    if (!next) return std::nullopt;
+    Claim claim{.trial_id = *next};
     run_sql(db, "UPDATE trials SET state = 'running', token = token + 1 WHERE id = ?",
             claim.trial_id);
     auto row = prepare(db, "SELECT token, identity, spec FROM trials WHERE id = ?", claim.trial_id);
@@ -142,6 +166,13 @@ std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId&
     check_identity(impl_->path, claim);
     claim.attempt_id = insert_attempt(db, claim, worker);
     return claim;
+  });
+}
+
+bool Store::has_planned(const std::string& study) const {
+  return impl_->read([&] {
+    return prepare(impl_->db, "SELECT 1 FROM queue WHERE study = ? LIMIT 1", impl_->study_id(study))
+        .executeStep();
   });
 }
 
@@ -159,11 +190,11 @@ void Store::append_curve(const Claim& claim, std::span<const CurvePoint> points)
   impl_->write([&] {
     SQLite::Statement insert(impl_->db,
                              "INSERT OR REPLACE INTO curve_points (attempt, step, tokens, flops,"
-                             " train_loss, heldout_loss, rate, grad_norm, seconds)"
-                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                             " train_loss, heldout_loss, heldout_error, rate, grad_norm, seconds)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const CurvePoint& p : points) {
       bind_all(insert, claim.attempt_id, p.step, p.tokens, p.flops, p.train_loss, p.heldout_loss,
-               p.rate, p.grad_norm, p.seconds);
+               p.heldout_error, p.rate, p.grad_norm, p.seconds);
       insert.exec();
       insert.reset();
     }
@@ -178,9 +209,12 @@ bool Store::finish(const Claim& claim, const Outcome& outcome) {
     const Ending ending = ending_of(diverged ? OutcomeStatus::kDiverged : outcome.status);
     run_sql(db,
             "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
-            " heartbeat = ?6, ended = ?6 WHERE id = ?7",
+            " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
+            " heartbeat = ?11, ended = ?11 WHERE id = ?12",
             ending.attempt, diverged ? "the final loss is not finite" : outcome.reason,
-            outcome.steps, outcome.tokens, outcome.seconds, now_seconds(), claim.attempt_id);
+            outcome.steps, outcome.tokens, outcome.seconds, outcome.unique_tokens, outcome.epochs,
+            outcome.mfu, outcome.resumed_at, flops_spent(claim.trial, outcome), now_seconds(),
+            claim.attempt_id);
     insert_evaluations(db, claim.attempt_id, outcome);
     run_sql(db, "UPDATE trials SET state = ? WHERE id = ?", ending.trial, claim.trial_id);
     return true;

@@ -11,7 +11,8 @@ namespace {
 constexpr const char* kTrials = R"sql(
 SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
        t.flops_6nd, t.flops_exact, coalesce(a.number, 0), coalesce(a.seconds, 0),
-       coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec
+       coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec,
+       st.role, a.unique_tokens, a.epochs, a.mfu
 FROM study_trials st JOIN trials t ON t.id = st.trial
 LEFT JOIN attempts a ON a.trial = t.id
   AND a.number = (SELECT max(number) FROM attempts WHERE trial = t.id)
@@ -25,6 +26,7 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .state = q.getColumn(3).getString(),
           .reason = q.getColumn(4).getString(),
           .budget = optional_double(q.getColumn(5)),
+          .role = q.getColumn(18).getString() == "bracket" ? TrialRole::kBracket : TrialRole::kGrid,
           .params = q.getColumn(6).getDouble(),
           .tokens = q.getColumn(7).getDouble(),
           .flops_6nd = q.getColumn(8).getDouble(),
@@ -32,6 +34,9 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .attempts = q.getColumn(10).getInt64(),
           .seconds = q.getColumn(11).getDouble(),
           .tokens_done = q.getColumn(12).getDouble(),
+          .unique_tokens = optional_double(q.getColumn(19)),
+          .epochs = optional_double(q.getColumn(20)),
+          .mfu = optional_double(q.getColumn(21)),
           .loss = optional_double(q.getColumn(13)),
           .standard_error = optional_double(q.getColumn(14)),
           .bits_per_byte = optional_double(q.getColumn(15)),
@@ -47,30 +52,42 @@ std::int64_t* counter(SweepStatus& status, const std::string& state) {
   return &status.failed;  // failed, out_of_memory, cancelled
 }
 
+// Each trial of study ?1 with the tokens it is given by the trial before it in its trunk, and what
+// its last attempt has done. The trunk's first trial, and one without a trunk, starts from nothing.
+constexpr const char* kProgress = R"sql(
+WITH work AS (
+  SELECT t.id, t.state, t.tokens, t.flops_exact, t.trunk,
+         CASE t.trunk WHEN '' THEN 0 ELSE coalesce(lag(t.branch_tokens)
+           OVER (PARTITION BY t.trunk ORDER BY t.branch_tokens, t.id), 0) END AS given
+  FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.study = ?1)
+SELECT w.state, count(*), sum(w.flops_exact * (1 - w.given / w.tokens)),
+       sum(w.flops_exact / w.tokens *
+           max(0, min(coalesce(a.tokens, 0), w.tokens) - w.given)),
+       sum(w.flops_exact)
+FROM work w LEFT JOIN attempts a ON a.trial = w.id AND a.outcome = 'running'
+GROUP BY w.state)sql";
+
 void count_states(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query = prepare(db,
-                       "SELECT t.state, count(*), sum(t.flops_exact) FROM study_trials st"
-                       " JOIN trials t ON t.id = st.trial WHERE st.study = ? GROUP BY t.state",
-                       study);
+  auto query = prepare(db, kProgress, study);
   while (query.executeStep()) {
     const std::string state = query.getColumn(0).getString();
     const double flops = query.getColumn(2).getDouble();
+    const bool open = state == "planned" || state == "running";
     *counter(status, state) += query.getColumn(1).getInt64();
     status.flops_total += flops;
-    if (state != "planned" && state != "running") status.flops_done += flops;
+    status.flops_done += open ? query.getColumn(3).getDouble() : flops;
+    status.flops_alone += query.getColumn(4).getDouble();
   }
 }
 
-// The done part of the running trials, by their last heartbeats.
-double running_flops(SQLite::Database& db, std::int64_t study) {
+std::int64_t shared_trunks(SQLite::Database& db, std::int64_t study) {
   auto query = prepare(db,
-                       "SELECT coalesce(sum(t.flops_exact * min(1.0, a.tokens / t.tokens)), 0)"
-                       " FROM attempts a JOIN trials t ON t.id = a.trial"
-                       " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
-                       " WHERE a.outcome = 'running'",
+                       "SELECT count(*) FROM (SELECT 1 FROM study_trials st"
+                       " JOIN trials t ON t.id = st.trial WHERE st.study = ? AND t.trunk <> ''"
+                       " GROUP BY t.trunk HAVING count(*) > 1)",
                        study);
   query.executeStep();
-  return query.getColumn(0).getDouble();
+  return query.getColumn(0).getInt64();
 }
 
 double attempt_seconds(SQLite::Database& db, std::int64_t study) {
@@ -131,7 +148,7 @@ SweepStatus Store::status(const std::string& study) const {
     const std::int64_t id = impl_->study_id(study);
     SweepStatus status{.study = study};
     count_states(impl_->db, id, status);
-    status.flops_done += running_flops(impl_->db, id);
+    status.trunks = shared_trunks(impl_->db, id);
     status.seconds = attempt_seconds(impl_->db, id);
     return status;
   });
@@ -150,7 +167,7 @@ std::vector<Observation> Store::results(const std::string& study, FlopConvention
                                         const std::string& heldout) const {
   std::vector<Observation> observations;
   for (const TrialRow& row : trials(study, heldout)) {
-    if (!row.loss) continue;
+    if (!row.loss || row.role != TrialRole::kGrid) continue;
     observations.push_back({.params = row.params,
                             .tokens = row.tokens,
                             .flops = total_flops(row.trial, convention),
@@ -168,7 +185,8 @@ std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
   return impl_->read([&] {
     auto q =
         prepare(impl_->db,
-                "SELECT step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds"
+                "SELECT step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds,"
+                " heldout_error"
                 " FROM curve_points WHERE attempt = (SELECT id FROM attempts WHERE trial = ?"
                 " ORDER BY number DESC LIMIT 1) ORDER BY step",
                 trial_id);
@@ -179,6 +197,7 @@ std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
                         .flops = q.getColumn(2).getDouble(),
                         .train_loss = double_or_nan(q.getColumn(3)),
                         .heldout_loss = optional_double(q.getColumn(4)),
+                        .heldout_error = optional_double(q.getColumn(8)),
                         .rate = double_or_nan(q.getColumn(5)),
                         .grad_norm = double_or_nan(q.getColumn(6)),
                         .seconds = double_or_nan(q.getColumn(7))});

@@ -8,15 +8,22 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/trial.h"
 
 namespace isoflop {
 
+// Why a study has a trial: a point of its grid, or one beside it that only checks the learning rate
+// and that no fit sees.
+enum class TrialRole { kGrid, kBracket };
+std::string_view name_of(TrialRole role);  // "grid", "bracket"
+
 // A trial and the cell of the grid that asked for it.
 struct PlannedTrial {
   Trial trial = {};
   std::optional<double> budget = {};  // IsoFLOP budget under the grid's convention, FLOP
+  TrialRole role = TrialRole::kGrid;
 };
 
 struct AddedTrials {
@@ -52,13 +59,17 @@ struct TrialRow {
   std::string state = {};
   std::string reason = {};  // of the last attempt, when it was not done
   std::optional<double> budget = {};
+  TrialRole role = TrialRole::kGrid;
   double params = 0;  // N, all parameters with embeddings
   double tokens = 0;  // D
   double flops_6nd = 0;
   double flops_exact = 0;
   std::int64_t attempts = 0;
-  double seconds = 0;      // of the last attempt
-  double tokens_done = 0;  // of the last attempt
+  double seconds = 0;                        // of the last attempt
+  double tokens_done = 0;                    // of the last attempt
+  std::optional<double> unique_tokens = {};  // of the last attempt, as the next two
+  std::optional<double> epochs = {};
+  std::optional<double> mfu = {};
   std::optional<double> loss = {};
   std::optional<double> standard_error = {};
   std::optional<double> bits_per_byte = {};

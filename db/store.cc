@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <thread>
 
+#include "core/schedule.h"
 #include "db/file_system.h"
 #include "db/schema.h"
 #include "db/store_impl.h"
@@ -80,11 +81,23 @@ void insert_trial(SQLite::Database& db, const Trial& trial, const std::string& i
   run_sql(db,
           "INSERT INTO trials (identity, spec, trainer, seed, params, params_embedding,"
           " params_positions, params_attention, params_feed_forward, params_norms, params_head,"
-          " tokens, flops_6nd, flops_exact, priority)"
-          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?14)",
+          " tokens, flops_6nd, flops_exact, priority, trunk, branch_tokens)"
+          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16)",
           id, canonical_json(trial), trial.trainer, trial.seed, params_of(trial), count.embedding,
           count.positions, count.attention, count.feed_forward, count.norms, count.head,
-          trial.train.tokens, total_flops(trial, FlopConvention::k6nd), exact);
+          trial.train.tokens, total_flops(trial, FlopConvention::k6nd), exact,
+          trunk_identity(trial), branch_tokens(trial));
+}
+
+// What all trials of the trunk cost together is the priority of each, so that long trunks start
+// early.
+void rank_trunks(SQLite::Database& db) {
+  run_sql(db,
+          "UPDATE trials SET priority = g.cost FROM"
+          " (SELECT trunk, max(branch_tokens / tokens * flops_exact) +"
+          "         sum((1 - branch_tokens / tokens) * flops_exact) AS cost"
+          "  FROM trials WHERE trunk <> '' GROUP BY trunk) AS g"
+          " WHERE trials.trunk = g.trunk AND priority <> g.cost");
 }
 
 std::optional<std::int64_t> find_trial(SQLite::Database& db, const std::string& id) {
@@ -146,6 +159,10 @@ std::int64_t Store::Impl::study_id(const std::string& study) {
                                    : "there is " + names));
 }
 
+std::string_view name_of(TrialRole role) {
+  return role == TrialRole::kBracket ? "bracket" : "grid";
+}
+
 Store::Store(const std::string& path, StoreMode mode) {
   check_place(path, mode);
   try {
@@ -180,21 +197,25 @@ AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedT
     std::int64_t ordinal = 0;
     for (const PlannedTrial& planned : trials) {
       const std::string id = identity(planned.trial);
+      const std::string role(name_of(planned.role));
       const bool is_new = !find_trial(db, id);
       if (is_new) insert_trial(db, planned.trial, id);
       const std::int64_t trial_row = *find_trial(db, id);
       // A grid that grew puts its trials in its new order; budgets stay what they were planned for.
       const bool listed = run_sql(db,
-                                  "UPDATE study_trials SET ordinal = ?, budget = ?"
+                                  "UPDATE study_trials SET ordinal = ?, budget = ?, role = ?"
                                   " WHERE study = ? AND trial = ?",
-                                  ordinal, planned.budget, study_row, trial_row) > 0;
+                                  ordinal, planned.budget, role, study_row, trial_row) > 0;
       if (!listed) {
-        run_sql(db, "INSERT INTO study_trials (ordinal, budget, study, trial) VALUES (?, ?, ?, ?)",
-                ordinal, planned.budget, study_row, trial_row);
+        run_sql(db,
+                "INSERT INTO study_trials (ordinal, budget, role, study, trial)"
+                " VALUES (?, ?, ?, ?, ?)",
+                ordinal, planned.budget, role, study_row, trial_row);
       }
       ++(is_new ? counts.added : listed ? counts.already : counts.shared);
       ++ordinal;
     }
+    rank_trunks(db);
     auto query = prepare(db, "SELECT count(*) FROM study_trials WHERE study = ?", study_row);
     query.executeStep();
     counts.not_listed =

@@ -7,6 +7,10 @@
 //      ^                       |
 //      +-- interrupted, or its process is gone (release_dead)
 //
+// Trials of one trunk (core/schedule.h) are claimed in the order of their branches, each when the
+// one before it has left the trunk behind, so that the trunk is trained once. That saves work and
+// is not needed for a right result: a trial that failed is not waited for.
+//
 // Fencing: every claim takes the trial's next token. heartbeat and finish write only while their
 // token is the trial's current one and the trial is running, so that a worker which was thought
 // dead cannot overwrite what its successor did.
@@ -65,9 +69,17 @@ class Store {
 
   // --- Doing it.
 
-  // The dearest planned trial of the study, fewest violent deaths first; empty when none is
-  // planned. O(log trials). The attempt's first heartbeat is now.
+  // The dearest planned trial of the study, fewest violent deaths first; the trials of a trunk
+  // stand where the whole trunk's cost puts them. Empty when none is planned, or all that are wait
+  // for a trunk: see has_planned. The attempt's first heartbeat is now. O(w log trials) with w
+  // trials running.
+  //
+  // A trial of a trunk is claimed only when no planned one of the study branches before it, and no
+  // running one that branches before it (or with it) has still to reach its branch. A running trial
+  // that was not heard of for ten minutes is not waited for.
   std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker);
+  // Whether any trial of the study is planned, claimable now or later.
+  bool has_planned(const std::string& study) const;
   // False: the claim is no longer current, stop.
   bool heartbeat(const Claim& claim, double tokens_done);
   // Adds or replaces points of the attempt by step, in one transaction.
@@ -87,8 +99,8 @@ class Store {
   SweepStatus status(const std::string& study) const;
   std::vector<TrialRow> trials(const std::string& study,
                                const std::string& heldout = "heldout") const;  // by ordinal
-  // Points for a fit: the done trials that have a loss on `heldout`, by ordinal. `row` is the
-  // ordinal.
+  // Points for a fit: the grid's done trials that have a loss on `heldout`, by ordinal. `row` is
+  // the ordinal.
   std::vector<Observation> results(const std::string& study,
                                    FlopConvention convention = FlopConvention::k6nd,
                                    const std::string& heldout = "heldout") const;

@@ -50,6 +50,9 @@ double double_or_nan(const SQLite::Column& column);
 // Unix seconds.
 double now_seconds();
 
+// The next trial to claim. ?1: study id, ?2: heartbeats before this moment do not count.
+extern const char* const kNextTrialSql;
+
 // What the store's user can do about an SQLite error.
 Error store_error(const std::string& path, const SQLite::Exception& error);
 

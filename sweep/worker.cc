@@ -1,9 +1,13 @@
 #include "sweep/worker.h"
 
+#include <algorithm>
+#include <chrono>
 #include <new>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
+#include "core/schedule.h"
 #include "core/stopwatch.h"
 
 namespace isoflop {
@@ -40,13 +44,15 @@ class CurveWriter {
 class Pulse {
  public:
   Pulse(Store& store, const Claim& claim, const WorkerOptions& options)
-      : store_(store), claim_(claim), options_(options) {}
+      : store_(store), claim_(claim), options_(options), branch_(branch_tokens(claim.trial)) {}
 
   bool should_stop(double tokens_done) {
     if (options_.stop()) return true;
-    if (!lost_ && last_.seconds() >= options_.heartbeat_seconds) {
+    const bool at_branch = branch_ > 0 && tokens_done >= branch_;
+    if (!lost_ && (at_branch || last_.seconds() >= options_.heartbeat_seconds)) {
       lost_ = !store_.heartbeat(claim_, tokens_done);
       last_.restart();
+      if (at_branch) branch_ = 0;
     }
     return lost_;
   }
@@ -55,8 +61,24 @@ class Pulse {
   Store& store_;
   const Claim& claim_;
   const WorkerOptions& options_;
+  double branch_;  // tokens at which others may go on from this trial's trunk; 0: told, or none
   bool lost_ = false;
   Stopwatch last_;
+};
+
+// Sleeps a little longer every time, so that looking costs nothing and finding takes no time.
+class Backoff {
+ public:
+  void sleep() {
+    std::this_thread::sleep_for(next_);
+    next_ = std::min(2 * next_, kLongest);
+  }
+  void restart() { next_ = kShortest; }
+
+ private:
+  static constexpr std::chrono::milliseconds kShortest{10};
+  static constexpr std::chrono::milliseconds kLongest{250};
+  std::chrono::milliseconds next_ = kShortest;
 };
 
 std::string corpus_dir(const Store& store, const Trial& trial, const WorkerOptions& options) {
@@ -85,6 +107,10 @@ Outcome run_claim(Store& store, TrialRunner& runner, const Claim& claim,
   Pulse pulse(store, claim, options);
   RunContext context{.corpus_dir = corpus_dir(store, claim.trial, options),
                      .device = options.device,
+                     .checkpoint_dir = options.checkpoint_dir,
+                     .checkpoint_seconds = options.checkpoint_seconds,
+                     .micro_batch = options.micro_batch,
+                     .peak_flops = options.peak_flops,
                      .record_curve = [&](std::span<const CurvePoint> points) { curve.add(points); },
                      .should_stop = [&](double tokens) { return pulse.should_stop(tokens); }};
   Outcome outcome = run_one(runner, claim.trial, context);
@@ -121,9 +147,15 @@ WorkerReport run_worker(Store& store, const std::string& study, TrialRunner& run
                         const WorkerOptions& options) {
   const WorkerId self = this_worker(options.device);
   WorkerReport report;
+  Backoff backoff;
   while (!(report.interrupted = options.stop())) {
     const auto claim = store.claim_next(study, self);
-    if (!claim) break;
+    if (!claim) {
+      if (!store.has_planned(study)) break;
+      backoff.sleep();
+      continue;
+    }
+    backoff.restart();
     Outcome outcome;
     try {
       outcome = run_claim(store, runner, *claim, options);

@@ -1,7 +1,10 @@
 // The loop of one worker: claim a trial, run it, write down what happened, until none is planned.
+// While all that are planned wait for a shared trunk (db/store.h), the worker waits too: it looks
+// again after 10 ms, then after longer, at most 0.25 s.
 //
 // Curves are written in batches, at the latest every `flush_seconds` or `flush_points`; the
-// heartbeat goes out from the runner's own thread when it asks should_stop. A worker whose claim
+// heartbeat goes out from the runner's own thread when it asks should_stop, and at once when the
+// trial reaches its branch, for which others may wait. A worker whose claim
 // was given to another (heartbeat says so) drops the trial and goes on with the next. On stop the
 // trial is planned again and the worker ends.
 //
@@ -27,6 +30,11 @@ struct WorkerOptions {
   std::function<std::string(const Trial&)> corpus_dir;
   // Asked between trials and from should_stop; see stop_signal.h.
   std::function<bool()> stop = [] { return false; };
+  // Handed to the runner, see core/trial_runner.h.
+  std::string checkpoint_dir = {};
+  double checkpoint_seconds = 300;
+  std::int64_t micro_batch = 0;
+  double peak_flops = 0;
   double heartbeat_seconds = 2;
   double flush_seconds = 0.5;
   std::size_t flush_points = 64;
