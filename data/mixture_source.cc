@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <numeric>
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "data/mix_corpora.h"
 
 namespace isoflop {
 namespace {
@@ -22,20 +22,6 @@ std::vector<double> weights_of(const std::vector<CorpusPart>& parts) {
 std::int64_t part_seed(std::int64_t seed, std::size_t part) {
   return static_cast<std::int64_t>(
       splitmix64(splitmix64(static_cast<std::uint64_t>(seed)) ^ static_cast<std::uint64_t>(part)));
-}
-
-void check_part(const CorpusPart& part, const std::string& dir, const CorpusManifest& found,
-                std::int64_t vocab) {
-  if (found.identity() != part.identity) {
-    throw usage_error("mixture: part \"" + part.name + "\": " + dir +
-                      ": is not the corpus that was mixed (has " + found.identity().substr(0, 12) +
-                      ", the mixture names " + part.identity.substr(0, 12) +
-                      "): bring it back, or mix again (isoflop data mix)");
-  }
-  if (found.vocab == vocab) return;
-  throw usage_error("mixture: part \"" + part.name + "\": vocabulary " +
-                    std::to_string(found.vocab) + ", but the mixture says " +
-                    std::to_string(vocab) + ": mix again (isoflop data mix)");
 }
 
 // The most windows up to `wanted` that every part can give its share of.
@@ -68,10 +54,6 @@ std::vector<std::int64_t> largest_remainders(std::int64_t total, std::span<const
 
 }  // namespace
 
-std::string part_dir(const std::string& mixture_dir, const CorpusPart& part) {
-  return (std::filesystem::path(mixture_dir) / part.dir).lexically_normal().string();
-}
-
 std::vector<std::int64_t> share_heldout(std::int64_t wanted, std::span<const double> weights,
                                         std::span<const std::int64_t> available) {
   const std::int64_t total = heldout_total(wanted, weights, available);
@@ -94,10 +76,7 @@ std::vector<std::int64_t> share_heldout(std::int64_t wanted, std::span<const dou
 
 MixtureSource::MixtureSource(const std::string& mixture_dir, const CorpusManifest& manifest,
                              const TextSourceOptions& options, const ReadManifest& read_manifest)
-    : named_(manifest.parts),
-      vocab_(manifest.vocab),
-      context_(options.context),
-      interleave_(weights_of(named_)) {
+    : named_(manifest.parts), context_(options.context), interleave_(weights_of(named_)) {
   open_parts(mixture_dir, options, read_manifest);
   std::vector<std::int64_t> train, heldout;
   for (const auto& part : parts_) {
@@ -115,11 +94,9 @@ MixtureSource::MixtureSource(const std::string& mixture_dir, const CorpusManifes
 void MixtureSource::open_parts(const std::string& mixture_dir, const TextSourceOptions& options,
                                const ReadManifest& read_manifest) {
   for (std::size_t k = 0; k < named_.size(); ++k) {
-    const std::string dir = part_dir(mixture_dir, named_[k]);
-    const CorpusManifest manifest = read_manifest(dir);
-    check_part(named_[k], dir, manifest, vocab_);
+    const CorpusManifest manifest = read_part(mixture_dir, named_[k], read_manifest);
     parts_.push_back(std::make_unique<TextSource>(
-        dir, manifest,
+        part_dir(mixture_dir, named_[k]), manifest,
         TextSourceOptions{.context = options.context,
                           .order_seed = part_seed(options.order_seed, k),
                           .heldout_windows = std::numeric_limits<std::int64_t>::max()}));

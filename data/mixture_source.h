@@ -40,7 +40,7 @@ class MixtureSource : public TokenSource {
   MixtureSource(const std::string& mixture_dir, const CorpusManifest& manifest,
                 const TextSourceOptions& options, const ReadManifest& read_manifest);
 
-  std::int64_t vocab() const override { return vocab_; }
+  std::int64_t vocab() const override { return parts_.front()->vocab(); }
   std::int64_t context() const override { return context_; }
   std::int64_t train_windows() const override { return train_windows_; }
   void train_batch(std::int64_t first, std::span<std::int32_t> tokens) const override;
@@ -57,16 +57,12 @@ class MixtureSource : public TokenSource {
                   const ReadManifest& read_manifest);
 
   std::vector<CorpusPart> named_;
-  std::int64_t vocab_;
   std::int64_t context_;
   Interleave interleave_;
   std::vector<std::unique_ptr<TextSource>> parts_;
   std::vector<std::int64_t> first_heldout_;  // where each part's held-out windows begin; the end
   std::int64_t train_windows_ = 0;
 };
-
-// Where a part lies: its dir is absolute or as seen from the mixture's folder.
-std::string part_dir(const std::string& mixture_dir, const CorpusPart& part);
 
 // `wanted` windows shared out by weight (they sum to 1) as described above; `available` are the
 // parts'. None is 0. Throws Error(kRefused, "heldout_too_small") when there is not one for each.

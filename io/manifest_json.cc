@@ -44,9 +44,40 @@ void check(const JsonReader& reader, const CorpusManifest& manifest) {
   }
 }
 
+std::string mixture_json(const CorpusManifest& mixture) {
+  Json parts = Json::array();
+  for (const CorpusPart& part : mixture.parts) {
+    parts.push_back({{"name", part.name},
+                     {"dir", part.dir},
+                     {"identity", part.identity},
+                     {"weight", finite(part.weight, "weight")}});
+  }
+  return json_text({{"name", mixture.name},
+                    {"tokenizer", mixture.tokenizer},
+                    {"vocab", mixture.vocab},
+                    {"parts", parts}});
+}
+
+CorpusManifest parse_mixture(const JsonReader& reader) {
+  CorpusManifest mixture;
+  mixture.name = reader.text("name");
+  mixture.tokenizer = reader.text("tokenizer");
+  mixture.vocab = reader.whole("vocab");
+  for (const JsonReader& part : reader.objects("parts")) {
+    mixture.parts.push_back({.name = part.text("name"),
+                             .dir = part.text("dir"),
+                             .identity = part.text("identity"),
+                             .weight = part.number("weight")});
+    if (mixture.parts.back().weight <= 0) part.fail("weight", "must be above 0");
+  }
+  if (mixture.parts.empty()) reader.fail("parts", "must not be empty");
+  return mixture;
+}
+
 }  // namespace
 
 std::string manifest_json(const CorpusManifest& manifest) {
+  if (!manifest.parts.empty()) return mixture_json(manifest);
   Json sources = Json::array();
   for (const CorpusSource& source : manifest.sources) {
     sources.push_back({{"name", source.name},
@@ -77,6 +108,7 @@ std::string manifest_json(const CorpusManifest& manifest) {
 CorpusManifest parse_manifest(std::string_view text, const std::string& name) {
   const Json root = parse_json(text, name);
   const JsonReader reader(root, name);
+  if (reader.has("parts")) return parse_mixture(reader);
   CorpusManifest manifest{.name = reader.text("name"),
                           .tokenizer = reader.text("tokenizer"),
                           .tokenizer_file = reader.text_or("tokenizer_file", ""),
