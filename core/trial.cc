@@ -271,10 +271,13 @@ std::string get_key(const Trial& trial, std::string_view key) {
   return text;
 }
 
-std::string key_values(const Trial& trial) {
-  std::string text;
-  for (const std::string& key : trial_keys()) text += key + '=' + get_key(trial, key) + '\n';
-  return text;
+std::vector<std::string> differences(const Trial& one, const Trial& other) {
+  std::vector<std::string> found;
+  for (const std::string& key : trial_keys()) {
+    const std::string a = get_key(one, key), b = get_key(other, key);
+    if (a != b) found.push_back(key + ": " + a + ", not " + b);
+  }
+  return found;
 }
 
 std::string canonical_json(const Trial& trial) {

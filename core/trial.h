@@ -94,8 +94,9 @@ void set_key(Trial& trial, std::string_view key, std::string_view value);
 // The field as text; set_key reads it back to the same value.
 std::string get_key(const Trial& trial, std::string_view key);
 
-// One "key=value" line a field, sorted: the form of a trial that is compared field by field.
-std::string key_values(const Trial& trial);
+// Fields in which two trials differ, "train.rate: 0.01, not 0.02" with the first's value first.
+std::vector<std::string> differences(const Trial& one, const Trial& other);
+
 std::string canonical_json(const Trial& trial);
 std::string identity(const Trial& trial);  // 64 hex characters
 

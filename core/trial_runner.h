@@ -51,10 +51,14 @@ struct Outcome {
   double seconds = 0;           // of this attempt
   double unique_tokens = 0;     // U_D: distinct tokens among them
   double epochs = 0;            // passes over the training data, tokens / tokens in one pass
+  double flops = 0;             // spent by this attempt, convention "exact"
   std::int64_t resumed_at = 0;  // the step of the checkpoint that it went on from; 0: none
   // Model FLOPs utilisation: FLOPs (exact) of this attempt / its training seconds / the device's
   // peak. Empty when the peak is not known.
   std::optional<double> mfu = {};
+  // What whoever looks after the run should know: a damaged checkpoint that was passed over, an MFU
+  // above 1 that was left out.
+  std::vector<std::string> notes = {};
 };
 
 // What a runner may use while it runs. All calls come from the runner's own thread.
@@ -65,6 +69,13 @@ struct RunContext {
   // share them: see trainer/checkpoint.h.
   std::string checkpoint_dir = {};
   double checkpoint_seconds = 300;  // wall-clock between two
+  // A checkpoint file to begin with, whatever checkpoint_dir holds; refused when it is another
+  // trial's.
+  std::string resume_from = {};
+  // Schedule `cooldown` only: the cooldown begins after so many seconds of training instead of
+  // where the trial's tokens would have it, and the outcome's tokens are the D that has its branch
+  // there. 0: as the trial says.
+  double trunk_seconds = 0;
   // Sequences of one forward and backward pass; a step's batch is the sum of several. 0: the whole
   // batch at once. Results agree to rounding, not to the bit, so that it stays the same in a trial.
   std::int64_t micro_batch = 0;

@@ -1,70 +1,116 @@
 #include "trainer/adamw.h"
 
-#include <ATen/ops/_foreach_mul.h>
-#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+
+#include "core/error.h"
 
 namespace isoflop {
 namespace {
 
-std::vector<torch::Tensor> gradients_of(const std::vector<torch::Tensor>& weights) {
-  std::vector<torch::Tensor> gradients;
-  gradients.reserve(weights.size());
-  for (const auto& weight : weights) gradients.push_back(weight.grad());
-  return gradients;
+constexpr std::int64_t kPadding = 16;  // floats: a cache line
+
+std::int64_t padded(std::int64_t count) { return (count + kPadding - 1) / kPadding * kPadding; }
+
+std::int64_t padded_size(const ParameterGroup& group) {
+  std::int64_t size = 0;
+  for (const auto& weight : group.weights) size += padded(weight.numel());
+  return size;
+}
+
+std::vector<float> to_host(const torch::Tensor& flat) {
+  const auto host = flat.cpu();
+  const auto* first = host.data_ptr<float>();
+  return {first, first + host.numel()};
+}
+
+void from_host(const std::vector<float>& values, torch::Tensor& flat) {
+  if (static_cast<std::int64_t>(values.size()) != flat.numel()) {
+    throw failure("checkpoint: has " + std::to_string(values.size()) +
+                  " numbers where this model has " + std::to_string(flat.numel()) +
+                  ": it is of another model; delete it to start over");
+  }
+  // from_blob takes no const pointer; copy_ only reads it.
+  auto* first = const_cast<float*>(values.data());
+  flat.copy_(torch::from_blob(first, {flat.numel()}, torch::kFloat32));
 }
 
 }  // namespace
 
-AdamW::AdamW(std::vector<torch::Tensor> matrices, std::vector<torch::Tensor> vectors,
-             const TrainSpec& spec)
-    : spec_(spec) {
-  groups_.push_back(make_group(std::move(matrices), spec.weight_decay));
-  groups_.push_back(make_group(std::move(vectors), 0));
+AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec) : spec_(spec) {
+  torch::NoGradGuard no_grad;
+  std::int64_t size = 0;
+  for (const auto& group : groups) size += padded_size(group);
+  const auto options = groups.at(0).weights.at(0).options().requires_grad(false);
+  weights_ = torch::zeros({size}, options);
+  gradients_ = torch::zeros({size}, options);
+  means_ = torch::zeros({size}, options);
+  squares_ = torch::zeros({size}, options);
+  std::int64_t offset = 0;
+  for (const auto& group : groups) {
+    const std::int64_t begin = offset;
+    for (const auto& weight : group.weights) {
+      adopt(weight, offset);
+      offset += padded(weight.numel());
+    }
+    if (offset > begin) add_range(begin, offset, group);
+  }
 }
 
-AdamW::Group AdamW::make_group(std::vector<torch::Tensor> weights, double decay) const {
-  Group group{.decay = decay};
-  for (const auto& weight : weights) {
-    group.means.push_back(torch::zeros_like(weight));
-    group.squares.push_back(torch::zeros_like(weight));
-    group.steps.push_back(torch::zeros({}, weight.options().requires_grad(false)));
-  }
-  group.weights = std::move(weights);
-  return group;
+void AdamW::adopt(const torch::Tensor& parameter, std::int64_t offset) {
+  const auto place = weights_.narrow(0, offset, parameter.numel()).view_as(parameter);
+  place.copy_(parameter);
+  parameter.set_data(place);
+  parameter.mutable_grad() = gradients_.narrow(0, offset, parameter.numel()).view_as(parameter);
 }
 
-std::vector<torch::Tensor> AdamW::gradients() const {
-  std::vector<torch::Tensor> all;
-  for (const Group& group : groups_) {
-    const auto some = gradients_of(group.weights);
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  return all;
+void AdamW::add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group) {
+  const auto slice = [&](const torch::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
+  ranges_.push_back({.weights = slice(weights_),
+                     .gradients = slice(gradients_),
+                     .means = slice(means_),
+                     .squares = slice(squares_),
+                     .steps = torch::zeros({}, weights_.options()),
+                     .decay = group.decays ? spec_.weight_decay : 0.0,
+                     .rate_scale = group.rate_scale});
 }
+
+void AdamW::zero_gradients() { gradients_.zero_(); }
 
 double AdamW::clip_gradients(double clip) {
   torch::NoGradGuard no_grad;
-  const auto all = gradients();
-  const double norm = torch::stack(at::_foreach_norm(all, 2)).norm().item<double>();
-  if (clip > 0 && norm > clip) at::_foreach_mul_(all, clip / (norm + 1e-6));
+  const double norm = gradients_.norm().item<double>();
+  if (clip > 0 && norm > clip) gradients_.mul_(clip / (norm + 1e-6));
   return norm;
 }
 
 void AdamW::step(double rate) {
   torch::NoGradGuard no_grad;
-  for (Group& group : groups_) {
-    for (auto& count : group.steps) count += 1;
-    at::_fused_adamw_(group.weights, gradients_of(group.weights), group.means, group.squares,
-                      /*max_exp_avg_sqs=*/{}, group.steps, rate, spec_.beta1, spec_.beta2,
-                      group.decay, spec_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  for (Range& range : ranges_) {
+    range.steps += 1;
+    at::_fused_adamw_({range.weights}, {range.gradients}, {range.means}, {range.squares},
+                      /*max_exp_avg_sqs=*/{}, {range.steps}, rate * range.rate_scale, spec_.beta1,
+                      spec_.beta2, range.decay, spec_.epsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
   }
 }
 
-void AdamW::zero_gradients() {
-  for (Group& group : groups_) {
-    for (auto& weight : group.weights) weight.mutable_grad().reset();
-  }
+AdamW::State AdamW::state() const {
+  return {to_host(weights_), to_host(means_), to_host(squares_)};
+}
+
+std::vector<float> AdamW::gradients() const { return to_host(gradients_); }
+
+void AdamW::restore(const State& state, std::int64_t steps_done) {
+  torch::NoGradGuard no_grad;
+  from_host(state.weights, weights_);
+  from_host(state.means, means_);
+  from_host(state.squares, squares_);
+  for (Range& range : ranges_) range.steps.fill_(steps_done);
+}
+
+void AdamW::restore_gradients(const std::vector<float>& gradients) {
+  torch::NoGradGuard no_grad;
+  from_host(gradients, gradients_);
 }
 
 }  // namespace isoflop

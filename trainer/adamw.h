@@ -1,40 +1,58 @@
-// AdamW (Loshchilov and Hutter 2019) through LibTorch's fused kernel, one call for each group.
+// AdamW (Loshchilov and Hutter 2019) over one flat buffer, through LibTorch's fused kernel.
 //
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2
-//   w = w - rate (decay w + (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps))
+//   w = w - r (decay w + (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)),  r = rate x rate_scale
 //
-// Matrices decay, vectors do not. Not thread-safe.
+// The optimizer takes the model's parameters into its own memory: weights, gradients and both
+// moments are four float32 arrays in which every parameter has its place, and the model's tensors
+// and their gradients become views. So a step is a few calls whatever the number of tensors,
+// gradients add up over micro-batches by themselves, and a checkpoint is three arrays. Construct it
+// after the model is on its device, and do not move the model afterwards. Not thread-safe.
 #ifndef ISOFLOP_TRAINER_ADAMW_H_
 #define ISOFLOP_TRAINER_ADAMW_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "core/trial.h"
+#include "model/decoder.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
 
 class AdamW {
  public:
-  AdamW(std::vector<torch::Tensor> matrices, std::vector<torch::Tensor> vectors,
-        const TrainSpec& spec);
+  AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec);
 
+  void zero_gradients();
   // Scales all gradients so that their global norm is at most `clip` (0: leaves them), and returns
   // the norm before.
   double clip_gradients(double clip);
   void step(double rate);
-  void zero_gradients();
+
+  // On the host, for checkpoints. The order is that of the groups, each tensor padded to 64 bytes.
+  struct State {
+    std::vector<float> weights, means, squares;
+  };
+  State state() const;
+  std::vector<float> gradients() const;
+  // Throws Error(kFailed) when the sizes are not this model's.
+  void restore(const State& state, std::int64_t steps_done);
+  void restore_gradients(const std::vector<float>& gradients);
 
  private:
-  struct Group {
-    std::vector<torch::Tensor> weights, means, squares, steps;
+  struct Range {
+    torch::Tensor weights, gradients, means, squares;  // slices of the flat arrays
+    torch::Tensor steps;
     double decay = 0;
+    double rate_scale = 1;
   };
-  Group make_group(std::vector<torch::Tensor> weights, double decay) const;
-  std::vector<torch::Tensor> gradients() const;
+  void adopt(const torch::Tensor& parameter, std::int64_t offset);
+  void add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group);
 
   TrainSpec spec_;
-  std::vector<Group> groups_;
+  torch::Tensor weights_, gradients_, means_, squares_;
+  std::vector<Range> ranges_;
 };
 
 }  // namespace isoflop

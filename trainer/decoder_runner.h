@@ -1,16 +1,12 @@
-// Trains a dense decoder (model/decoder.h), one trial at a time, on the tokens that it names.
-//
-// A step: `batch` windows, forward, cross-entropy in nats, backward, clipping by global norm, fused
-// AdamW (decay on matrices only), rate by core/schedule.h. The curve has about 64 points. The
-// final evaluation is the mean loss over the trial's fixed held-out windows with its standard
-// error; on the way, a small subset is evaluated at 1/8, 1/4 and 1/2 of the budget.
+// Trains a dense decoder (model/decoder.h), one trial at a time, on the tokens that it names: see
+// trainer/training.h for what a step is, how a trial goes on from a checkpoint, and when it has
+// diverged (a value, not an error).
 //
 // The same trial gives the same losses to the bit on the same CPU type and build, with one thread.
-// A loss or gradient that is not finite, or a training loss half a nat above its start after the
-// warm-up, ends the trial as diverged: a value, not an error.
 //
 // Errors: Error(kFailed) where LibTorch is left out (no_torch.cc) or the device is missing;
-// Error(kUsage) when a trial would see a token twice.
+// Error(kUsage) when a trial would see its data more often than data.epochs allows;
+// Error(kRefused, "checkpoint_mismatch") when it is told to go on from another trial's checkpoint.
 #ifndef ISOFLOP_TRAINER_DECODER_RUNNER_H_
 #define ISOFLOP_TRAINER_DECODER_RUNNER_H_
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
-#include <vector>
+#include <span>
 
 namespace isoflop {
 namespace {
@@ -16,7 +16,7 @@ struct MeanAndError {
   double error = 0;
 };
 
-MeanAndError mean_and_error(const std::vector<double>& values) {
+MeanAndError mean_and_error(std::span<const double> values) {
   const auto n = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
   double squares = 0;
@@ -24,18 +24,11 @@ MeanAndError mean_and_error(const std::vector<double>& values) {
   return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0.0};
 }
 
-// Mean cross-entropy of each window, [count] in double.
-std::vector<double> window_losses(DecoderImpl& model, const TokenBatch& batch) {
-  const auto logits = model.forward(batch.inputs);  // [B, T, V]
-  const auto losses = torch::cross_entropy_loss(logits.flatten(0, 1), batch.targets.flatten(), {},
-                                                at::Reduction::None)
-                          .view(batch.targets.sizes())
-                          .to(torch::kFloat64)
-                          .mean(1)
-                          .cpu();
-  const auto* first = losses.data_ptr<double>();
-  return {first, first + losses.numel()};
-}
+// Of each window, in the order asked for; `excesses` is empty where the source's law is not known.
+struct WindowLosses {
+  std::vector<double> losses;
+  std::vector<double> excesses;
+};
 
 double mean_true_loss(const TokenSource& source, std::int64_t window,
                       std::vector<double>& scratch) {
@@ -44,57 +37,78 @@ double mean_true_loss(const TokenSource& source, std::int64_t window,
          static_cast<double>(scratch.size());
 }
 
-}  // namespace
-
-TokenBatch to_batch(std::span<std::int32_t> windows, std::int64_t context, torch::Device device) {
-  const auto count = static_cast<std::int64_t>(windows.size()) / (context + 1);
-  const auto tokens = torch::from_blob(windows.data(), {count, context + 1}, torch::kInt32)
-                          .to(device, torch::kInt64, /*non_blocking=*/false, /*copy=*/true);
-  return {tokens.slice(1, 0, context), tokens.slice(1, 1, context + 1)};
+// The i-th of `count` windows spread evenly over all that are held out.
+std::int64_t window_at(const TokenSource& source, std::int64_t i, std::int64_t count) {
+  return i * source.heldout_windows() / count;
 }
 
-Evaluation evaluate(DecoderImpl& model, const TokenSource& source, std::int64_t windows,
-                    torch::Device device) {
-  torch::InferenceMode inference;
-  const std::int64_t context = source.context();
-  const std::int64_t available = source.heldout_windows();
-  const std::int64_t count = std::min(windows, available);
+std::vector<std::int32_t> read_windows(const TokenSource& source, std::int64_t first,
+                                       std::int64_t now, std::int64_t count) {
+  const auto length = static_cast<size_t>(source.context() + 1);
+  std::vector<std::int32_t> tokens(static_cast<size_t>(now) * length);
+  for (std::int64_t i = 0; i < now; ++i) {
+    const auto place = std::span(tokens).subspan(static_cast<size_t>(i) * length, length);
+    source.heldout_window(window_at(source, first + i, count), place);
+  }
+  return tokens;
+}
+
+WindowLosses losses_of_windows(DecoderImpl& model, const TokenSource& source, std::int64_t count) {
+  const auto context = static_cast<std::ptrdiff_t>(source.context());
   const bool known_law = source.entropy_rate().has_value();
-
-  // The i-th of `count` windows spread evenly over the held-out set.
-  const auto window_at = [&](std::int64_t i) { return i * available / count; };
-
-  std::vector<double> losses, excesses, scratch(static_cast<size_t>(context));
-  std::vector<std::int32_t> tokens;
+  std::vector<double> scratch(static_cast<size_t>(context));
+  WindowLosses all;
   for (std::int64_t first = 0; first < count; first += kWindowsAtOnce) {
     const std::int64_t now = std::min(kWindowsAtOnce, count - first);
-    tokens.resize(static_cast<size_t>(now * (context + 1)));
+    const auto losses = model.token_losses(read_windows(source, first, now, count));
     for (std::int64_t i = 0; i < now; ++i) {
-      const auto at = static_cast<size_t>(i * (context + 1));
-      source.heldout_window(window_at(first + i),
-                            std::span(tokens).subspan(at, static_cast<size_t>(context + 1)));
+      const auto begin = losses.begin() + i * context;
+      const double mean =
+          std::accumulate(begin, begin + context, 0.0) / static_cast<double>(context);
+      all.losses.push_back(mean);
+      if (!known_law) continue;
+      all.excesses.push_back(mean -
+                             mean_true_loss(source, window_at(source, first + i, count), scratch));
     }
-    const auto some = window_losses(model, to_batch(tokens, context, device));
-    for (std::int64_t i = 0; i < now && known_law; ++i) {
-      excesses.push_back(some[static_cast<size_t>(i)] -
-                         mean_true_loss(source, window_at(first + i), scratch));
-    }
-    losses.insert(losses.end(), some.begin(), some.end());
   }
+  return all;
+}
 
-  const MeanAndError loss = mean_and_error(losses);
-  Evaluation evaluation{.loss = loss.mean,
+Evaluation summary(const WindowLosses& all, const HeldoutSet& set, std::int64_t context) {
+  const auto first = static_cast<size_t>(set.first), count = static_cast<size_t>(set.count);
+  const MeanAndError loss = mean_and_error(std::span(all.losses).subspan(first, count));
+  Evaluation evaluation{.heldout = set.name,
+                        .loss = loss.mean,
                         .standard_error = loss.error,
-                        .tokens = static_cast<double>(count * context)};
-  if (const auto bytes = source.bytes_per_token()) {
-    evaluation.bits_per_byte = loss.mean / std::numbers::ln2 / *bytes;
+                        .tokens = static_cast<double>(set.count * context)};
+  if (set.bytes_per_token) {
+    evaluation.bits_per_byte = loss.mean / std::numbers::ln2 / *set.bytes_per_token;
   }
-  if (known_law) {
-    const MeanAndError excess = mean_and_error(excesses);
+  if (!all.excesses.empty()) {
+    const MeanAndError excess = mean_and_error(std::span(all.excesses).subspan(first, count));
     evaluation.excess = excess.mean;
     evaluation.excess_error = excess.error;
   }
   return evaluation;
+}
+
+}  // namespace
+
+std::vector<Evaluation> evaluate(DecoderImpl& model, const TokenSource& source) {
+  const WindowLosses all = losses_of_windows(model, source, source.heldout_windows());
+  std::vector<Evaluation> evaluations;
+  for (const HeldoutSet& set : source.heldout_sets()) {
+    evaluations.push_back(summary(all, set, source.context()));
+  }
+  return evaluations;
+}
+
+Evaluation glance(DecoderImpl& model, const TokenSource& source, std::int64_t windows) {
+  const std::int64_t count = std::min(windows, source.heldout_windows());
+  const WindowLosses some = losses_of_windows(model, source, count);
+  const HeldoutSet set{
+      .name = "heldout", .first = 0, .count = count, .bytes_per_token = source.bytes_per_token()};
+  return summary(some, set, source.context());
 }
 
 }  // namespace isoflop

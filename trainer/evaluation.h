@@ -9,22 +9,19 @@
 #ifndef ISOFLOP_TRAINER_EVALUATION_H_
 #define ISOFLOP_TRAINER_EVALUATION_H_
 
+#include <vector>
+
 #include "core/trial_runner.h"
 #include "data/token_source.h"
 #include "model/decoder.h"
 
 namespace isoflop {
 
-// Windows are taken evenly from the source's held-out set, at most `windows` of them.
-Evaluation evaluate(DecoderImpl& model, const TokenSource& source, std::int64_t windows,
-                    torch::Device device);
+// On every held-out window; one entry a set of the source, the whole ("heldout") first.
+std::vector<Evaluation> evaluate(DecoderImpl& model, const TokenSource& source);
 
-// windows int32 [count x (context + 1)] as int64 inputs and targets [count, context] on the device.
-struct TokenBatch {
-  torch::Tensor inputs;
-  torch::Tensor targets;
-};
-TokenBatch to_batch(std::span<std::int32_t> windows, std::int64_t context, torch::Device device);
+// On `windows` windows spread evenly over all of them: a quick look at the whole.
+Evaluation glance(DecoderImpl& model, const TokenSource& source, std::int64_t windows);
 
 }  // namespace isoflop
 

@@ -68,6 +68,16 @@ TEST(Trial, CanonicalFormIsSortedFlatJson) {
   EXPECT_NE(json.find("\"model.tied_head\":true"), std::string::npos) << json;
 }
 
+TEST(Trial, DifferencesNameTheFieldAndBothValues) {
+  const Trial one;
+  Trial other;
+  EXPECT_TRUE(differences(one, other).empty());
+  other.train.rate = 0.5;
+  other.model.norm = Norm::kLayerNorm;
+  EXPECT_THAT(differences(one, other), testing::ElementsAre("model.norm: rmsnorm, not layernorm",
+                                                            "train.rate: 0.001, not 0.5"));
+}
+
 TEST(Trial, CanonicalFormEscapesText) {
   Trial trial;
   trial.data.hash = "a\"b\\c\n";

@@ -27,7 +27,7 @@ const std::map<std::string, Room>& house() {
       {"io", {{"core"}, {"toml++/", "nlohmann/", "fmt/"}}},
       {"data", {{"core"}, {"fmt/"}}},
       {"model", {{"core"}, {"torch/", "ATen/", "c10/"}}},
-      {"trainer", {{"core", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
+      {"trainer", {{"core", "io", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
       {"db", {{"core"}, {"SQLiteCpp/", "sqlite3.h", "fmt/"}}},
       {"sweep", {{"core", "db"}, {"fmt/"}}},
       {"fit", {{"core"}, {"ceres/", "Eigen/", "fmt/"}}},

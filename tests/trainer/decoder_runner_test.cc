@@ -67,7 +67,7 @@ TEST(DecoderRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
 TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
   const Trial trial = facts_trial();
   const Trained result = run(trial);
-  ASSERT_GE(result.curve.size(), 64u);
+  EXPECT_GE(result.curve.size(), 90u);
   const CurvePoint& last = result.curve.back();
   EXPECT_EQ(last.step, 150);
   EXPECT_EQ(last.tokens, trial.train.tokens);
@@ -79,7 +79,7 @@ TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
     EXPECT_GE(result.curve[i].seconds, result.curve[i - 1].seconds);
     evaluated += result.curve[i].heldout_loss.has_value();
   }
-  EXPECT_EQ(evaluated, 3);
+  EXPECT_EQ(evaluated, 0);  // the first glance is at step 256
 }
 
 TEST(DecoderRunner, SameSeedSameLossesToTheBit) {
