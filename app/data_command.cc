@@ -1,9 +1,10 @@
-// isoflop data prepare | info
+// isoflop data prepare | info  (mix: app/mix_command.cc)
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "app/commands.h"
+#include "app/mix_command.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "core/units.h"
@@ -83,6 +84,8 @@ void add_data_command(CLI::App& app) {
   prepare_command->add_flag("--json", flags->format.json, "Print the manifest as JSON");
   prepare_command->callback([flags] { prepare(*flags); });
 
+  add_mix_command(*data);
+
   auto where = std::make_shared<std::string>();
   auto format = std::make_shared<OutputFormat>();
   CLI::App* info = data->add_subcommand("info", "What is in a prepared corpus");
@@ -94,7 +97,11 @@ void add_data_command(CLI::App& app) {
   info->add_flag("--json", format->json, "Print the manifest as JSON");
   info->callback([where, format] {
     const Corpus corpus = open_corpus(*where);
-    show(corpus.manifest, corpus.dir, *format);
+    if (!format->json && !corpus.manifest.parts.empty()) {
+      print(mixture_text(corpus));
+    } else {
+      show(corpus.manifest, corpus.dir, *format);
+    }
   });
 }
 

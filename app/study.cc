@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include "app/output.h"
@@ -12,6 +13,8 @@
 #include "core/error.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
+#include "data/interleave.h"
+#include "data/mix_corpora.h"
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
 #include "io/manifest_json.h"
@@ -41,14 +44,45 @@ bool reads_text(const GridSpec& spec) {
   return fixed_value(spec, "trainer") != "tabular" && fixed_value(spec, "data.source") != "zipf";
 }
 
-// Tokens that can be predicted once: whole windows of whole blocks.
-double trainable_tokens(const CorpusManifest& manifest, const GridSpec& spec) {
+std::int64_t context_of(const GridSpec& spec) {
   const std::string given = fixed_value(spec, "model.context");
-  const auto context = given.empty() ? ModelConfig{}.context
-                                     : std::max<std::int64_t>(
-                                           1, std::llround(parse_quantity(given, "model.context")));
+  if (given.empty()) return ModelConfig{}.context;
+  return std::max<std::int64_t>(1, std::llround(parse_quantity(given, "model.context")));
+}
+
+// Training windows in an epoch: whole ones of whole blocks.
+std::int64_t train_windows(const CorpusManifest& manifest, std::int64_t context) {
   const std::int64_t blocks = manifest.train_tokens / manifest.block_tokens;
-  return static_cast<double>(blocks * ((manifest.block_tokens - 1) / context) * context);
+  return blocks * ((manifest.block_tokens - 1) / context);
+}
+
+// Windows of a mixture of which no part has had more than an epoch, nor more than e epochs in e
+// times as many: a part's n w windows may be more by the interleaving's error.
+double mixture_windows(const Corpus& mixture, std::int64_t context) {
+  const auto& parts = mixture.manifest.parts;
+  std::vector<double> weights;
+  for (const CorpusPart& part : parts) weights.push_back(part.weight);
+  const Interleave interleave(weights);
+  double fewest = std::numeric_limits<double>::infinity();
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    const CorpusManifest manifest = read_part(mixture.dir, parts[k], read_manifest_in);
+    const auto windows = static_cast<double>(train_windows(manifest, context));
+    fewest = std::min(fewest, std::floor((windows - interleave.errors()[k]) / weights[k]));
+  }
+  return fewest;
+}
+
+// Tokens that can be predicted once.
+double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
+  const std::int64_t context = context_of(spec);
+  const double windows = corpus.manifest.parts.empty()
+                             ? static_cast<double>(train_windows(corpus.manifest, context))
+                             : mixture_windows(corpus, context);
+  if (windows >= 1) return windows * static_cast<double>(context);
+  throw refusal("corpus_too_small", "corpus \"" + corpus.manifest.name + "\": " + corpus.dir +
+                                        ": no training window of " + std::to_string(context) +
+                                        " predictions fits: set a smaller model.context, or add "
+                                        "text and prepare it again");
 }
 
 // One law for two corpora would be nonsense that looks like a law.
@@ -94,11 +128,7 @@ class AnyRunner : public TrialRunner {
  private:
   TrialRunner& runner_of(const Trial& trial) {
     if (trial.trainer == "tabular") return tabular_;
-    if (!decoder_) {
-      decoder_ = make_decoder_runner([](const std::string& dir) {
-        return read_manifest((fs::path(dir) / kManifestFileName).string());
-      });
-    }
+    if (!decoder_) decoder_ = make_decoder_runner(read_manifest_in);
     return *decoder_;
   }
 
@@ -108,6 +138,10 @@ class AnyRunner : public TrialRunner {
 
 }  // namespace
 
+CorpusManifest read_manifest_in(const std::string& corpus_dir) {
+  return read_manifest((fs::path(corpus_dir) / kManifestFileName).string());
+}
+
 Corpus open_corpus(const std::string& name_or_dir) {
   std::vector<fs::path> places{fs::path(name_or_dir)};
   if (const char* root = std::getenv("ISOFLOP_CORPORA"))
@@ -116,7 +150,7 @@ Corpus open_corpus(const std::string& name_or_dir) {
   for (const fs::path& place : places) {
     if (!is_corpus(place)) continue;
     const fs::path dir = fs::absolute(place).lexically_normal();
-    return {dir.string(), read_manifest((dir / kManifestFileName).string())};
+    return {dir.string(), read_manifest_in(dir.string())};
   }
   throw failure("corpus: \"" + name_or_dir + "\": no prepared corpus there nor in corpora/" +
                 name_or_dir +
@@ -132,7 +166,7 @@ void set_fixed(GridSpec& spec, const std::string& key, const std::string& value)
 
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   if (!corpus.empty()) spec.corpus = corpus;
-  LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .grid = {}};
+  LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .unique_tokens = 0, .grid = {}};
   GridContext context;
   if (reads_text(loaded.spec)) {
     if (loaded.spec.corpus.empty()) {
@@ -142,7 +176,7 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     }
     loaded.corpus = open_corpus(loaded.spec.corpus);
     context.corpus_hash = loaded.corpus->manifest.identity();
-    context.unique_tokens = trainable_tokens(loaded.corpus->manifest, loaded.spec);
+    context.unique_tokens = loaded.unique_tokens = trainable_tokens(*loaded.corpus, loaded.spec);
     context.vocab = loaded.corpus->manifest.vocab;
   }
   loaded.grid = expand(loaded.spec, context);

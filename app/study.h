@@ -26,9 +26,12 @@ struct Corpus {
   CorpusManifest manifest;
 };
 
-// Finds a corpus by folder, or by name under $ISOFLOP_CORPORA or ./corpora. Throws Error(kFailed)
-// that says how to prepare it.
+// Finds a corpus or a mixture of some by folder, or by name under $ISOFLOP_CORPORA or ./corpora.
+// Throws Error(kFailed) that says how to prepare it.
 Corpus open_corpus(const std::string& name_or_dir);
+
+// The manifest in a prepared corpus' folder.
+CorpusManifest read_manifest_in(const std::string& corpus_dir);
 
 // Fixes a trial key in the grid, in the place of what the file says of it.
 void set_fixed(GridSpec& spec, const std::string& key, const std::string& value);
@@ -38,6 +41,7 @@ void set_fixed(GridSpec& spec, const std::string& key, const std::string& value)
 struct LoadedGrid {
   GridSpec spec;
   std::optional<Corpus> corpus;
+  double unique_tokens = 0;  // that the corpus has for training; 0: no end to them
   Grid grid;
 };
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus);
