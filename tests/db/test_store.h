@@ -46,6 +46,15 @@ inline std::vector<PlannedTrial> tabular_trials(int count, std::optional<double>
   return trials;
 }
 
+// A trial of a trunk: `steps` steps of 512 tokens, the last fifth of them its cooldown. Trials of
+// the same size and seed share their trunk.
+inline Trial trunk_trial(double params, int steps, std::int64_t seed = 1) {
+  Trial trial = tabular_trial(params, 512.0 * steps, seed);
+  trial.train.schedule = "cooldown";
+  trial.train.warmup_tokens = 512;
+  return trial;
+}
+
 inline Outcome done_with(double loss) {
   return {.status = OutcomeStatus::kDone,
           .reason = "",
