@@ -38,6 +38,7 @@
 
 #include "core/flops.h"
 #include "core/observation.h"
+#include "core/rate_rung.h"
 #include "core/sweep_status.h"
 #include "core/trial_runner.h"
 #include "db/process.h"
@@ -103,6 +104,10 @@ class Store {
   // the ordinal.
   std::vector<Observation> results(const std::string& study,
                                    FlopConvention convention = FlopConvention::k6nd,
+                                   const std::string& heldout = "heldout") const;
+  // What the study's brackets say, by N: those of which every trial has ended. A diverged trial's
+  // loss is infinite; one that failed is left out.
+  std::vector<RateRung> rate_rungs(const std::string& study,
                                    const std::string& heldout = "heldout") const;
   // Of the trial's last attempt, by step.
   std::vector<CurvePoint> curve(std::int64_t trial_id) const;

@@ -4,7 +4,11 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <queue>
+#include <map>
+#include <string>
+
+#include "core/schedule.h"
+#include "sweep/makespan.h"
 
 namespace isoflop {
 namespace {
@@ -44,6 +48,53 @@ double largest_sum(std::vector<double> values, int count) {
   return sum;
 }
 
+// Indices of the trials of each trunk in the order of their branches; a trial without one is alone.
+std::vector<std::vector<size_t>> trunks_of(std::span<const PlannedTrial> trials) {
+  std::vector<std::vector<size_t>> groups;
+  std::map<std::string, size_t> known;
+  for (size_t i = 0; i < trials.size(); ++i) {
+    const std::string trunk = trunk_identity(trials[i].trial);
+    const auto [group, is_new] = known.emplace(trunk, groups.size());
+    if (is_new || trunk.empty()) {
+      group->second = groups.size();
+      groups.emplace_back();
+    }
+    groups[group->second].push_back(i);
+  }
+  for (auto& group : groups) {
+    std::stable_sort(group.begin(), group.end(), [&](size_t a, size_t b) {
+      return branch_tokens(trials[a].trial) < branch_tokens(trials[b].trial);
+    });
+  }
+  return groups;
+}
+
+// Notes in `costs` what each is given by the one before it.
+Chain chain_of(std::span<const PlannedTrial> trials, const std::vector<size_t>& members,
+               std::vector<TrialCost>& costs) {
+  Chain chain;
+  double given = 0;
+  for (const size_t i : members) {
+    TrialCost& cost = costs[i];
+    const double branch = branch_tokens(trials[i].trial);
+    const double per_token = cost.seconds / cost.tokens;
+    cost.given = given;
+    chain.push_back(
+        {.hold = per_token * (branch - given), .seconds = per_token * (cost.tokens - given)});
+    given = branch;
+  }
+  return chain;
+}
+
+void add(SweepCost& cost, const TrialCost& one) {
+  const double spent = 1 - one.given / one.tokens;
+  cost.flops_6nd += spent * one.flops_6nd;
+  cost.flops_exact += spent * one.flops_exact;
+  cost.flops_6nd_alone += one.flops_6nd;
+  cost.flops_exact_alone += one.flops_exact;
+  cost.core_seconds += spent * one.seconds;
+}
+
 }  // namespace
 
 double sustained_flops(std::int64_t width) {
@@ -77,34 +128,20 @@ TrialCost cost_of(const Trial& trial, double speed) {
 
 SweepCost cost_of(std::span<const PlannedTrial> trials, const CostOptions& options) {
   SweepCost cost{.workers = std::max(options.workers, 1)};
-  std::vector<double> seconds;
   std::vector<double> memory;
   for (const PlannedTrial& planned : trials) {
-    const TrialCost one = cost_of(planned.trial, options.speed);
-    cost.flops_6nd += one.flops_6nd;
-    cost.flops_exact += one.flops_exact;
-    cost.core_seconds += one.seconds;
-    seconds.push_back(one.seconds);
-    memory.push_back(one.memory_bytes);
-    cost.trials.push_back(one);
+    cost.trials.push_back(cost_of(planned.trial, options.speed));
+    memory.push_back(cost.trials.back().memory_bytes);
   }
-  cost.seconds = longest_first_makespan(std::move(seconds), cost.workers);
+  std::vector<Chain> chains;
+  for (const std::vector<size_t>& members : trunks_of(trials)) {
+    chains.push_back(chain_of(trials, members, cost.trials));
+    cost.trunks += members.size() > 1 ? 1 : 0;
+  }
+  for (const TrialCost& one : cost.trials) add(cost, one);
+  cost.seconds = makespan(std::move(chains), cost.workers);
   cost.memory_bytes = largest_sum(std::move(memory), cost.workers);
   return cost;
-}
-
-double longest_first_makespan(std::vector<double> seconds, int workers) {
-  std::sort(seconds.begin(), seconds.end(), std::greater<>());
-  std::priority_queue<double, std::vector<double>, std::greater<>> free_at;
-  for (int i = 0; i < std::max(workers, 1); ++i) free_at.push(0);
-  double end = 0;
-  for (const double job : seconds) {
-    const double ends = free_at.top() + job;
-    free_at.pop();
-    free_at.push(ends);
-    end = std::max(end, ends);
-  }
-  return end;
 }
 
 }  // namespace isoflop

@@ -7,9 +7,13 @@
 //              attention's S x S scores and the logits, their softmax and their gradient
 //            + 300 MB for the program with LibTorch; an upper estimate
 //   time     FLOPs (exact) / sustained FLOP/s of one core at the model's width
-//   wall     k workers that each take the dearest trial left (longest processing time first; at
-//   most
-//            4/3 of the best schedule: Graham 1969)
+//   wall     sweep/makespan.h, the dearest trial or trunk first
+//
+// Trials of one trunk (core/schedule.h) pay for it once: in the order of their branches b_1 <= b_2
+// ..., trial i is given b_(i-1) tokens and spends f (D_i - b_(i-1)), f its FLOPs per token. With
+// the cooldown c of every D that sums to f (sum c D_i + (1 - c) D_max). That holds where every
+// branch is trained by this sweep and none fails; what is evaluated or trained twice after a kill
+// comes on top.
 //
 // Sustained GFLOP/s (exact) of one core, plain LibTorch with batches of 2 sequences of 128, one
 // single-thread worker on each of two cores with a peak of about 105 GFLOP/s, 2026-11-23: 7.5 at
@@ -19,8 +23,6 @@
 #define ISOFLOP_SWEEP_COST_H_
 
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,18 +35,22 @@ struct TrialCost {
   double params = 0;
   double tokens = 0;
   std::int64_t steps = 0;
-  double flops_6nd = 0;
-  double flops_exact = 0;
+  double flops_6nd = 0;    // of all its steps: the C of its point
+  double flops_exact = 0;  // the same
   double memory_bytes = 0;
-  double seconds = 0;  // on one core
+  double seconds = 0;  // on one core, were it trained alone
+  double given = 0;    // tokens of its trunk that a trial before it has trained
 };
 
 struct SweepCost {
   std::vector<TrialCost> trials = {};  // in the order given
   int workers = 1;
-  double flops_6nd = 0;
+  double flops_6nd = 0;  // spent: a shared trunk once
   double flops_exact = 0;
-  double core_seconds = 0;
+  double flops_6nd_alone = 0;  // were every trial trained by itself
+  double flops_exact_alone = 0;
+  int trunks = 0;           // that two trials or more share
+  double core_seconds = 0;  // spent
   double seconds = 0;       // from start to end with that many workers
   double memory_bytes = 0;  // the `workers` largest trials at once
 };
@@ -62,9 +68,6 @@ double memory_bytes(const Trial& trial);
 
 TrialCost cost_of(const Trial& trial, double speed = 1);
 SweepCost cost_of(std::span<const PlannedTrial> trials, const CostOptions& options);
-
-// Wall-clock seconds when `workers` take jobs in turn, the longest first.
-double longest_first_makespan(std::vector<double> seconds, int workers);
 
 }  // namespace isoflop
 

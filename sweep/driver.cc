@@ -67,6 +67,7 @@ class Driver {
   Stopwatch reported_;
   Stopwatch released_;
   int stops_ = 0;  // already obeyed
+  bool out_of_time_ = false;
   int restarts_ = 0;
   int vacancies_ = 0;  // killed workers not yet replaced
   int fruitless_ = 0;  // workers that ended since a trial last did
@@ -158,7 +159,12 @@ void Driver::worker_failed(const Slot& slot, const std::string& what) const {
 }
 
 void Driver::obey_stop() {
-  const int stops = options_.stop_count();
+  int stops = options_.stop_count();
+  const bool late = options_.max_seconds > 0 && start_.seconds() >= options_.max_seconds;
+  if (late && stops == 0) {
+    out_of_time_ = true;
+    stops = 1;
+  }
   if (stops >= 1 && stops_ < 1) signal_all(SIGTERM);
   if (stops >= 2 && stops_ < 2) signal_all(SIGKILL);
   stops_ = std::max(stops_, stops);
@@ -208,6 +214,7 @@ SweepSummary Driver::run() {
   report(true);
   return {.status = status(),
           .interrupted = stops_ > 0,
+          .out_of_time = out_of_time_,
           .seconds = start_.seconds(),
           .workers = static_cast<int>(slots_.size()),
           .restarts = restarts_};

@@ -12,8 +12,10 @@
 //   the driver is killed    the workers die with it (PR_SET_PDEATHSIG); run again to go on
 //   stop_count() is 1       SIGTERM to the workers, which plan their trials again; `interrupted`
 //   stop_count() is 2       SIGKILL
+//   max_seconds are over    as when stop_count() is 1; `out_of_time`
 //
-// Returns when nothing is left to claim and its own workers have ended; another driver's trials may
+// Workers that wait for a trunk that another trains (db/store.h) live on until there is nothing
+// left. Returns when nothing is left to claim and its own workers have ended; another driver's trials may
 // still be running then. Call it from a thread that outlives the call (the main thread): PDEATHSIG
 // is bound to the thread that started the worker.
 #ifndef ISOFLOP_SWEEP_DRIVER_H_
@@ -39,11 +41,13 @@ struct SweepOptions {
   double progress_seconds = 0.5;
   std::function<int()> stop_count = [] { return 0; };  // e.g. StopSignal::count
   int max_kills = 5;                                   // per trial
+  double max_seconds = 0;                              // of wall clock; 0: no end
 };
 
 struct SweepSummary {
   SweepStatus status;
-  bool interrupted = false;
+  bool interrupted = false;  // stopped before the study's end
+  bool out_of_time = false;  // by max_seconds
   double seconds = 0;
   int workers = 0;
   int restarts = 0;  // workers started in place of killed ones

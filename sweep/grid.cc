@@ -7,8 +7,10 @@
 
 #include "core/error.h"
 #include "core/rate_rule.h"
+#include "core/schedule.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
+#include "sweep/bracket.h"
 
 namespace isoflop {
 namespace {
@@ -179,19 +181,27 @@ double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec)
   return *cell.ratio * params_of(trial);
 }
 
-void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, double unique_tokens) {
+// Every pass over the corpus that the trial may make.
+double most_tokens(const Trial& trial, const GridContext& context) {
+  return context.unique_tokens * trial.data.epochs;
+}
+
+void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
+                         const GridContext& context) {
   if (trial.trainer == "tabular") {
     trial.train.tokens = std::round(tokens);
     return;
   }
-  const RateAndBatch rule = rate_rule(params_of(trial), tokens, trial.model.context);
+  const RateAndBatch rule =
+      rate_rule(params_of(trial), tokens, trial.model.context, trial.train.schedule);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
+  if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::round(tokens / batch) * batch;
   // Whoever asks for the whole corpus gets the whole batches of it.
-  const bool crossed =
-      unique_tokens > 0 && tokens <= unique_tokens && trial.train.tokens > unique_tokens;
+  const double most = most_tokens(trial, context);
+  const bool crossed = most > 0 && tokens <= most && trial.train.tokens > most;
   if (crossed) trial.train.tokens -= batch;
 }
 
@@ -202,13 +212,37 @@ void check_tokens(const Trial& trial, double wanted, const GridContext& context,
                                 " tokens, less than half a batch; give a larger budget, a smaller "
                                 "size or a smaller train.batch");
   }
-  if (context.unique_tokens > 0 && trial.train.tokens > context.unique_tokens) {
-    throw grid_error(where, "needs " + format_quantity(trial.train.tokens) +
-                                " tokens, but the corpus has " +
-                                format_quantity(context.unique_tokens) +
-                                " for training and no trial sees a token twice; give a smaller "
-                                "budget, a larger size or a larger corpus");
+  if (context.unique_tokens > 0 && trial.train.tokens > most_tokens(trial, context)) {
+    const double epochs = trial.data.epochs;
+    throw grid_error(
+        where, "needs " + format_quantity(trial.train.tokens) + " tokens, but the corpus has " +
+                   format_quantity(context.unique_tokens) + " for training and no trial " +
+                   (epochs == 1 ? std::string("sees a token twice")
+                                : "makes more than data.epochs = " + exact_number(epochs) +
+                                      " passes over them") +
+                   "; give a smaller budget, a larger size or a larger corpus, or raise "
+                   "data.epochs");
   }
+}
+
+// What is shared by all D must not know of D, and must end before the smallest D's cooldown.
+void check_trunk(const Trial& trial, const Keys& keys, const std::string& where) {
+  if (trial.train.schedule != "cooldown") return;
+  if (trial.trainer == "tabular") {
+    throw grid_error("train.schedule", "the tabular learner has none; leave it out");
+  }
+  if (has_key(keys, "train.warmup")) {
+    throw grid_error("train.warmup",
+                     "is a fraction of D, and trials of schedule cooldown share their warm-up "
+                     "whatever D is; give train.warmup_tokens, or leave both to the rule");
+  }
+  const Schedule schedule = schedule_of(trial);
+  if (schedule.warmup_steps < schedule.branch_step) return;
+  throw grid_error(where, "its warm-up takes " + std::to_string(schedule.warmup_steps) +
+                              " steps, and its cooldown begins after " +
+                              std::to_string(schedule.branch_step) +
+                              "; give a larger budget, a smaller size or a smaller "
+                              "train.warmup_tokens (the rule: as many tokens as parameters)");
 }
 
 struct CellTrial {
@@ -223,8 +257,9 @@ CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
   set_data(trial, keys, context);
   set_shape(trial, cell, keys);
   const double tokens = wanted_tokens(trial, cell, spec);
-  set_rate_and_tokens(trial, tokens, keys, context.unique_tokens);
+  set_rate_and_tokens(trial, tokens, keys, context);
   check_tokens(trial, tokens, context, describe(cell, keys));
+  check_trunk(trial, keys, describe(cell, keys));
   validate(trial);
   return {trial, tokens};
 }
@@ -238,6 +273,14 @@ void note_rounding(const CellTrial& made, const std::string& where,
   if (std::abs(tokens / made.wanted - 1) <= kRoundingWorthANote) return;
   notes.push_back(where + ": " + format_quantity(made.wanted) + " tokens are rounded to " +
                   format_quantity(tokens) + ", in whole batches; a smaller train.batch is nearer");
+}
+
+void add_bracket(const GridSpec& spec, Grid& grid) {
+  if (names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
+    throw grid_error("bracket", "and the axis train.rate both vary the rate; keep one of the two");
+  }
+  const auto trials = bracket_trials(grid.trials, spec.bracket);
+  grid.trials.insert(grid.trials.end(), trials.begin(), trials.end());
 }
 
 Keys joined(const Keys& fixed, const Keys& axes) {
@@ -266,6 +309,7 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
       }
     }
   }
+  if (spec.bracket > 0) add_bracket(spec, grid);
   return grid;
 }
 

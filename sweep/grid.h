@@ -5,13 +5,17 @@
 //
 //   shape    shape_rule.h's for the size. model.width, fixed or an axis, takes the size's place;
 //            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape
-//   rate, batch   rate_rule.h's, unless fixed or an axis
+//   rate, batch   rate_rule.h's, unless fixed or an axis; so is the warm-up in tokens of schedule
+//            cooldown, whose trials of one size then share a trunk (core/schedule.h)
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
 //            tokens per parameter: ratio x N; then rounded to whole batches of batch x context
 //            (tabular: to whole tokens)
 //
 // Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
-// by more than 2 %. No trial sees a token twice: a D beyond the corpus' training tokens is refused.
+// by more than 2 %. A D beyond data.epochs times the corpus' training tokens is refused; with the
+// default of 1 no trial sees a token twice.
+//
+// A bracket (sweep/bracket.h) adds its trials behind the grid's.
 //
 // Errors: Error(kUsage) says which cell, why, and what to change.
 #ifndef ISOFLOP_SWEEP_GRID_H_
@@ -34,8 +38,9 @@ struct GridContext {
 };
 
 struct Grid {
-  std::vector<PlannedTrial> trials;  // in the grid's order: budgets, then sizes, then axes
-  std::vector<std::string> notes;    // what was merged, or rounded by more than 2 %
+  // In the grid's order, budgets, then sizes, then axes; then the bracket's.
+  std::vector<PlannedTrial> trials;
+  std::vector<std::string> notes;  // what was merged, or rounded by more than 2 %
 };
 
 Grid expand(const GridSpec& spec, const GridContext& context);
