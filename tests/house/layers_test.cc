@@ -25,7 +25,7 @@ const std::map<std::string, Room>& house() {
   static const std::map<std::string, Room> rooms{
       {"core", {{}, {"openssl/"}}},  // hash.cc only, see below
       {"io", {{"core"}, {"toml++/", "nlohmann/", "fmt/"}}},
-      {"data", {{"core"}, {"fmt/"}}},
+      {"data", {{"core"}, {"sentencepiece_", "nlohmann/", "fmt/"}}},
       {"model", {{"core"}, {"torch/", "ATen/", "c10/"}}},
       {"trainer", {{"core", "io", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
       {"db", {{"core"}, {"SQLiteCpp/", "sqlite3.h", "fmt/"}}},

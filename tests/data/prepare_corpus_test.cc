@@ -1,4 +1,4 @@
-#include "data/prepare_text.h"
+#include "data/prepare_corpus.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ std::vector<std::string> entries_of(const std::string& folder) {
   return names;
 }
 
-TEST(PrepareText, TokensAreTheFilesOneAfterTheOtherInOrderOfTheirPaths) {
+TEST(PrepareCorpus, TokensAreTheFilesOneAfterTheOtherInOrderOfTheirPaths) {
   const TempFolder in, out;
   in.write("b.txt", some_text(20000, 'b'));
   in.write("a/z.txt", some_text(15000, 'z'));
@@ -51,11 +51,11 @@ TEST(PrepareText, TokensAreTheFilesOneAfterTheOtherInOrderOfTheirPaths) {
   const std::string extra = in.write("../" + fs::path(in.path()).filename().string() + "-extra.txt",
                                      some_text(5000, 'e'));
 
-  const PreparedText prepared =
-      prepare_text({.name = "",
-                    .inputs = {{extra, "CC0"}, {in.path(), "public domain"}},
-                    .out_dir = out.path("corpus")},
-                   write_stub);
+  const PreparedCorpus prepared =
+      prepare_corpus({.name = "",
+                      .inputs = {{extra, "CC0"}, {in.path(), "public domain"}},
+                      .out_dir = out.path("corpus")},
+                     write_stub);
   fs::remove(extra);
 
   const std::string expected =
@@ -79,14 +79,14 @@ TEST(PrepareText, TokensAreTheFilesOneAfterTheOtherInOrderOfTheirPaths) {
   EXPECT_THAT(entries_of(out.path()), ElementsAre("corpus"));
 }
 
-TEST(PrepareText, IdentityNamesTokensAndSplit) {
+TEST(PrepareCorpus, IdentityNamesTokensAndSplit) {
   const TempFolder in, out;
   in.write("a.txt", some_text(50000, 'a'));
   const auto identity = [&](const std::string& name, std::int64_t split_seed, std::int64_t block) {
     PrepareOptions options{.name = name, .inputs = {{in.path(), "x"}}, .out_dir = out.path(name)};
     options.split_seed = split_seed;
     options.block_tokens = block;
-    return prepare_text(options, write_stub).manifest.identity();
+    return prepare_corpus(options, write_stub).manifest.identity();
   };
   const std::string first = identity("first", 0, 0);
   EXPECT_EQ(first.size(), 64u);
@@ -95,26 +95,26 @@ TEST(PrepareText, IdentityNamesTokensAndSplit) {
   EXPECT_NE(identity("block", 0, 2048), first);
 }
 
-TEST(PrepareText, LeavesOutHiddenFilesAndSaysSo) {
+TEST(PrepareCorpus, LeavesOutHiddenFilesAndSaysSo) {
   const TempFolder in, out;
   in.write("a.txt", some_text(50000, 'a'));
   in.write(".hidden.txt", "secret");
   in.write(".git/objects/x.txt", "secret");
   fs::create_symlink("nowhere", in.path("dangling.txt"));
-  const PreparedText prepared =
-      prepare_text({.inputs = {{in.path()}}, .out_dir = out.path("corpus/")}, write_stub);
+  const PreparedCorpus prepared =
+      prepare_corpus({.inputs = {{in.path()}}, .out_dir = out.path("corpus/")}, write_stub);
   EXPECT_THAT(names_of(prepared.manifest), ElementsAre("a.txt"));
   EXPECT_EQ(prepared.manifest.name, "corpus");
   EXPECT_EQ(prepared.manifest.sources[0].licence, "not stated");
   EXPECT_THAT(prepared.notes, ElementsAre(HasSubstr("2 hidden"), HasSubstr("dangling.txt")));
 }
 
-TEST(PrepareText, SaysWhichFilesAreCopies) {
+TEST(PrepareCorpus, SaysWhichFilesAreCopies) {
   const TempFolder in, out;
   in.write("a.txt", some_text(50000, 'a'));
   in.write("b.txt", some_text(50000, 'a'));
-  const PreparedText prepared =
-      prepare_text({.inputs = {{in.path()}}, .out_dir = out.path("c")}, write_stub);
+  const PreparedCorpus prepared =
+      prepare_corpus({.inputs = {{in.path()}}, .out_dir = out.path("c")}, write_stub);
   EXPECT_THAT(prepared.notes, ElementsAre(HasSubstr("b.txt has the same bytes as a.txt")));
 }
 
@@ -126,7 +126,7 @@ struct Malformed {
   std::vector<std::string> said;
 };
 
-TEST(PrepareText, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
+TEST(PrepareCorpus, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
   const std::string text = some_text(50000, 'a');
   const std::vector<Malformed> cases = {
       {"no input", [](const TempFolder&) {}, {}, ErrorKind::kUsage, {"no input"}},
@@ -164,7 +164,7 @@ TEST(PrepareText, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
        [](const TempFolder& in) { in.write("s.txt", std::string(20479, 'x')); },
        {"s.txt"},
        ErrorKind::kRefused,
-       {"20479 bytes", "20 blocks of 1024", "add text"}},
+       {"20479 tokens", "20 blocks of 1024", "add text"}},
       {"twice",
        [&](const TempFolder& in) { in.write("d/a", text); },
        {"d", "d/a"},
@@ -177,7 +177,7 @@ TEST(PrepareText, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
     PrepareOptions options{.out_dir = out.path("corpus")};
     for (const std::string& input : c.inputs) options.inputs.push_back({in.path(input)});
     try {
-      prepare_text(options, write_stub);
+      prepare_corpus(options, write_stub);
       ADD_FAILURE() << c.what << ": was accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), c.kind) << c.what;
@@ -187,22 +187,22 @@ TEST(PrepareText, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
   }
 }
 
-TEST(PrepareText, LeavesNothingBehindWhenTheManifestCannotBeWritten) {
+TEST(PrepareCorpus, LeavesNothingBehindWhenTheManifestCannotBeWritten) {
   const TempFolder in, out;
   in.write("a.txt", some_text(50000, 'a'));
   const auto fails = [](const CorpusManifest&, const std::string&) { throw failure("disk full"); };
-  EXPECT_THROW(prepare_text({.inputs = {{in.path()}}, .out_dir = out.path("corpus")}, fails),
+  EXPECT_THROW(prepare_corpus({.inputs = {{in.path()}}, .out_dir = out.path("corpus")}, fails),
                Error);
   EXPECT_THAT(entries_of(out.path()), IsEmpty());
 }
 
-TEST(PrepareText, NeverOverwritesACorpusButFillsAnEmptyFolder) {
+TEST(PrepareCorpus, NeverOverwritesACorpusButFillsAnEmptyFolder) {
   const TempFolder in, out;
   in.write("a.txt", some_text(50000, 'a'));
   const PrepareOptions options{.inputs = {{in.path()}}, .out_dir = out.path("corpus")};
   fs::create_directory(out.path("corpus"));
-  prepare_text(options, write_stub);
-  EXPECT_THAT(message_of<Error>([&] { prepare_text(options, write_stub); }),
+  prepare_corpus(options, write_stub);
+  EXPECT_THAT(message_of<Error>([&] { prepare_corpus(options, write_stub); }),
               HasSubstr("exists already"));
   EXPECT_EQ(slurp(out.path("corpus/tokens.bin")).size(), 50000u);
 }
