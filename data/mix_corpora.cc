@@ -70,6 +70,13 @@ void sort_by_weight(std::vector<PartToMix>& parts) {
   });
 }
 
+// 1 when it is 1 but for rounding, so that shares stay as they were written.
+double sum_of_weights(const std::vector<PartToMix>& parts) {
+  const double sum = std::accumulate(parts.begin(), parts.end(), 0.0,
+                                     [](double s, const PartToMix& p) { return s + p.weight; });
+  return std::abs(sum - 1) < 1e-12 ? 1 : sum;
+}
+
 // Links are followed, so that ".." means the same to us and to the system.
 std::filesystem::path true_path(const std::filesystem::path& path) {
   std::error_code error;
@@ -83,8 +90,7 @@ CorpusManifest mix_corpora(const std::string& name, const std::string& out_dir,
                            std::vector<PartToMix> parts) {
   check_all(parts);
   sort_by_weight(parts);
-  const double sum = std::accumulate(parts.begin(), parts.end(), 0.0,
-                                     [](double s, const PartToMix& p) { return s + p.weight; });
+  const double sum = sum_of_weights(parts);
   CorpusManifest mixture;
   mixture.name = name;
   mixture.tokenizer = parts.front().manifest.tokenizer;

@@ -64,6 +64,23 @@ TEST(Permutation, WorksForSizesThatAreNeverStored) {
   }
 }
 
+TEST(EpochOrder, BeginsWithThePlainOrderAndThenDiffersInEveryEpochAndSeed) {
+  const std::int64_t n = 1000;
+  const Permutation plain(n, 7);
+  std::vector<Permutation> orders;
+  for (const std::uint64_t seed : {7, 8}) {
+    for (const std::int64_t epoch : {0, 1, 2, 100}) orders.push_back(epoch_order(n, seed, epoch));
+  }
+  for (std::int64_t i = 0; i < n; ++i) EXPECT_EQ(orders[0](i), plain(i));
+  for (size_t a = 0; a < orders.size(); ++a) {
+    for (size_t b = 0; b < a; ++b) {
+      int same = 0;
+      for (std::int64_t i = 0; i < n; ++i) same += orders[a](i) == orders[b](i);
+      EXPECT_LT(same, 10) << a << " and " << b;  // 1 expected of two random orders
+    }
+  }
+}
+
 TEST(Permutation, RefusesWhatIsOutside) {
   EXPECT_THROW(Permutation(0, 1), Error);
   EXPECT_THROW(Permutation(10, 1)(10), Error);
