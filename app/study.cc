@@ -115,6 +115,16 @@ void plan_trials(Store& store, const LoadedGrid& loaded) {
   }
 }
 
+// What the driver execs; see add_sweep_command.
+std::vector<std::string> worker_command(const std::string& study, const RunOptions& options) {
+  std::vector<std::string> command{own_path(), "sweep", "worker",   "--db",        options.db,
+                                   "--study",  study,   "--device", options.device};
+  if (!options.checkpoints) return command;
+  command.insert(command.end(), {"--checkpoints", options.db + ".checkpoints",
+                                 "--checkpoint-seconds", exact_number(options.checkpoint_seconds)});
+  return command;
+}
+
 class AnyRunner : public TrialRunner {
  public:
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
@@ -166,7 +176,8 @@ void set_fixed(GridSpec& spec, const std::string& key, const std::string& value)
 
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   if (!corpus.empty()) spec.corpus = corpus;
-  LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .unique_tokens = 0, .grid = {}};
+  LoadedGrid loaded{
+      .spec = std::move(spec), .corpus = std::nullopt, .unique_tokens = 0, .grid = {}};
   GridContext context;
   if (reads_text(loaded.spec)) {
     if (loaded.spec.corpus.empty()) {
@@ -199,11 +210,11 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
   return run_sweep({.db = options.db,
                     .study = study,
                     .workers = options.workers,
-                    .worker_command = {own_path(), "sweep", "worker", "--db", options.db, "--study",
-                                       study, "--device", options.device},
+                    .worker_command = worker_command(study, options),
                     .progress = [&](const SweepStatus& status,
                                     std::optional<double> eta) { progress.show(status, eta); },
-                    .stop_count = [&] { return stop.count(); }});
+                    .stop_count = [&] { return stop.count(); },
+                    .max_seconds = options.max_seconds});
 }
 
 std::string choose_study(const Store& store, const std::string& name) {
@@ -270,22 +281,38 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
 }
 
 TextTable trial_table(const std::vector<TrialRow>& rows) {
-  TextTable table{{"trial", "state", "budget", "params", "tokens", "flops_6nd", "flops_exact",
-                   "loss", "standard_error", "bits_per_byte", "excess", "seed", "rate", "batch",
-                   "seconds", "attempts", "shape", "reason"},
+  TextTable table{{"trial",     "state",       "budget", "params",         "tokens",
+                   "flops_6nd", "flops_exact", "loss",   "standard_error", "bits_per_byte",
+                   "excess",    "seed",        "rate",   "batch",          "seconds",
+                   "attempts",  "shape",       "role",   "unique_tokens",  "epochs",
+                   "mfu",       "reason"},
                   {}};
   const auto maybe = [](const std::optional<double>& value) {
     return value ? exact_number(*value) : std::string();
   };
   for (const TrialRow& row : rows) {
-    table.rows.push_back(
-        {row.identity.substr(0, 12), row.state, maybe(row.budget), exact_number(row.params),
-         exact_number(row.tokens), exact_number(row.flops_6nd), exact_number(row.flops_exact),
-         maybe(row.loss), maybe(row.standard_error), maybe(row.bits_per_byte), maybe(row.excess),
-         std::to_string(row.trial.seed), exact_number(row.trial.train.rate),
-         std::to_string(row.trial.train.batch), exact_number(row.seconds),
-         std::to_string(row.attempts),
-         row.trial.trainer == "tabular" ? "" : shape_name(row.trial.model), row.reason});
+    table.rows.push_back({row.identity.substr(0, 12),
+                          row.state,
+                          maybe(row.budget),
+                          exact_number(row.params),
+                          exact_number(row.tokens),
+                          exact_number(row.flops_6nd),
+                          exact_number(row.flops_exact),
+                          maybe(row.loss),
+                          maybe(row.standard_error),
+                          maybe(row.bits_per_byte),
+                          maybe(row.excess),
+                          std::to_string(row.trial.seed),
+                          exact_number(row.trial.train.rate),
+                          std::to_string(row.trial.train.batch),
+                          exact_number(row.seconds),
+                          std::to_string(row.attempts),
+                          row.trial.trainer == "tabular" ? "" : shape_name(row.trial.model),
+                          std::string(name_of(row.role)),
+                          maybe(row.unique_tokens),
+                          maybe(row.epochs),
+                          maybe(row.mfu),
+                          row.reason});
   }
   return table;
 }

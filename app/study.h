@@ -56,6 +56,9 @@ struct RunOptions {
   int workers = 0;
   std::string device = "cpu";
   bool quiet = false;
+  double max_seconds = 0;   // of wall clock; 0: no end
+  bool checkpoints = true;  // in <db>.checkpoints
+  double checkpoint_seconds = 300;
 };
 SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
 

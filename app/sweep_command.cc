@@ -5,10 +5,10 @@
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/study.h"
+#include "app/sweep_text.h"
 #include "core/error.h"
 #include "core/units.h"
 #include "io/grid_toml.h"
-#include "io/json.h"
 #include "report/answer_text.h"
 #include "sweep/cost.h"
 #include "sweep/stop_signal.h"
@@ -25,6 +25,11 @@ struct SweepFlags {
   std::string trainer;
   std::string device = "cpu";
   int workers = 0;
+  double minutes = 0;
+  double checkpoint_minutes = 5;
+  bool no_checkpoints = false;
+  std::string checkpoint_dir;  // the worker's own, as the next
+  double checkpoint_seconds = 300;
   bool dry_run = false;
   bool print_config = false;
   bool quiet = false;
@@ -32,34 +37,12 @@ struct SweepFlags {
   OutputFormat format;
 };
 
-Json status_json(const SweepStatus& status) {
-  return {{"study", status.study},
-          {"trials",
-           {{"planned", status.planned},
-            {"running", status.running},
-            {"done", status.done},
-            {"failed", status.failed},
-            {"diverged", status.diverged}}},
-          {"flops", status.flops_done},
-          {"flops_total", status.flops_total},
-          {"seconds", status.seconds}};
-}
-
-std::string status_text(const SweepStatus& status) {
-  return "study " + status.study + ": " + std::to_string(status.done) + " done, " +
-         std::to_string(status.running) + " running, " + std::to_string(status.planned) +
-         " planned, " + std::to_string(status.diverged) + " diverged, " +
-         std::to_string(status.failed) + " failed; " + format_flops(status.flops_done) + " of " +
-         format_flops(status.flops_total) + " FLOP (exact), " + format_duration(status.seconds) +
-         " of training\n";
-}
-
 TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
   const auto number = exact ? exact_number : format_quantity;
   const auto flops = exact ? exact_number : format_flops;
   const auto time = exact ? exact_number : format_duration;
   TextTable table{{"budget", "N", "D", "D/N", "steps", "rate", "batch", "seed", "FLOP 6nd",
-                   "FLOP exact", "memory", "time", "shape"},
+                   "FLOP exact", "memory", "time", "role", "shape"},
                   {}};
   for (size_t i = 0; i < grid.trials.size(); ++i) {
     const PlannedTrial& planned = grid.trials[i];
@@ -68,7 +51,8 @@ TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
         {planned.budget ? flops(*planned.budget) : "", number(c.params), number(c.tokens),
          number(c.tokens / c.params), std::to_string(c.steps), number(planned.trial.train.rate),
          std::to_string(planned.trial.train.batch), std::to_string(planned.trial.seed),
-         flops(c.flops_6nd), flops(c.flops_exact), number(c.memory_bytes), time(c.seconds),
+         flops(c.flops_6nd), flops(c.flops_exact), number(c.memory_bytes),
+         time(c.seconds * (1 - c.given / c.tokens)), std::string(name_of(planned.role)),
          planned.trial.trainer == "tabular" ? "tabular" : shape_name(planned.trial.model)});
   }
   return table;
@@ -79,6 +63,7 @@ void dry_run(const LoadedGrid& loaded, const SweepFlags& flags) {
   const SweepCost cost = cost_of(loaded.grid.trials, {.workers = workers});
   const bool machine = flags.format.json || flags.format.csv;
   print(table_text(cost_table(loaded.grid, cost, machine), flags.format));
+  if (cost.trunks > 0) say(trunks_text(cost.flops_exact, cost.flops_exact_alone));
   say(std::to_string(loaded.grid.trials.size()) + " trials, " + format_flops(cost.flops_6nd) +
       " FLOP by 6nd, " + format_flops(cost.flops_exact) + " exact; about " +
       format_duration(cost.seconds) + " with " + std::to_string(workers) + " workers (" +
@@ -93,16 +78,27 @@ GridSpec grid_of(const SweepFlags& flags) {
   return spec;
 }
 
+std::string same_command(const SweepFlags& flags) {
+  return "isoflop sweep run " + flags.grid + " --db " + flags.db +
+         (flags.study.empty() ? "" : " --study " + flags.study) +
+         (flags.corpus.empty() ? "" : " --corpus " + flags.corpus);
+}
+
+// The study's state as of now: what the sweep of an instant ago left.
+void print_status(const std::string& db, const std::string& study, bool json) {
+  const Store store(db, StoreMode::kReadOnly);
+  const SweepStatus status = store.status(choose_study(store, study));
+  const auto rungs = store.rate_rungs(status.study);
+  print(json ? status_json(status, rungs) : status_text(status, rungs));
+}
+
 void report_end(const SweepSummary& summary, const SweepFlags& flags) {
-  if (flags.format.json) {
-    print(json_text(status_json(summary.status)));
-  } else {
-    print(status_text(summary.status));
-  }
+  print_status(flags.db, summary.status.study, flags.format.json);
   if (summary.interrupted) {
-    say("interrupted: finished trials are saved; go on with:\n  isoflop sweep run " + flags.grid +
-        " --db " + flags.db + (flags.study.empty() ? "" : " --study " + flags.study) +
-        (flags.corpus.empty() ? "" : " --corpus " + flags.corpus));
+    say((summary.out_of_time
+             ? "stopped after " + format_duration(summary.seconds) + ", as --minutes says"
+             : std::string("interrupted")) +
+        ": finished trials are saved; go on with:\n  " + same_command(flags));
     throw ExitCode{130};
   }
   if (summary.status.failed > 0) {
@@ -114,22 +110,30 @@ void report_end(const SweepSummary& summary, const SweepFlags& flags) {
   say("next: isoflop fit --db " + flags.db);
 }
 
+RunOptions run_options(const SweepFlags& flags) {
+  if (flags.minutes < 0) throw usage_error("--minutes: give a number above 0");
+  if (!(flags.checkpoint_minutes > 0)) {
+    throw usage_error("--checkpoint-minutes: give a number above 0, or --no-checkpoints");
+  }
+  return {.db = flags.db,
+          .workers = flags.workers,
+          .device = flags.device,
+          .quiet = flags.quiet,
+          .max_seconds = 60 * flags.minutes,
+          .checkpoints = !flags.no_checkpoints,
+          .checkpoint_seconds = 60 * flags.checkpoint_minutes};
+}
+
 void run(const SweepFlags& flags) {
   const LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
   if (flags.print_config) return print(grid_toml(loaded.spec));
   for (const std::string& note : loaded.grid.notes) say("note: " + note);
   if (flags.dry_run) return dry_run(loaded, flags);
-  report_end(
-      run_study(
-          loaded,
-          {.db = flags.db, .workers = flags.workers, .device = flags.device, .quiet = flags.quiet}),
-      flags);
+  report_end(run_study(loaded, run_options(flags)), flags);
 }
 
 void show_status(const SweepFlags& flags) {
-  const Store store(flags.db, StoreMode::kReadOnly);
-  const SweepStatus status = store.status(choose_study(store, flags.study));
-  print(flags.format.json ? json_text(status_json(status)) : status_text(status));
+  print_status(flags.db, flags.study, flags.format.json);
 }
 
 TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
@@ -162,7 +166,10 @@ void work(const SweepFlags& flags) {
   Store store(flags.db);
   const auto runner = make_runner();
   run_worker(store, flags.study, *runner,
-             {.device = flags.device, .stop = [&] { return stop.requested(); }});
+             {.device = flags.device,
+              .stop = [&] { return stop.requested(); },
+              .checkpoint_dir = flags.checkpoint_dir,
+              .checkpoint_seconds = flags.checkpoint_seconds});
 }
 
 CLI::App* add_store_flags(CLI::App* command, SweepFlags& flags) {
@@ -179,12 +186,18 @@ void add_run(CLI::App* sweep) {
   command->footer(
       "  isoflop sweep run examples/demo.toml --dry-run\n"
       "  isoflop sweep run examples/demo.toml --db runs.db\n"
-      "  isoflop sweep run my.toml --corpus corpora/mine --workers 1");
+      "  isoflop sweep run my.toml --corpus corpora/mine --workers 1 --minutes 60");
   command->add_option("grid", flags->grid, "The grid's TOML file (docs/grid.md)")->required();
   command->add_option("--corpus", flags->corpus, "Prepared corpus, instead of the grid's");
   command->add_option("--trainer", flags->trainer, "decoder or tabular, instead of the grid's");
   command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
+  command->add_option("--minutes", flags->minutes,
+                      "Stop after so many, as after Ctrl-C; the same command goes on");
+  command->add_option("--checkpoint-minutes", flags->checkpoint_minutes,
+                      "Between a trial's checkpoints; default 5");
+  command->add_flag("--no-checkpoints", flags->no_checkpoints,
+                    "Start interrupted trials anew, and train shared trunks for every trial");
   command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
   command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
   command->add_flag("--quiet", flags->quiet, "No progress");
@@ -227,6 +240,8 @@ void add_sweep_command(CLI::App& app) {
   CLI::App* worker = add_store_flags(sweep->add_subcommand("worker", ""), *flags);
   worker->group("");  // the driver's own; not in the help
   worker->add_option("--device", flags->device, "");
+  worker->add_option("--checkpoints", flags->checkpoint_dir, "");
+  worker->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");
   worker->callback([flags] { work(*flags); });
 }
 

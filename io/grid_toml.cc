@@ -30,7 +30,8 @@ class GridParser {
   GridParser(const toml::table& root, const std::string& name) : root_(root), name_(name) {}
 
   GridSpec parse() {
-    check_keys(root_, "", {"name", "trainer", "data", "grid", "trial", "axes", "target"});
+    check_keys(root_, "",
+               {"name", "trainer", "data", "grid", "trial", "axes", "bracket", "target"});
     spec_.name = text(needed(root_, "", "name"));
     if (spec_.name.empty()) fail(needed(root_, "", "name"), "is empty: name the sweep");
     if (const auto trainer = find(root_, "", "trainer")) fix("trainer", *trainer);
@@ -38,6 +39,7 @@ class GridParser {
     parse_trial();
     parse_axes();
     parse_grid_table();
+    parse_bracket();
     parse_target();
     std::sort(spec_.fixed.begin(), spec_.fixed.end());
     return std::move(spec_);
@@ -285,6 +287,16 @@ class GridParser {
                       " budgets: give one list for all, or one a budget");
     }
     for (const Entry& list : lists) spec_.sizes.push_back(numbers(list));
+  }
+
+  void parse_bracket() {
+    const auto bracket = find(root_, "", "bracket");
+    if (!bracket) return;
+    check_keys(table_of(*bracket), "bracket", {"rate"});
+    const Entry rate = needed(table_of(*bracket), "bracket", "rate");
+    spec_.bracket = positive(rate);
+    if (spec_.bracket <= 1)
+      fail(rate, scalar(rate) + " is not above 1: 2 tries rate / 2 and rate x 2");
   }
 
   void parse_target() {

@@ -15,6 +15,8 @@
 //   train.beta2 = 0.99                       # dotted, quoted ("train.beta2") or as [trial.train]
 //   [axes]                                   # each multiplies the grid
 //   seed = [1, 2]
+//   [bracket]                                # beside the grid, to check its rates
+//   rate = 2                                 # every size once more at rate / 2 and rate x 2
 //   [target]
 //   flops = 1e15                             # what the demo plans for
 //

@@ -113,6 +113,10 @@ std::string grid_toml(const GridSpec& spec) {
   add_grid(spec, out);
   add_trial(spec, out);
   add_axes(spec, out);
+  if (spec.bracket > 0) {
+    out += "\n[bracket]\n";
+    line(out, "rate", exact_number(spec.bracket));
+  }
   if (spec.target_flops > 0) {
     out += "\n[target]\n";
     line(out, "flops", exact_number(spec.target_flops));
