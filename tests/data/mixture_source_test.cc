@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <numeric>
+#include <ranges>
 #include <set>
 
 #include "core/error.h"
@@ -215,15 +216,28 @@ TEST(MixtureSource, HeldOutWindowsAreSharedOutByWeightAndNeverTrainedOn) {
   EXPECT_EQ(std::set<Window>(heldout.begin(), heldout.end()).size(), heldout.size());
   EXPECT_DOUBLE_EQ(*source.bytes_per_token(), (67 * 1 + 23 * 2 + 10 * 3) / 100.0);
 
-  std::set<Window> tokens_trained;
-  for (const auto& [part, place] : train_windows_of(source, 0, 12000)) {
-    for (std::int32_t t = 0; t <= kContext; ++t) tokens_trained.emplace(part, place + t);
+  std::vector<std::vector<bool>> trained(3, std::vector<bool>(100 * 1024));
+  const auto tokens_of = [](const Window& window) {
+    return std::views::iota(window.second, window.second + int(kContext) + 1);
+  };
+  for (const Window& window : train_windows_of(source, 0, 12000)) {
+    for (const int t : tokens_of(window)) trained[size_t(window.first)][size_t(t)] = true;
   }
-  for (const auto& [part, place] : heldout) {
-    for (std::int32_t t = 0; t <= kContext; ++t) {
-      ASSERT_FALSE(tokens_trained.contains({part, place + t}));
+  for (const Window& window : heldout) {
+    for (const int t : tokens_of(window)) {
+      ASSERT_FALSE(trained[size_t(window.first)][size_t(t)]);
     }
   }
+}
+
+TEST(MixtureSource, APartsHeldOutWindowsAreSpreadOverItAsIfItWereAlone) {
+  const ThreeParts parts;
+  const auto heldout = heldout_windows_of(parts.source());
+  const std::string dir = parts.folder.path("code");
+  const TextSource alone(dir, parts.manifests.at(dir),
+                         {.context = kContext, .heldout_windows = 23});
+  const auto expected = heldout_windows_of(alone);
+  EXPECT_EQ(std::vector<Window>(heldout.begin() + 67, heldout.begin() + 90), expected);
 }
 
 TEST(MixtureSource, HeldOutWindowsDoNotDependOnTheSeedAndTrainingWindowsDo) {
