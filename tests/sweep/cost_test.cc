@@ -1,10 +1,8 @@
 #include "sweep/cost.h"
 
-#include <algorithm>
-#include <functional>
+#include <cmath>
 #include <gtest/gtest.h>
 
-#include "core/hash.h"
 #include "core/shape_rule.h"
 
 namespace isoflop {
@@ -52,37 +50,58 @@ TEST(CostTest, TotalsAreSumsAndPeakMemoryIsOfTheLargestAtOnce) {
   EXPECT_LE(cost.seconds, cost.core_seconds);
 }
 
-TEST(CostTest, LongestFirstIsAsInGrahamsExample) {
-  // Two workers: 7+4+3 and 6+5+2+1 would be best (14); the rule gives 7,4,3 | 6,5,2 + 1.
-  EXPECT_DOUBLE_EQ(longest_first_makespan({1, 2, 3, 4, 5, 6, 7}, 2), 14);
-  // Graham 1969: 2m + 1 jobs 5,5,4,4,3,3,3 on 3 workers: 11, where 9 is best.
-  EXPECT_DOUBLE_EQ(longest_first_makespan({5, 5, 4, 4, 3, 3, 3}, 3), 11);
-  EXPECT_DOUBLE_EQ(longest_first_makespan({}, 3), 0);
+// One trunk at `steps` steps of 512 tokens each, a fifth of them its cooldown.
+std::vector<PlannedTrial> trunk(std::int64_t width, const std::vector<int>& steps) {
+  std::vector<PlannedTrial> trials;
+  for (const int count : steps) {
+    Trial trial = decoder(width, 512.0 * count);
+    trial.train.schedule = "cooldown";
+    trial.train.warmup_tokens = 512 * 10;
+    trials.push_back({.trial = trial});
+  }
+  return trials;
 }
 
-// The oracle tries every assignment.
-double best_makespan(const std::vector<double>& jobs, std::vector<double>& loads, size_t next) {
-  if (next == jobs.size()) return *std::max_element(loads.begin(), loads.end());
-  double best = 1e300;
-  for (double& load : loads) {
-    load += jobs[next];
-    best = std::min(best, best_makespan(jobs, loads, next + 1));
-    load -= jobs[next];
-  }
-  return best;
+// Budgets a factor 2 apart: 0.2 (1 + 2 + 4 + 8) + 0.8 x 8 of 15.
+TEST(CostTest, ASharedTrunkCostsWhatItsGeometrySays) {
+  const auto trials = trunk(32, {800, 100, 400, 200});  // in any order
+  const SweepCost cost = cost_of(trials, {});
+  const double step = 512 * flops_per_token(trials[0].trial, FlopConvention::kExact);
+  EXPECT_DOUBLE_EQ(cost.flops_exact_alone, 1500 * step);
+  EXPECT_DOUBLE_EQ(cost.flops_exact, (0.2 * 1500 + 0.8 * 800) * step);
+  EXPECT_NEAR(cost.flops_exact / cost.flops_exact_alone, 0.62667, 1e-5);
+  EXPECT_NEAR(cost.flops_6nd / cost.flops_6nd_alone, 0.62667, 1e-5);
+  EXPECT_EQ(cost.trunks, 1);
+  EXPECT_EQ(cost.trials[1].given, 0);
+  EXPECT_EQ(cost.trials[3].given, 80 * 512);
+  EXPECT_EQ(cost.trials[0].given, 320 * 512);
+  EXPECT_DOUBLE_EQ(cost.trials[0].flops_exact, 800 * step) << "a point's C is all of its steps";
+  // Alone on one core: no waiting.
+  EXPECT_DOUBLE_EQ(cost.seconds, cost.core_seconds);
+  EXPECT_DOUBLE_EQ(cost.core_seconds, cost.flops_exact / sustained_flops(32));
 }
 
-TEST(CostTest, LongestFirstIsWithinGrahamsBoundOfTheBestSchedule) {
-  SplitMix64 random(7);
-  for (int round = 0; round < 50; ++round) {
-    std::vector<double> jobs;
-    for (int i = 0; i < 8; ++i) jobs.push_back(1 + random.uniform());
-    std::vector<double> loads(3, 0.0);
-    const double best = best_makespan(jobs, loads, 0);
-    const double fast = longest_first_makespan(jobs, 3);
-    EXPECT_GE(fast, best * (1 - 1e-12));
-    EXPECT_LE(fast, best * (4.0 / 3 - 1.0 / 9) * (1 + 1e-12));  // 4/3 - 1/(3m)
+TEST(CostTest, DenserLaddersShareMore) {
+  // Ten budgets a factor sqrt 2 apart: 0.2 + 0.8 x 16 sqrt 2 / sum = 0.2 + 0.8 x 0.302... = 0.44.
+  std::vector<int> steps;
+  double sum = 0;
+  for (int i = 0; i < 10; ++i) {
+    steps.push_back(5 * static_cast<int>(std::lround(200 * std::pow(2, 0.5 * i))));
+    sum += steps.back();
   }
+  const SweepCost cost = cost_of(trunk(32, steps), {});
+  EXPECT_NEAR(cost.flops_exact / cost.flops_exact_alone, 0.2 + 0.8 * steps.back() / sum, 1e-12);
+  EXPECT_LT(cost.flops_exact / cost.flops_exact_alone, 0.45);
+}
+
+TEST(CostTest, OtherSeedsAndSchedulesShareNothing) {
+  auto trials = trunk(32, {100, 100});
+  trials[1].trial.seed = 2;
+  trials.push_back({.trial = decoder(32, 51200)});
+  trials.push_back({.trial = decoder(32, 102400)});
+  const SweepCost cost = cost_of(trials, {});
+  EXPECT_EQ(cost.trunks, 0);
+  EXPECT_DOUBLE_EQ(cost.flops_exact, cost.flops_exact_alone);
 }
 
 }  // namespace

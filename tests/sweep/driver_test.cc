@@ -15,6 +15,7 @@
 #include "core/hash.h"
 #include "sweep/worker_process.h"
 #include "tests/sweep/fake_runner.h"
+#include "tests/sweep/processes.h"
 #include "tests/sweep/test_sweep.h"
 
 namespace isoflop {
@@ -33,49 +34,7 @@ SweepOptions options_for(const TestSweep& sweep, const std::string& manner = "we
 }
 
 pid_t start_driver(const TestSweep& sweep, int step_us) {
-  return start_worker(
-      {.command = {TINY_SWEEP, "driver", sweep.path(), "2", std::to_string(step_us), "well"},
-       .log = sweep.path() + ".driver.log"});
-}
-
-int exit_code(pid_t pid) {
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-bool has_ended(pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; }
-
-struct ProcessState {
-  std::string state = "gone";
-  pid_t parent = 0;
-};
-
-ProcessState state_of(const std::string& pid) {
-  std::ifstream file("/proc/" + pid + "/stat");
-  std::string line;
-  std::getline(file, line);
-  ProcessState found;
-  if (line.rfind(')') == std::string::npos) return found;
-  std::istringstream(line.substr(line.rfind(')') + 1)) >> found.state >> found.parent;
-  return found;
-}
-
-bool runs(pid_t pid) {
-  const std::string state = state_of(std::to_string(pid)).state;
-  return state != "gone" && state != "Z" && state != "X";
-}
-
-std::vector<pid_t> children_of(pid_t parent) {
-  std::vector<pid_t> children;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (state_of(name).parent == parent && runs(std::stoi(name))) {
-      children.push_back(std::stoi(name));
-    }
-  }
-  return children;
+  return start_tiny_driver(sweep.path(), 2, step_us, "well");
 }
 
 // Every trial done, once, with the loss that an undisturbed run gives.

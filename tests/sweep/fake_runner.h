@@ -2,11 +2,17 @@
 #ifndef ISOFLOP_TESTS_SWEEP_FAKE_RUNNER_H_
 #define ISOFLOP_TESTS_SWEEP_FAKE_RUNNER_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
+#include "core/schedule.h"
 #include "core/trial_runner.h"
 
 namespace isoflop {
@@ -46,6 +52,66 @@ class FakeRunner : public TrialRunner {
             .steps = kFakeSteps,
             .tokens = trial.train.tokens,
             .seconds = 0.01};
+  }
+
+  std::chrono::microseconds step_time_;
+};
+
+// A trainer of trunks: goes on from its own branch, or from where the trunk was left at or before
+// it, leaves both there, and notes every step of a trunk in <checkpoint_dir>/steps as "identity
+// trunk step pid".
+class TrunkRunner : public TrialRunner {
+ public:
+  explicit TrunkRunner(std::chrono::microseconds step_time = {}) : step_time_(step_time) {}
+
+  std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
+    std::vector<Outcome> outcomes;
+    for (const Trial& trial : pack) outcomes.push_back(run_one(trial, context));
+    return outcomes;
+  }
+
+ private:
+  Outcome run_one(const Trial& trial, RunContext& context) const {
+    const Schedule schedule = schedule_of(trial);
+    const double a_step = trial.train.tokens / static_cast<double>(schedule.steps);
+    const std::string trunk = context.checkpoint_dir + "/" + trunk_identity(trial).substr(0, 12);
+    const std::string own = context.checkpoint_dir + "/" + identity(trial);
+    const std::int64_t left = step_in(trunk);
+    const std::int64_t first = std::max(step_in(own), left <= schedule.branch_step ? left : 0);
+    std::ofstream steps(context.checkpoint_dir + "/steps", std::ios::app);
+    for (std::int64_t step = first; step < schedule.steps; ++step) {
+      if (step == schedule.branch_step) {
+        leave(own, step);
+        if (step_in(trunk) < step) leave(trunk, step);
+      }
+      const auto tokens = static_cast<double>(step) * a_step;
+      if (context.should_stop(tokens)) {
+        return {.status = OutcomeStatus::kInterrupted, .reason = "stopped", .tokens = tokens};
+      }
+      std::this_thread::sleep_for(step_time_);
+      if (step >= schedule.branch_step) continue;
+      steps << identity(trial) + " " + trunk_identity(trial).substr(0, 12) + " " +
+                   std::to_string(step) + " " + std::to_string(::getpid()) + "\n"
+            << std::flush;
+    }
+    return {.status = OutcomeStatus::kDone,
+            .reason = "",
+            .evaluations = {{.loss = fake_loss(trial), .tokens = 100}},
+            .steps = schedule.steps,
+            .tokens = trial.train.tokens,
+            .seconds = 0.01,
+            .resumed_at = first};
+  }
+
+  static std::int64_t step_in(const std::string& file) {
+    std::int64_t step = 0;
+    std::ifstream(file) >> step;
+    return step;
+  }
+  static void leave(const std::string& trunk, std::int64_t step) {
+    const std::string draft = trunk + "." + std::to_string(::getpid());
+    std::ofstream(draft) << step;
+    std::filesystem::rename(draft, trunk);
   }
 
   std::chrono::microseconds step_time_;

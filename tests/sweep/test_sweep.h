@@ -11,13 +11,16 @@ namespace isoflop {
 
 class TestSweep {
  public:
-  explicit TestSweep(int trials) : path_(folder_.file("runs.db")) {
+  explicit TestSweep(int trials) : TestSweep(tabular_trials(trials)) {}
+  explicit TestSweep(const std::vector<PlannedTrial>& trials) : path_(folder_.file("runs.db")) {
+    std::filesystem::create_directories(checkpoints());
     Store store(path_, StoreMode::kCreate);
     store.add_study("s", "");
-    store.add_trials("s", tabular_trials(trials));
+    store.add_trials("s", trials);
   }
 
   const std::string& path() const { return path_; }
+  std::string checkpoints() const { return path_ + ".checkpoints"; }
   SweepStatus status() const { return Store(path_, StoreMode::kReadOnly).status("s"); }
   std::vector<TrialRow> trials() const { return Store(path_, StoreMode::kReadOnly).trials("s"); }
   std::string ask(const std::string& sql) const {

@@ -2,7 +2,7 @@
 // tiny_sweep worker DB STEP_US [MANNER]
 //
 // MANNER: well; stubborn (does not hear should_stop); deadly (kills itself on the dearest trial);
-// broken (says so and ends with status 3); lazy (ends without a claim).
+// broken (says so and ends with status 3); lazy (ends without a claim); trunks (shares them).
 #include <cstdio>
 #include <cstdlib>
 #include <sched.h>
@@ -45,8 +45,11 @@ int work(const std::string& db, int step_us, const std::string& manner) {
   std::printf("cores %d threads %s\n", CPU_COUNT(&mask), std::getenv("OMP_NUM_THREADS"));
   const StopSignal stop;
   Store store(db);
-  MannerRunner runner(std::chrono::microseconds(step_us), manner);
-  WorkerOptions options{.stop = [&] { return stop.requested(); }};
+  MannerRunner any_runner(std::chrono::microseconds(step_us), manner);
+  TrunkRunner trunk_runner{std::chrono::microseconds(step_us)};
+  TrialRunner& runner = manner == "trunks" ? static_cast<TrialRunner&>(trunk_runner) : any_runner;
+  WorkerOptions options{.stop = [&] { return stop.requested(); },
+                        .checkpoint_dir = db + ".checkpoints"};
   return run_worker(store, "s", runner, options).interrupted ? 130 : 0;
 }
 
