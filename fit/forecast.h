@@ -4,16 +4,17 @@
 // The law is the Multi-Power Law of Luo et al. 2025 (arXiv:2503.12811), written so that its
 // parameters carry over from run to run:
 //
-//   L(t) = L_end [1 + q (s(t)^-alpha - 1) - b (D(t) - D_end)]
+//   L(t) = L_end [1 + pace (s(t)^-alpha - 1) / alpha + gain (D_end - D(t))]
 //   s(t) = sum of the rates up to t / their sum over the schedule (warm-up included)
 //   D(t) = sum over k <= t of (r_{k-1} - r_k) G(x),  G(x) = 1 - (1 + c x)^-0.59,
 //          x = r_k^-0.64 (r_k + ... + r_t),  r = rate / its peak, after the warm-up
 //
-// alpha, q (what remains to be learned, as a part of L_end) and b (what a full decay gains) have
-// log-normal priors: before the rate falls nothing in a run tells b, and its first part tells alpha
-// and q only together. Residuals are in ln L under a Cauchy loss. Their size and autocorrelation
-// come from the run; the interval is Laplace's at the optimum, widened by what the law itself is
-// wrong by, in proportion to the fall that is still to come.
+// alpha, pace (how fast ln L falls with ln s at the end, decay aside) and gain (what a decay from
+// the peak to zero removes) have log-normal priors: before the rate falls nothing in a run tells
+// the gain, and its first part tells alpha and pace only together. Residuals are in ln L under a
+// Cauchy loss. Their size and autocorrelation come from the run; the interval is Laplace's at the
+// optimum, widened by what the law itself is wrong by, in proportion to the fall that is still to
+// come.
 //
 // Held-out losses seen on the way are part of the same fit, shifted by a constant factor.
 //
@@ -53,8 +54,8 @@ struct LogNormal {
 // What is known of a run's curve before it began. Runs of one sweep share it: learn_prior.
 struct ForecastPrior {
   LogNormal alpha;  // exponent of the sum of rates
-  LogNormal q;      // (loss that more training at the peak rate would remove) / L_end
-  LogNormal b;      // (loss that a decay from the peak to zero removes) / L_end
+  LogNormal pace;   // -d ln L / d ln s at the schedule's end, decay aside
+  LogNormal gain;   // (loss that a decay from the peak to zero removes) / L_end
 };
 
 // From curves of the literature and of this program's own demo.
