@@ -92,8 +92,10 @@ torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
   return torch::linear(torch::silu(parts[0]) * parts[1], feed_forward_out_);
 }
 
-DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed) : config_(config) {
+DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed, DecoderPath path)
+    : config_(config) {
   validate(config);
+  if (path == DecoderPath::kFastest) pass_ = std::make_unique<DecoderPass>(config);
   torch::Tensor cos, sin;
   if (config.positions == Positions::kRotary) {
     const RotaryTables tables = rotary_tables(config);
@@ -171,6 +173,7 @@ DecoderImpl::Batch DecoderImpl::to_batch(std::span<const std::int32_t> windows) 
 }
 
 double DecoderImpl::add_gradients(std::span<const std::int32_t> windows, double scale) {
+  if (runs_on_kernels()) return pass_->add_gradients(weights(), gradients(), windows, scale);
   const Batch batch = to_batch(windows);
   const torch::Tensor mean = loss(batch.inputs, batch.targets);
   (mean * scale).backward();
@@ -178,6 +181,12 @@ double DecoderImpl::add_gradients(std::span<const std::int32_t> windows, double 
 }
 
 std::vector<float> DecoderImpl::token_losses(std::span<const std::int32_t> windows) {
+  if (runs_on_kernels()) {
+    const auto length = static_cast<size_t>(config_.context + 1);
+    std::vector<float> losses(windows.size() / length * (length - 1));
+    pass_->token_losses(weights(), windows, losses);
+    return losses;
+  }
   torch::InferenceMode inference;
   const Batch batch = to_batch(windows);
   const auto losses = torch::cross_entropy_loss(forward(batch.inputs).flatten(0, 1),

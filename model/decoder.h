@@ -22,14 +22,21 @@
 //
 // Initialisation, from one seeded CPU generator so that every device starts alike: see init_std in
 // decoder.cc. Parameters are float32. Modules are not thread-safe.
+//
+// On the CPU, training and evaluation (add_gradients, token_losses) run on the kernels of kernels/,
+// which give the same numbers to rounding, several times faster at small widths; elsewhere, and
+// where the path is kPlain, on LibTorch's operations as written in decoder.cc, which are the
+// reference.
 #ifndef ISOFLOP_MODEL_DECODER_H_
 #define ISOFLOP_MODEL_DECODER_H_
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/model_config.h"
+#include "kernels/decoder_pass.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
@@ -64,10 +71,13 @@ struct ParameterGroup {
   double rate_scale = 1;  // the learning rate of these weights = the schedule's rate x this
 };
 
+enum class DecoderPath { kFastest, kPlain };
+
 class DecoderImpl : public torch::nn::Module {
  public:
   // Throws Error(kUsage) when the configuration cannot be built.
-  DecoderImpl(const ModelConfig& config, std::uint64_t seed);
+  DecoderImpl(const ModelConfig& config, std::uint64_t seed,
+              DecoderPath path = DecoderPath::kFastest);
 
   // tokens int64 [B, T], T <= context -> logits float32 [B, T, V]. `stream`, where given, is filled
   // with x after the embedding and after each block.
@@ -102,6 +112,14 @@ class DecoderImpl : public torch::nn::Module {
   };
   void initialise(std::uint64_t seed);
   double relative_width() const;  // m
+  bool runs_on_kernels() const;
+  // The parameters as the kernels see them. `pointer` gives a tensor's Float*, null where there is
+  // no tensor; `blocks` holds what the result points to.
+  template <class Float, class Pointer>
+  DecoderTensors<Float> point(const Pointer& pointer,
+                              std::vector<BlockTensors<Float>>& blocks) const;
+  DecoderTensors<const float> weights();
+  DecoderTensors<float> gradients();
   Batch to_batch(std::span<const std::int32_t> windows) const;
 
   ModelConfig config_;
@@ -110,6 +128,10 @@ class DecoderImpl : public torch::nn::Module {
   std::vector<Block> blocks_;
   torch::Tensor final_norm_, final_norm_bias_;
   torch::Tensor head_;  // [V, d] if untied
+
+  std::unique_ptr<DecoderPass> pass_;  // null: kPlain
+  std::vector<BlockTensors<const float>> block_weights_;
+  std::vector<BlockTensors<float>> block_gradients_;
 };
 TORCH_MODULE(Decoder);
 

@@ -26,7 +26,8 @@ const std::map<std::string, Room>& house() {
       {"core", {{}, {"openssl/"}}},  // hash.cc only, see below
       {"io", {{"core"}, {"toml++/", "nlohmann/", "fmt/"}}},
       {"data", {{"core"}, {"sentencepiece_", "nlohmann/", "fmt/"}}},
-      {"model", {{"core"}, {"torch/", "ATen/", "c10/"}}},
+      {"kernels", {{"core"}, {}}},
+      {"model", {{"core", "kernels"}, {"torch/", "ATen/", "c10/"}}},
       {"trainer", {{"core", "io", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
       {"db", {{"core"}, {"SQLiteCpp/", "sqlite3.h", "fmt/"}}},
       {"sweep", {{"core", "db"}, {"fmt/"}}},
@@ -34,7 +35,7 @@ const std::map<std::string, Room>& house() {
       {"plan", {{"core", "fit"}, {"fmt/"}}},
       {"report", {{"core", "fit", "plan"}, {"fmt/"}}},
       {"app",
-       {{"core", "io", "data", "trainer", "db", "sweep", "fit", "plan", "report"},
+       {{"core", "io", "data", "kernels", "trainer", "db", "sweep", "fit", "plan", "report"},
         {"CLI/", "nlohmann/", "fmt/"}}},
   };
   return rooms;

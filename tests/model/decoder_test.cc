@@ -217,7 +217,8 @@ TEST(Decoder, AgreesWithItsFormulasWrittenOut) {
   model->to(torch::kFloat64);
   torch::NoGradGuard no_grad;
   // Gains of one would hide a gain that is left out.
-  for (auto& vector : model->groups().back().weights) vector.uniform_(0.5, 1.5);
+  const auto groups = model->groups();
+  for (torch::Tensor vector : groups.back().weights) vector.uniform_(0.5, 1.5);
   const auto tokens = some_tokens(1, config);
   const auto expected = Oracle(model, config).logits(tokens[0]);
   // The tables of rotary positions are float32: 1e-7 relative.

@@ -1,0 +1,47 @@
+// What model/ calls: losses and gradients of a decoder by the kernels of this room, on one core.
+//
+// Windows are taken a few at a time (about 256 tokens, at least one window), which keeps the
+// activations near the core: memory is bounded by one window or 256 tokens, whatever the batch, at
+//   about 4 bytes x max(256, S) x [L (21 d + 3 f) + 20 d + 4 f] (GELU, h k = d)
+//   + L h S^2 x 2 bytes for attention where S <= 512, + at most 2 MiB or 64 bytes x V for logits.
+// It grows when it must, and nothing is allocated after that.
+//
+// The loss of a window has the same bits whichever windows are evaluated with it. Not thread-safe:
+// one object for each thread.
+#ifndef ISOFLOP_KERNELS_DECODER_PASS_H_
+#define ISOFLOP_KERNELS_DECODER_PASS_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "kernels/kernels.h"
+
+namespace isoflop {
+
+class DecoderPass {
+ public:
+  explicit DecoderPass(const ModelConfig& config, const Kernels& kernels = best_kernels());
+  ~DecoderPass();
+  DecoderPass(DecoderPass&&) noexcept;
+  DecoderPass& operator=(DecoderPass&&) noexcept;
+
+  // `windows` is [B x (S + 1)]: S inputs and S targets, each one further. Throws Error(kUsage) for
+  // a token outside of the vocabulary, and for a length that is not whole windows.
+  //
+  // Adds scale x the gradient of the mean cross-entropy to d_weights and returns the mean, nats.
+  double add_gradients(const DecoderTensors<const float>& weights,
+                       const DecoderTensors<float>& d_weights,
+                       std::span<const std::int32_t> windows, double scale);
+  // Cross-entropy of every target, nats, into losses [B x S].
+  void token_losses(const DecoderTensors<const float>& weights,
+                    std::span<const std::int32_t> windows, std::span<float> losses);
+
+ private:
+  class Workspace;
+  std::unique_ptr<Workspace> workspace_;
+};
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_KERNELS_DECODER_PASS_H_
