@@ -2,13 +2,17 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "app/commands.h"
+#include "app/corpus_text.h"
 #include "app/mix_command.h"
 #include "app/output.h"
+#include "app/progress.h"
 #include "app/study.h"
-#include "core/units.h"
+#include "core/error.h"
 #include "data/prepare_corpus.h"
+#include "data/token_file.h"
 #include "io/manifest_json.h"
 
 namespace isoflop {
@@ -30,21 +34,6 @@ struct PrepareFlags {
   std::int64_t vocab = 0;
   OutputFormat output;
 };
-
-std::string corpus_text(const CorpusManifest& manifest, const std::string& dir) {
-  std::string text =
-      dir + ": corpus \"" + manifest.name + "\", " +
-      format_quantity(static_cast<double>(manifest.tokens)) + " tokens (" + manifest.tokenizer +
-      ", vocabulary " + std::to_string(manifest.vocab) + "), " +
-      format_quantity(static_cast<double>(manifest.train_tokens)) + " to train on, " +
-      format_quantity(static_cast<double>(manifest.heldout_tokens)) + " held out in blocks of " +
-      std::to_string(manifest.block_tokens) + " spread over the corpus\n";
-  for (const CorpusSource& source : manifest.sources) {
-    text += "  " + source.name + "  " + format_quantity(static_cast<double>(source.bytes)) +
-            " bytes  sha256 " + source.sha256.substr(0, 12) + "  licence: " + source.licence + '\n';
-  }
-  return text;
-}
 
 // "\\n" and "\\t" as people can write them on a command line.
 std::string unescaped(const std::string& text) {
@@ -90,14 +79,32 @@ PrepareOptions options_of(const PrepareFlags& flags) {
   return options;
 }
 
-void show(const CorpusManifest& manifest, const std::string& dir, const OutputFormat& format) {
-  print(format.json ? manifest_json(manifest) : corpus_text(manifest, dir));
+void show(const Corpus& corpus, const OutputFormat& format) {
+  if (format.json) {
+    print(corpus_json(corpus));
+  } else {
+    print(corpus.manifest.parts.empty() ? corpus_text(corpus) : mixture_text(corpus));
+  }
+}
+
+// Says what would go wrong when the corpus is trained on.
+void check_tokens(const Corpus& corpus) {
+  if (!corpus.manifest.parts.empty()) return;
+  try {
+    TokenFile(corpus.dir, corpus.manifest);
+  } catch (const Error& error) {
+    say(std::string("warning: ") + error.what());
+  }
 }
 
 void prepare(const PrepareFlags& flags) {
-  const PreparedCorpus prepared = prepare_corpus(options_of(flags), write_manifest);
+  PrepareOptions options = options_of(flags);
+  std::optional<ProgressLine> line(std::in_place, flags.output.json);
+  options.progress = [&](std::int64_t bytes, std::int64_t of) { line->show_reading(bytes, of); };
+  const PreparedCorpus prepared = prepare_corpus(options, write_manifest);
+  line.reset();
   for (const std::string& note : prepared.notes) say("note: " + note);
-  show(prepared.manifest, flags.out, flags.output);
+  show({flags.out, prepared.manifest}, flags.output);
 }
 
 void add_prepare_options(CLI::App& prepare, PrepareFlags& flags) {
@@ -161,11 +168,8 @@ void add_data_command(CLI::App& app) {
   info->add_flag("--json", format->json, "Print the manifest as JSON");
   info->callback([where, format] {
     const Corpus corpus = open_corpus(*where);
-    if (!format->json && !corpus.manifest.parts.empty()) {
-      print(mixture_text(corpus));
-    } else {
-      show(corpus.manifest, corpus.dir, *format);
-    }
+    show(corpus, *format);
+    check_tokens(corpus);
   });
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kFirstAfterSeconds = 2;
 constexpr double kLinesEverySeconds = 10;
+constexpr double kTerminalEverySeconds = 0.2;
 
 }  // namespace
 
@@ -36,15 +37,27 @@ ProgressLine::~ProgressLine() {
   if (shown_ && terminal_) std::fputs("\n", stderr);
 }
 
-void ProgressLine::show(const SweepStatus& status, std::optional<double> eta_seconds) {
-  if (quiet_ || start_.seconds() < kFirstAfterSeconds) return;
-  if (!terminal_ && shown_ && last_.seconds() < kLinesEverySeconds) return;
-  const std::string text = progress_text(status, eta_seconds);
+bool ProgressLine::due() const {
+  if (quiet_ || start_.seconds() < kFirstAfterSeconds) return false;
+  return !shown_ || last_.seconds() >= (terminal_ ? kTerminalEverySeconds : kLinesEverySeconds);
+}
+
+void ProgressLine::print(const std::string& text) {
   // \033[K clears what a longer line before left.
   std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", text.c_str());
   std::fflush(stderr);
   shown_ = true;
   last_.restart();
+}
+
+void ProgressLine::show(const SweepStatus& status, std::optional<double> eta_seconds) {
+  if (due()) print(progress_text(status, eta_seconds));
+}
+
+void ProgressLine::show_reading(std::int64_t bytes, std::int64_t of) {
+  if (!due()) return;
+  print("read " + format_quantity(static_cast<double>(bytes)) + " of " +
+        format_quantity(static_cast<double>(of)) + " bytes");
 }
 
 }  // namespace isoflop

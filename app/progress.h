@@ -1,8 +1,9 @@
-// The one line that says how far a sweep is: overwritten on a terminal, every few seconds
+// The one line that says how far a long command is: overwritten on a terminal, every few seconds
 // elsewhere, on stderr, not before two seconds have passed.
 #ifndef ISOFLOP_APP_PROGRESS_H_
 #define ISOFLOP_APP_PROGRESS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -19,8 +20,13 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   void show(const SweepStatus& status, std::optional<double> eta_seconds);
+  // "read 1.2G of 20G bytes"
+  void show_reading(std::int64_t bytes, std::int64_t of);
 
  private:
+  bool due() const;
+  void print(const std::string& text);
+
   bool quiet_;
   bool terminal_;
   bool shown_ = false;

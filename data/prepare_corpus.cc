@@ -81,6 +81,27 @@ struct Work {
   std::vector<std::string>& notes;
 };
 
+std::int64_t bytes_of(const std::vector<InputFile>& files) {
+  std::int64_t bytes = 0;
+  for (const InputFile& file : files) bytes += static_cast<std::int64_t>(fs::file_size(file.path));
+  return bytes;
+}
+
+// Counts what is read and tells it.
+class Reading {
+ public:
+  explicit Reading(const Work& work) : tell_(work.options.progress), of_(bytes_of(work.files)) {}
+  void add(std::int64_t bytes) {
+    done_ += bytes;
+    if (tell_) tell_(done_, of_);
+  }
+
+ private:
+  const std::function<void(std::int64_t, std::int64_t)>& tell_;
+  std::int64_t of_;
+  std::int64_t done_ = 0;
+};
+
 // Text -----------------------------------------------------------------------------------------
 
 void note_copies(const Work& work) {
@@ -90,6 +111,17 @@ void note_copies(const Work& work) {
     if (is_new) continue;
     work.notes.push_back(source.name + " has the same bytes as " + known->second +
                          ": text that is held out in one may be trained on in the other");
+  }
+}
+
+void note_json(const PrepareOptions& options, const std::vector<InputFile>& files,
+               std::vector<std::string>& notes) {
+  if (options.format != TextFormat::kByName) return;
+  for (const InputFile& file : files) {
+    if (file.kind != FileKind::kPlainText || file.path.extension() != ".json") continue;
+    notes.push_back(file.path.string() +
+                    ": is taken as plain text; give --format jsonl if each line is an object");
+    return;
   }
 }
 
@@ -108,8 +140,12 @@ TextRules rules_of(const Work& work) {
 
 // Reads all files into `sink` and lists them in the manifest.
 void read_sources(const Work& work, const TextSink& sink) {
+  Reading reading(work);
   for (const InputFile& file : work.files) {
-    const ReadText read = read_text(file, rules_of(work), sink);
+    const ReadText read = read_text(file, rules_of(work), [&](std::string_view text) {
+      sink(text);
+      reading.add(static_cast<std::int64_t>(text.size()));
+    });
     work.manifest.sources.push_back(read.source);
     work.manifest.text_bytes += read.text_bytes;
     note_empty_documents(work, read);
@@ -169,12 +205,8 @@ void prepare_bytes(const Work& work) {
 
 // The text's segments, or an even sample of them.
 std::vector<std::string> training_segments(const Work& work) {
-  std::int64_t all = 0;
-  for (const InputFile& file : work.files) {
-    all += static_cast<std::int64_t>(fs::file_size(file.path));
-  }
-  const double share = std::min(1.0, static_cast<double>(kTrainTokenizerOn) /
-                                         static_cast<double>(std::max<std::int64_t>(all, 1)));
+  const double share = static_cast<double>(kTrainTokenizerOn) /
+                       static_cast<double>(std::max<std::int64_t>(bytes_of(work.files), 1));
   if (share < 1) {
     work.notes.push_back("the tokenizer is trained on a sample of the lines, about " +
                          std::to_string(kTrainTokenizerOn / 1'000'000) + " MB");
@@ -251,7 +283,9 @@ void prepare_shards(const Work& work) {
     shards.push_back(describe_shard(file, work.options.token_bytes));
     work.manifest.shards.push_back(shards.back().shard);
   }
-  const ScannedShards scanned = scan_shards(shards, work.options.vocab);
+  Reading reading(work);
+  const ScannedShards scanned =
+      scan_shards(shards, work.options.vocab, [&](std::int64_t bytes) { reading.add(bytes); });
   CorpusManifest& manifest = work.manifest;
   manifest.tokenizer = "external";
   manifest.vocab = work.options.vocab > 0 ? work.options.vocab : scanned.largest_id + 1;
@@ -263,10 +297,14 @@ void prepare_shards(const Work& work) {
                        std::to_string(manifest.vocab) + "; give --vocab if the tokenizer has more");
 }
 
-void check_options(const PrepareOptions& options) {
+void check_options(const PrepareOptions& options, const InputFile& first) {
   if (options.bpe_vocab > 0 && !options.tokenizer_model.empty()) {
     throw usage_error(
         "prepare: --bpe trains a tokenizer and --tokenizer names one: give one of them");
+  }
+  if (options.vocab > 0 && !holds_ids(first.kind)) {
+    throw usage_error("prepare: --vocab is for token files, but " + first.path.string() +
+                      " is text: leave it out, or give --dtype if it holds ids");
   }
 }
 
@@ -275,11 +313,13 @@ void check_options(const PrepareOptions& options) {
 PreparedCorpus prepare_corpus(
     const PrepareOptions& options,
     const std::function<void(const CorpusManifest&, const std::string& path)>& write_manifest) {
-  check_options(options);
   PreparedCorpus prepared;
   const fs::path out = output_folder(options);
   const std::vector<InputFile> files =
       collect_files(options.inputs, options.format, options.token_bytes, prepared.notes);
+
+  check_options(options, files.front());
+  note_json(options, files, prepared.notes);
 
   Staging staging(out);
   CorpusManifest& manifest = prepared.manifest;

@@ -49,6 +49,9 @@ struct PrepareOptions {
   std::string tokenizer_model;    // or take this SentencePiece model
   std::int64_t token_bytes = 0;   // 2, 4: the inputs are ids without a header
   std::int64_t vocab = 0;         // of token files; 0: the largest id + 1
+
+  // Told now and then how far reading is; a tokenizer's training reads the text once more before.
+  std::function<void(std::int64_t bytes, std::int64_t of)> progress;
 };
 
 struct PreparedCorpus {

@@ -56,8 +56,9 @@ void widen(Ids<From> ids, std::vector<char>& out) {
 
 class Scanner {
  public:
-  Scanner(std::int64_t vocab, std::int64_t token_bytes)
-      : vocab_(vocab > 0 ? vocab : std::int64_t{1} << 31), known_(vocab > 0) {
+  Scanner(std::int64_t vocab, std::int64_t token_bytes,
+          const std::function<void(std::int64_t)>& progress)
+      : vocab_(vocab > 0 ? vocab : std::int64_t{1} << 31), known_(vocab > 0), progress_(progress) {
     scanned_.token_bytes = token_bytes;
   }
 
@@ -100,6 +101,7 @@ class Scanner {
       if (bad < count) refuse(shard, done + bad, static_cast<std::int64_t>(ids[bad]));
       hash(ids);
       done += count;
+      if (progress_) progress_(count * kWidth);
     }
   }
 
@@ -131,6 +133,7 @@ class Scanner {
 
   std::int64_t vocab_;
   bool known_;
+  const std::function<void(std::int64_t)>& progress_;
   ScannedShards scanned_;
   Sha256 digest_;
   std::vector<char> wide_;
@@ -138,12 +141,13 @@ class Scanner {
 
 }  // namespace
 
-ScannedShards scan_shards(const std::vector<DescribedShard>& shards, std::int64_t vocab) {
+ScannedShards scan_shards(const std::vector<DescribedShard>& shards, std::int64_t vocab,
+                          const std::function<void(std::int64_t)>& progress) {
   std::int64_t widest = 1;
   for (const DescribedShard& described : shards) {
     widest = std::max(widest, std::min<std::int64_t>(described.shard.token_bytes, 4));
   }
-  Scanner scanner(vocab, widest);
+  Scanner scanner(vocab, widest, progress);
   for (const DescribedShard& described : shards) scanner.add(described);
   return scanner.finish();
 }

@@ -10,6 +10,7 @@
 #define ISOFLOP_DATA_SCAN_SHARDS_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ struct ScannedShards {
   std::string sha256;
 };
 
-// Ids must be below `vocab`; 0: below 2^31.
-ScannedShards scan_shards(const std::vector<DescribedShard>& shards, std::int64_t vocab);
+// Ids must be below `vocab`; 0: below 2^31. `progress` is called with the bytes of each piece read.
+ScannedShards scan_shards(const std::vector<DescribedShard>& shards, std::int64_t vocab,
+                          const std::function<void(std::int64_t)>& progress = {});
 
 }  // namespace isoflop
 

@@ -29,14 +29,6 @@ class SegmentIterator : public sp::SentenceIterator {
   std::size_t at_ = 0;
 };
 
-// A lookup by string_view in a map of strings.
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>()(text);
-  }
-};
-
 std::string with_spaces(std::string_view piece) {
   std::string text;
   while (!piece.empty()) {
@@ -72,12 +64,23 @@ std::string train_bpe(const std::vector<std::string>& segments, std::int64_t voc
                                        {"minloglevel", "2"}},
                                       &sentences, &model);
   if (status.ok()) return model;
-  throw usage_error("tokenizer: a BPE of " + std::to_string(vocab) +
-                    " pieces could not be trained: " + status.error_message() +
-                    ": choose another size (--bpe) or give more text");
+  // "file(line) [condition] what is wrong"
+  const std::string_view message = status.error_message();
+  throw usage_error(
+      "tokenizer: a BPE of " + std::to_string(vocab) +
+      " pieces could not be trained:" + std::string(message.substr(message.rfind(']') + 1)) +
+      " Choose another size (--bpe) or give more text");
 }
 
 struct Tokenizer::Model {
+  // A lookup by string_view in a map of strings.
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
   sp::SentencePieceProcessor processor;
   std::vector<std::string> surface;  // the bytes that an id stands for
   std::vector<std::int32_t> bytes;   // the ids of the 256 bytes; empty if there are none
