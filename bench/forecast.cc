@@ -4,7 +4,7 @@
 //
 // In:  run,family,step,rate,loss,heldout,heldout_error,final_heldout   (empty: absent)
 // Out: run,family,prior,seen,truth,value,low,high,last,power,heldout_truth,heldout,heldout_low,
-//      heldout_high,microseconds
+//      heldout_high,microseconds   (of CPU, for one forecast)
 // The truth is the mean of the last WINDOW points; `last` is the same mean so far; `power` is the
 // best L0 + A step^-alpha through what was seen. Priors, none of which has seen the run:
 //   strangers  centred on STRANGERS.csv, runs of quite another kind; the default's spread x sqrt 2,
@@ -16,10 +16,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -163,6 +163,7 @@ void forecast_run(const std::vector<Run>& runs, const Run& run, const ForecastPr
   const RateSchedule schedule = recorded_schedule(run.points);
   const double truth = mean_of_last(run.points, window);
   const std::map<std::string, ForecastPrior> priors = {{"default", default_forecast_prior()},
+                                                       {"strangers", strangers},
                                                        {"others", prior_from(runs, run, false)},
                                                        {"siblings", prior_from(runs, run, true)}};
   for (const auto& [name, prior] : priors) {
@@ -173,10 +174,9 @@ void forecast_run(const std::vector<Run>& runs, const Run& run, const ForecastPr
           points.push_back(p);
         }
       }
-      const auto start = std::chrono::steady_clock::now();
+      const std::clock_t start = std::clock();
       const Forecast f = forecast_final_loss(points, schedule, {.prior = prior});
-      const std::chrono::duration<double, std::micro> took =
-          std::chrono::steady_clock::now() - start;
+      const double took = 1e6 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
       if (!f.reliable) {
         std::fprintf(stderr, "%s/%s at %g: %s\n", run.family.c_str(), run.name.c_str(), seen,
                      f.why_not.c_str());
@@ -187,7 +187,7 @@ void forecast_run(const std::vector<Run>& runs, const Run& run, const ForecastPr
                   run.name.c_str(), run.family.c_str(), name.c_str(), seen, truth, f.train.value,
                   f.train.low, f.train.high, mean_of_last(points, window),
                   power_law(points, static_cast<double>(schedule.steps)), run.final_heldout,
-                  held.value, held.low, held.high, took.count());
+                  held.value, held.low, held.high, took);
     }
   }
 }

@@ -12,15 +12,15 @@
 // alpha, pace (how fast ln L falls with ln s at the end, decay aside) and gain (what a decay from
 // the peak to zero removes) have log-normal priors: before the rate falls nothing in a run tells
 // the gain, and its first part tells alpha and pace only together. Residuals are in ln L under a
-// Cauchy loss. Their size and autocorrelation come from the run; the interval is Laplace's at the
-// optimum, widened by what the law itself is wrong by, in proportion to the fall that is still to
-// come.
+// Cauchy loss; their size and autocorrelation come from the run. The law is not exact: the curve
+// may drift away from it, the more the more the loss falls (fit/forecast_fit.h). The interval comes
+// from 2000 draws with a fixed seed around the optimum, drift included.
 //
 // Held-out losses seen on the way are part of the same fit, shifted by a constant factor.
 //
-// Cost: some milliseconds for 200 points; curves are thinned to 400 points. Threads: pure
-// functions. Errors: none are thrown; a forecast that cannot be made says why. Measured accuracy,
-// and where the defaults come from: bench/results/*-forecast.md.
+// Cost: some milliseconds for 200 points; longer curves are thinned to at most 400. Threads: pure
+// functions, the same result for the same input. Errors: none are thrown; a forecast that cannot be
+// made says why. Measured accuracy: bench/results/*-forecast.md.
 #ifndef ISOFLOP_FIT_FORECAST_H_
 #define ISOFLOP_FIT_FORECAST_H_
 
@@ -73,7 +73,7 @@ struct LossInterval {
 struct Forecast {
   bool reliable = false;
   std::string why_not = {};  // empty when reliable; the numbers below mean nothing without
-  LossInterval train;        // smoothed training loss at the schedule's end, nats per token
+  LossInterval train = {};   // smoothed training loss at the schedule's end, nats per token
   std::optional<LossInterval> heldout = {};  // where held-out losses were seen
   double seen = 0;                           // part of the schedule's steps, from 0 to 1
 };

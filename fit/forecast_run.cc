@@ -125,7 +125,10 @@ RunFit fit_run(std::span<const CurvePoint> points, const RateSchedule& schedule,
   if (run.why_not.empty()) run.why_not = rising(run.data);
   if (!run.why_not.empty()) return run;
   run.fit = fit_in_passes(run.data, prior);
-  if (!run.fit.usable) run.why_not = "the law could not be fitted to the curve";
+  if (!run.fit.usable) {
+    run.why_not = "the law could not be fitted to the curve";
+    return run;
+  }
   run.unseen_drift = drift_to_end(run.fit.theta, run.data.all[run.data.train - 1]);
   return run;
 }
