@@ -1,13 +1,18 @@
 // isoflop train: one trial, outside a sweep.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/run_printer.h"
 #include "app/study.h"
+#include "core/device_peak.h"
 #include "core/error.h"
 #include "core/units.h"
 #include "io/json.h"
+#include "kernels/peak.h"
 #include "report/answer_text.h"
 #include "sweep/stop_signal.h"
 
@@ -16,85 +21,180 @@ namespace {
 
 struct TrainFlags {
   std::string params;
-  std::string tokens;
+  // When it ends: exactly one of these.
+  std::string tokens, flops, tokens_per_param;
+  double minutes = 0;
+  std::string convention = "6nd";
   std::string corpus;
   std::vector<std::string> set;
   std::string device = "cpu";
+  std::string checkpoints, resume;
+  double checkpoint_minutes = 5;
+  std::int64_t micro_batch = 0;
+  std::string peak;
   bool json = false;
 };
 
+// Until the corpus is known, a clock's trial has this many tokens a parameter.
+constexpr double kPlaceholderRatio = 10;
+// Where data never end, a clock's trial may take this many tokens.
+constexpr double kEndlessTokens = 1e13;
+
 // One cell of a grid, so that `train` and `sweep` make the same trial of the same words.
 GridSpec one_cell(const TrainFlags& flags) {
-  GridSpec spec{.name = "train", .kind = GridKind::kTokens};
+  GridSpec spec{.name = "train",
+                .kind = GridKind::kTokens,
+                .convention = parse_flop_convention(flags.convention)};
   spec.sizes = {{parse_quantity(flags.params, "--params")}};
-  spec.tokens = {parse_quantity(flags.tokens, "--tokens")};
+  if (!flags.tokens.empty()) {
+    spec.tokens = {parse_quantity(flags.tokens, "--tokens")};
+  } else if (!flags.flops.empty()) {
+    spec.kind = GridKind::kIsoflop;
+    spec.budgets = {parse_quantity(flags.flops, "--flops")};
+  } else {
+    spec.kind = GridKind::kTokensPerParam;
+    spec.tokens_per_param = {flags.tokens_per_param.empty()
+                                 ? kPlaceholderRatio
+                                 : parse_quantity(flags.tokens_per_param, "--tokens-per-param")};
+  }
+  if (flags.minutes > 0) spec.fixed.emplace_back("train.schedule", "cooldown");
   for (const std::string& setting : flags.set) {
     const auto equals = setting.find('=');
     if (equals == std::string::npos) {
       throw usage_error("--set: \"" + setting + "\" is not KEY=VALUE: write --set train.rate=0.01");
     }
-    spec.fixed.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+    set_fixed(spec, setting.substr(0, equals), setting.substr(equals + 1));
   }
   return spec;
 }
 
-std::string point_line(const CurvePoint& point) {
-  return "step " + std::to_string(point.step) + "  " + format_quantity(point.tokens) +
-         " tokens  train loss " + fixed4(point.train_loss) +
-         (point.heldout_loss ? "  held-out " + fixed4(*point.heldout_loss) : "") + "  " +
-         format_duration(point.seconds);
+// A clock's trial may run for as long as there are data; when time is up, it cools down.
+Trial without_end(Trial trial, double unique_tokens) {
+  if (trial.train.schedule != "cooldown") {
+    throw usage_error(
+        "--minutes: needs train.schedule = cooldown, because a cosine has to know its end before "
+        "it begins: leave train.schedule out, or give --tokens, --flops or --tokens-per-param");
+  }
+  const double most = unique_tokens > 0 ? unique_tokens * trial.data.epochs : kEndlessTokens;
+  const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
+  trial.train.tokens = std::floor(most / batch) * batch;
+  validate(trial);
+  return trial;
+}
+
+double peak_of(const TrainFlags& flags, const Trial& trial) {
+  if (!flags.peak.empty()) return parse_peak(flags.peak, trial.train.dtype);
+  return flags.device == "cpu" ? measured_peak().flops_per_second : 0;
+}
+
+Json evaluation_json(const Evaluation& evaluation) {
+  Json json = {{"loss", evaluation.loss}, {"standard_error", evaluation.standard_error}};
+  if (evaluation.bits_per_byte) json["bits_per_byte"] = *evaluation.bits_per_byte;
+  if (evaluation.excess) json["excess"] = *evaluation.excess;
+  return json;
 }
 
 Json outcome_json(const Trial& trial, const Outcome& outcome) {
-  const Evaluation& evaluation = outcome.evaluations.front();
   Json json = {{"params", params_of(trial)},
                {"tokens", outcome.tokens},
+               {"unique_tokens", outcome.unique_tokens},
+               {"epochs", outcome.epochs},
                {"flops_6nd", total_flops(trial, FlopConvention::k6nd)},
-               {"flops_exact", total_flops(trial, FlopConvention::kExact)},
-               {"loss", evaluation.loss},
-               {"standard_error", evaluation.standard_error}};
-  if (evaluation.bits_per_byte) json["bits_per_byte"] = *evaluation.bits_per_byte;
-  if (evaluation.excess) json["excess"] = *evaluation.excess;
+               {"flops_exact", total_flops(trial, FlopConvention::kExact)}};
+  json.update(evaluation_json(outcome.evaluations.front()));
+  for (std::size_t i = 1; i < outcome.evaluations.size(); ++i) {
+    json["sets"][outcome.evaluations[i].heldout] = evaluation_json(outcome.evaluations[i]);
+  }
+  json["steps"] = outcome.steps;
+  json["resumed_at"] = outcome.resumed_at;
   json["seconds"] = outcome.seconds;
+  if (outcome.mfu) json["mfu"] = *outcome.mfu;
   json["identity"] = identity(trial);
   return json;
 }
 
-std::string outcome_text(const Trial& trial, const Outcome& outcome) {
-  const Evaluation& evaluation = outcome.evaluations.front();
-  std::string text = "held-out loss " + fixed4(evaluation.loss) + " +- " +
-                     fixed4(evaluation.standard_error) + " nats per token";
+std::string evaluation_text(const Evaluation& evaluation) {
+  std::string text =
+      fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats per token";
   if (evaluation.bits_per_byte) text += ", " + fixed4(*evaluation.bits_per_byte) + " bits per byte";
   if (evaluation.excess) text += ", " + fixed4(*evaluation.excess) + " above the source's entropy";
-  return text + "; N " + format_quantity(params_of(trial)) + ", D " +
-         format_quantity(outcome.tokens) + ", " +
-         format_flops(total_flops(trial, FlopConvention::kExact)) + " FLOP (exact), " +
-         format_duration(outcome.seconds) + '\n';
+  return text;
+}
+
+std::string outcome_text(const Trial& trial, const Outcome& outcome) {
+  std::string text = "held-out loss " + evaluation_text(outcome.evaluations.front()) + "; N " +
+                     format_quantity(params_of(trial)) + ", D " + format_quantity(outcome.tokens) +
+                     ", " + format_flops(total_flops(trial, FlopConvention::kExact)) +
+                     " FLOP (exact), " + format_duration(outcome.seconds);
+  if (outcome.mfu) text += ", MFU " + format_quantity(100 * *outcome.mfu) + " %";
+  text += '\n';
+  if (outcome.epochs > 1) {
+    text += format_quantity(outcome.epochs) + " passes over the data, " +
+            format_quantity(outcome.unique_tokens) + " distinct tokens\n";
+  }
+  for (std::size_t i = 1; i < outcome.evaluations.size(); ++i) {
+    text += outcome.evaluations[i].heldout + "  " + evaluation_text(outcome.evaluations[i]) + '\n';
+  }
+  return text;
+}
+
+[[noreturn]] void report_interrupt(const TrainFlags& flags) {
+  say(flags.checkpoints.empty()
+          ? "interrupted: nothing was kept; with --checkpoints DIR the same command would go on"
+          : "interrupted: its state is in " + flags.checkpoints +
+                "; run the same command again to go on");
+  throw ExitCode{130};
 }
 
 void run(const TrainFlags& flags) {
   const LoadedGrid loaded = load_grid(one_cell(flags), flags.corpus);
-  const Trial trial = loaded.grid.trials.front().trial;
+  Trial trial = loaded.grid.trials.front().trial;
+  if (flags.minutes > 0) trial = without_end(trial, loaded.unique_tokens);
   say(trial.trainer == "tabular"
           ? "tabular learner"
           : shape_name(trial.model) + ", rate " + format_quantity(trial.train.rate) + ", batch " +
-                std::to_string(trial.train.batch));
+                std::to_string(trial.train.batch) + ", schedule " + trial.train.schedule);
   const StopSignal stop;
-  RunContext context{.corpus_dir = loaded.corpus ? loaded.corpus->dir : "", .device = flags.device};
-  context.record_curve = [](std::span<const CurvePoint> points) {
-    for (const CurvePoint& point : points) say(point_line(point));
-  };
+  RunContext context{.corpus_dir = loaded.corpus ? loaded.corpus->dir : "",
+                     .device = flags.device,
+                     .checkpoint_dir = flags.checkpoints,
+                     .checkpoint_seconds = 60 * flags.checkpoint_minutes,
+                     .resume_from = flags.resume,
+                     .trunk_seconds = 60 * flags.minutes * (1 - trial.train.cooldown),
+                     .micro_batch = flags.micro_batch,
+                     .peak_flops = peak_of(flags, trial)};
+  RunPrinter printer(trial, context.trunk_seconds);
+  context.record_curve = [&](std::span<const CurvePoint> points) { printer.add(points); };
   context.should_stop = [&](double) { return stop.requested(); };
   const Outcome outcome = make_runner()->run({&trial, 1}, context).front();
-  if (outcome.status == OutcomeStatus::kInterrupted) {
-    say("interrupted: a single trial is not saved; run the command again to start over");
-    throw ExitCode{130};
-  }
+  for (const std::string& note : outcome.notes) say("note: " + note);
+  if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags);
   if (outcome.status != OutcomeStatus::kDone) {
     throw failure("train: the trial did not finish: " + outcome.reason +
                   ": try a lower rate with --set train.rate=...");
   }
+  trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   print(flags.json ? json_text(outcome_json(trial, outcome)) : outcome_text(trial, outcome));
+}
+
+void add_ends(CLI::App* command, TrainFlags& flags) {
+  auto* ends = command->add_option_group("End", "When it ends: one of these");
+  ends->add_option("--tokens", flags.tokens, "Tokens to train on");
+  ends->add_option("--flops", flags.flops, "Compute to spend, under --convention");
+  ends->add_option("--tokens-per-param", flags.tokens_per_param, "Tokens for each parameter");
+  ends->add_option("--minutes", flags.minutes,
+                   "Wall-clock minutes; the cooldown begins when 80 % of them are gone")
+      ->check(CLI::PositiveNumber);
+  ends->require_option(1);
+  command->add_option("--convention", flags.convention, "How --flops counts; default 6nd");
+}
+
+void add_checkpoints(CLI::App* command, TrainFlags& flags) {
+  command->add_option("--checkpoints", flags.checkpoints,
+                      "Folder to write checkpoints to, and to go on from");
+  command->add_option("--checkpoint-minutes", flags.checkpoint_minutes,
+                      "Wall-clock minutes between two; default 5");
+  command->add_option("--resume", flags.resume, "Go on from this checkpoint file");
 }
 
 }  // namespace
@@ -104,13 +204,19 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train one trial and print its held-out loss");
   command->footer(
       "  isoflop train --params 20k --tokens 500k --corpus classics\n"
-      "  isoflop train --params 20k --tokens 500k --set data.source=zipf\n"
-      "  isoflop train --params 20k --tokens 500k --corpus classics --set train.rate=0.01 --json");
+      "  isoflop train --params 20k --flops 1e11 --set data.source=zipf\n"
+      "  isoflop train --params 100k --minutes 5 --corpus classics --checkpoints ckpt");
   command->add_option("--params", flags->params, "Parameters to aim at")->required();
-  command->add_option("--tokens", flags->tokens, "Tokens to train on")->required();
+  add_ends(command, *flags);
   command->add_option("--corpus", flags->corpus, "Prepared corpus");
   command->add_option("--set", flags->set, "A trial key, KEY=VALUE; may be given many times");
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
+  add_checkpoints(command, *flags);
+  command->add_option("--micro-batch", flags->micro_batch,
+                      "Sequences at once; a step's batch is the sum of several");
+  command->add_option("--peak-flops", flags->peak,
+                      "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
+                      "is measured");
   command->add_flag("--json", flags->json, "Print JSON");
   command->callback([flags] { run(*flags); });
 }

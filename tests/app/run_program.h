@@ -34,9 +34,17 @@ class ProgramTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(dir_); }
 
   // `arguments` as a shell reads them, in the test's folder.
-  Ran run(const std::string& arguments) const {
-    const std::string command = "cd '" + dir_.string() + "' && '" + ISOFLOP_BINARY + "' " +
-                                arguments + " >out.txt 2>err.txt </dev/null";
+  Ran run(const std::string& arguments) const { return run_under("", arguments); }
+
+  // Killed with SIGKILL after so many seconds, unless it has ended.
+  Ran run_for(double seconds, const std::string& arguments) const {
+    return run_under("timeout -s KILL " + std::to_string(seconds), arguments);
+  }
+
+  // Through another program and its arguments, e.g. timeout or taskset.
+  Ran run_under(const std::string& wrapper, const std::string& arguments) const {
+    const std::string command = "cd '" + dir_.string() + "' && " + wrapper + " '" + ISOFLOP_BINARY +
+                                "' " + arguments + " >out.txt 2>err.txt </dev/null";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read("out.txt"),
             read("err.txt")};
