@@ -7,7 +7,7 @@ namespace isoflop {
 namespace {
 
 // The best constant rate before a cooldown over the best peak of a cosine.
-constexpr double kCooldownRate = 0.5;
+constexpr double kCooldownRate = 0.7;
 // D / N at which a trunk's batch is chosen.
 constexpr double kTrunkTokensPerParam = 30;
 

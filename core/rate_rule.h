@@ -1,16 +1,16 @@
 // The rule for peak rate, batch and warm-up where a sweep does not set them.
 //
 //   batch = sqrt(D / 2e5) sequences of 128 tokens, rounded, within [2, 16]; 1 below 2e5 tokens,
-//   where
-//           two would want twice the rate (in tokens: as many for other contexts)
+//           where two would want twice the rate (in tokens: as many for other contexts)
 //   rate  = N^-0.45, within [3e-4, 0.03]; one rate for all parameters
 //
 // Under schedule `cooldown` trials of one N share their trunk whatever D is (core/schedule.h), so
 // that nothing here may depend on D:
 //
 //   batch    as above for D = 30 N, the middle of what a sweep usually covers
-//   rate     half of the above: Haegele et al. 2024 (arXiv:2405.18392) find the best constant rate
-//            at about half of the best cosine's peak
+//   rate     0.7 of the above: measured at 10k to 115k parameters and 15 to 60 tokens a parameter
+//            (docs/decisions/schedule.md); Haegele et al. 2024 (arXiv:2405.18392) find about half of
+//            the best cosine's peak for larger models
 //   warm-up  N tokens (Porian et al. 2024)
 //
 // The forms are those of published laws: rate a power of N (Porian et al. 2024: 3.7 N^-0.36), batch
