@@ -1,5 +1,6 @@
 #include "app/sweep_text.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -16,6 +17,9 @@ std::string loss_text(double loss) {
   std::snprintf(text, sizeof text, "%.4f", loss);
   return text;
 }
+
+// 2, 2.5: to the hundredth, without zeros.
+std::string short_number(double value) { return exact_number(std::round(100 * value) / 100); }
 
 std::string ratio_text(double ratio) {
   char text[32];
@@ -59,11 +63,11 @@ std::string trunks_text(double flops, double flops_alone) {
 }
 
 std::string edge_warning(const RateRung& rung) {
-  const double step = rung.rates[1] / rung.rates[0];
+  const double off = std::max(rung.ratio, 1 / rung.ratio);
   return "the best rate of the " + format_quantity(rung.params) + " rung is at the " +
          (rung.best == 0 ? "lower" : "upper") +
-         " edge of its bracket: the sweep's rate may be off by " + format_quantity(step) +
-         "x or more there; widen with rate = " + format_quantity(2 * step) +
+         " edge of its bracket: the sweep's rate may be off by " + short_number(off) +
+         "x or more there; widen with rate = " + short_number(2 * off) +
          " under [bracket], or set train.rate";
 }
 

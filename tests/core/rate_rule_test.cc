@@ -34,6 +34,22 @@ TEST(RateRule, CountsBatchesInTokens) {
   EXPECT_EQ(rate_rule(1e4, 3.4e6, 2048).batch, 1);
 }
 
+TEST(RateRule, UnderACooldownNothingDependsOnTheTokens) {
+  for (const double params : {3e3, 1e4, 7e4, 1e6}) {
+    const RateAndBatch rule = rate_rule(params, 1e5, 128, "cooldown");
+    const RateAndBatch longer = rate_rule(params, 1e9, 128, "cooldown");
+    EXPECT_EQ(rule.rate, longer.rate);
+    EXPECT_EQ(rule.batch, longer.batch);
+    EXPECT_EQ(rule.warmup_tokens, params);
+    // Haegele et al. 2024: half of the best cosine's peak, or a little more.
+    const RateAndBatch cosine = rate_rule(params, 30 * params, 128);
+    EXPECT_GE(rule.rate, 0.4 * cosine.rate);
+    EXPECT_LE(rule.rate, cosine.rate);
+    EXPECT_EQ(rule.batch, cosine.batch);
+    EXPECT_EQ(cosine.warmup_tokens, 0);
+  }
+}
+
 TEST(RateRule, RatesFallWithTheSizeAndStayInBounds) {
   EXPECT_EQ(rate_rule(10, 1e6, 128).rate, 0.03);
   EXPECT_EQ(rate_rule(1e12, 1e6, 128).rate, 3e-4);

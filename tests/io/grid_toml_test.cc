@@ -31,6 +31,8 @@ norm = "layernorm"
 [axes]
 "train.rate" = [1e-3, "2e-3"]
 seed = [1, 2]
+[bracket]
+rate = 2.5
 [target]
 flops = "1P"
 )";
@@ -54,6 +56,7 @@ TEST(GridToml, ReadsEveryPart) {
                                       Pair("trainer", "decoder")));
   EXPECT_THAT(spec.axes, ElementsAre(Pair("train.rate", ElementsAre("0.001", "2e-3")),
                                      Pair("seed", ElementsAre("1", "2"))));
+  EXPECT_EQ(spec.bracket, 2.5);
   EXPECT_EQ(spec.target_flops, 1e15);
 }
 
@@ -63,6 +66,7 @@ TEST(GridToml, ReadsItsOtherKindsAndSyntheticData) {
   EXPECT_THAT(tokens.tokens, ElementsAre(1e6));
   EXPECT_EQ(tokens.convention, FlopConvention::k6nd);
   EXPECT_EQ(tokens.target_flops, 0);
+  EXPECT_EQ(tokens.bracket, 0);
   const GridSpec ratio = parse_grid(
       grid_with("kind = \"tokens_per_param\"\nparams = [\"1k\"]\ntokens_per_param = [10, 20.5]",
                 "[data]\nsource = \"zipf\"\nzipf_alpha = 0.5\nzipf_digits = 8\n"),
@@ -155,6 +159,10 @@ TEST(GridToml, NamesFileLineAndKeyOfWhatIsMalformed) {
       {good_but("[data]\ncorpus = 3"), {"x.toml:7: corpus: must be a text"}},
       {good_but("[data]\nsource = \"zipf\"\ncorpus = \"x\""),
        {"x.toml:6: data: source \"zipf\" needs no corpus"}},
+      {good_but("[bracket]"), {"x.toml:6: bracket.rate: is missing"}},
+      {good_but("[bracket]\nrates = 2"), {"x.toml:7: bracket.rates:", "did you mean rate?"}},
+      {good_but("[bracket]\nrate = 1"), {"x.toml:7: bracket.rate: 1 is not above 1"}},
+      {good_but("[bracket]\nrate = \"twice\""), {"x.toml:7: bracket.rate: \"twice\""}},
       {good_but("[target]\nflop = 1"), {"x.toml:7: target.flop:", "did you mean flops?"}},
       {good_but("[target]\nflops = -1"), {"x.toml:7: target.flops: -1 is not above 0"}},
       {"trainer = 3\n" + good_but("[trial]\ntrainer = \"tabular\""),

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/rate_rule.h"
+#include "core/schedule.h"
 #include "core/shape_rule.h"
 
 namespace isoflop {
@@ -172,6 +173,14 @@ TEST(GridTest, NoTrialSeesATokenTwice) {
   EXPECT_THAT(why, HasSubstr("the corpus has"));
 }
 
+TEST(GridTest, MorePassesOverTheCorpusMayBeAllowed) {
+  GridSpec spec = isoflop_spec();
+  EXPECT_THAT(refusal_of(spec, {.unique_tokens = 4e6}), HasSubstr("raise data.epochs"));
+  spec.fixed = {{"data.epochs", "2"}};
+  EXPECT_EQ(expand(spec, {.unique_tokens = 4e6}).trials.size(), 6u);
+  EXPECT_THAT(refusal_of(spec, {.unique_tokens = 3e6}), HasSubstr("data.epochs = 2 passes"));
+}
+
 TEST(GridTest, AllOfTheCorpusIsNotTooMuch) {
   GridSpec spec = isoflop_spec();
   spec.kind = GridKind::kTokens;
@@ -181,6 +190,74 @@ TEST(GridTest, AllOfTheCorpusIsNotTooMuch) {
     EXPECT_LE(planned.trial.train.tokens, spec.tokens[0]);
     EXPECT_GT(planned.trial.train.tokens, spec.tokens[0] - batch_tokens(planned.trial));
   }
+}
+
+// --- Schedule cooldown: nothing before the branch may know of D.
+
+GridSpec cooldown_spec() {
+  GridSpec spec = isoflop_spec();
+  spec.fixed = {{"train.schedule", "cooldown"}};
+  return spec;
+}
+
+TEST(GridTest, TrialsOfOneSizeShareTheirTrunkWhateverTheirBudget) {
+  const Grid grid = expand(cooldown_spec(), {});
+  ASSERT_EQ(grid.trials.size(), 6u);
+  std::set<std::string> trunks;
+  for (size_t i = 0; i < 3; ++i) {
+    const Trial& small = grid.trials[i].trial;
+    const Trial& large = grid.trials[i + 3].trial;
+    EXPECT_LT(small.train.tokens, large.train.tokens);
+    EXPECT_EQ(trunk_identity(small), trunk_identity(large));
+    trunks.insert(trunk_identity(small));
+    const double n = params_of(small);
+    const RateAndBatch rule = rate_rule(n, 0, 128, "cooldown");
+    EXPECT_EQ(small.train.rate, rule.rate);
+    EXPECT_EQ(small.train.batch, rule.batch);
+    EXPECT_EQ(small.train.warmup_tokens, n);
+  }
+  EXPECT_EQ(trunks.size(), 3u);
+}
+
+TEST(GridTest, ASeedHasATrunkOfItsOwn) {
+  GridSpec spec = cooldown_spec();
+  spec.axes = {{"seed", {"1", "2"}}};
+  std::set<std::string> trunks;
+  for (const PlannedTrial& planned : expand(spec, {}).trials) {
+    trunks.insert(trunk_identity(planned.trial));
+  }
+  EXPECT_EQ(trunks.size(), 6u);
+}
+
+TEST(GridTest, AWarmUpThatDoesNotFitBeforeTheCooldownIsRefused) {
+  GridSpec spec = cooldown_spec();
+  spec.kind = GridKind::kTokensPerParam;
+  spec.tokens_per_param = {1.2};
+  const std::string why = refusal_of(spec);
+  EXPECT_THAT(why, HasSubstr("size 10.0k, 1.2 tokens per parameter"));
+  EXPECT_THAT(why, HasSubstr("warm-up takes"));
+  spec.fixed.push_back({"train.warmup_tokens", "2000"});
+  EXPECT_EQ(expand(spec, {}).trials[0].trial.train.warmup_tokens, 2000);
+}
+
+TEST(GridTest, WhatWouldTieATrunkToItsTokensIsRefused) {
+  GridSpec spec = cooldown_spec();
+  spec.fixed.push_back({"train.warmup", "0.1"});
+  EXPECT_THAT(refusal_of(spec), HasSubstr("train.warmup_tokens"));
+  spec = cooldown_spec();
+  spec.fixed.push_back({"trainer", "tabular"});
+  EXPECT_THAT(refusal_of(spec), HasSubstr("tabular"));
+}
+
+TEST(GridTest, ABracketComesBehindTheGrid) {
+  GridSpec spec = cooldown_spec();
+  spec.bracket = 2;
+  const Grid grid = expand(spec, {});
+  ASSERT_EQ(grid.trials.size(), 6u + 2 * 3u);
+  for (size_t i = 0; i < 6; ++i) EXPECT_EQ(grid.trials[i].role, TrialRole::kGrid);
+  for (size_t i = 6; i < 12; ++i) EXPECT_EQ(grid.trials[i].role, TrialRole::kBracket);
+  spec.axes = {{"train.rate", {"0.01", "0.02"}}};
+  EXPECT_THAT(refusal_of(spec), HasSubstr("train.rate"));
 }
 
 TEST(GridTest, MalformedGridsAreRefusedWithWhatToDo) {
