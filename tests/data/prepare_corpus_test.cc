@@ -118,6 +118,49 @@ TEST(PrepareCorpus, SaysWhichFilesAreCopies) {
   EXPECT_THAT(prepared.notes, ElementsAre(HasSubstr("b.txt has the same bytes as a.txt")));
 }
 
+TEST(PrepareCorpus, DocumentsOfJsonlAreTextLikeAnyOther) {
+  const TempFolder in, out;
+  const std::string text = some_text(30000, 'a');
+  in.write("a.txt", text);
+  in.write("b.ndjson", "{\"text\":\"one\"}\n{\"text\":\"\"}\n{\"text\":\"two\"}\n");
+  in.write("c.json", "{\"text\":\"three\"}\n");
+  const PreparedCorpus prepared = prepare_corpus(
+      {.inputs = {{in.path()}}, .out_dir = out.path("c"), .separator = "|"}, write_stub);
+  EXPECT_EQ(slurp(out.path("c/tokens.bin")), text + "one|two|{\"text\":\"three\"}\n");
+  EXPECT_EQ(prepared.manifest.text_bytes, 30000 + 8 + 17);
+  EXPECT_EQ(prepared.manifest.sources[1].bytes, 15 + 12 + 15);
+  EXPECT_THAT(
+      prepared.notes,
+      ElementsAre(HasSubstr("c.json: is taken as plain text; give --format jsonl"),
+                  HasSubstr("b.ndjson: left out 1 documents without text (first: line 2)")));
+
+  fs::remove(in.path("a.txt"));
+  in.write("a.txt", "{\"body\":\"" + std::string(30000, 'x') + "\"}\n");
+  in.write("b.ndjson", "{\"body\":\"y\"}\n");
+  in.write("c.json", "{\"body\":\"z\"}\n");
+  prepare_corpus({.inputs = {{in.path()}},
+                  .out_dir = out.path("d"),
+                  .format = TextFormat::kJsonl,
+                  .text_key = "body"},
+                 write_stub);
+  EXPECT_EQ(slurp(out.path("d/tokens.bin")), std::string(30000, 'x') + "\ny\nz\n");
+}
+
+TEST(PrepareCorpus, TellsHowFarReadingIs) {
+  const TempFolder in, out;
+  in.write("a.txt", some_text(3'000'000, 'a'));
+  std::vector<std::int64_t> told;
+  prepare_corpus({.inputs = {{in.path()}},
+                  .out_dir = out.path("c"),
+                  .progress =
+                      [&](std::int64_t bytes, std::int64_t of) {
+                        told.push_back(bytes);
+                        EXPECT_EQ(of, 3'000'000);
+                      }},
+                 write_stub);
+  EXPECT_THAT(told, ElementsAre(1 << 20, 2 << 20, 3'000'000));
+}
+
 struct Malformed {
   std::string what;
   std::function<void(const TempFolder&)> make;
@@ -165,6 +208,13 @@ TEST(PrepareCorpus, RefusesWhatIsNoCorpusByNameAndLeavesNothingBehind) {
        {"s.txt"},
        ErrorKind::kRefused,
        {"20479 tokens", "20 blocks of 1024", "add text"}},
+      {"bad JSONL",
+       [&](const TempFolder& in) {
+         in.write("d/a", text), in.write("d/b.jsonl", "{\"text\":\"a\"}\n{\"text\":3}\n");
+       },
+       {"d"},
+       ErrorKind::kUsage,
+       {"b.jsonl: line 2, byte 13"}},
       {"twice",
        [&](const TempFolder& in) { in.write("d/a", text); },
        {"d", "d/a"},

@@ -93,6 +93,36 @@ TEST(ManifestJson, ReadsBackWhatItWrites) {
   EXPECT_EQ(some_manifest().identity(), read_manifest(folder.path(kManifestFileName)).identity());
 }
 
+TEST(ManifestJson, KeepsShardsAndTokenizer) {
+  CorpusManifest manifest = some_manifest();
+  manifest.tokenizer = "sentencepiece";
+  manifest.tokenizer_file = "tokenizer.model";
+  manifest.tokenizer_sha256 = std::string(64, 'e');
+  manifest.token_bytes = 4;
+  manifest.shards = {{"/data/a.bin", 1024, 21212180, 2, 42425384, 1764000000, "MIT"},
+                     {"b.npy", 128, 1, 8, 136, -1, "not stated"}};
+  EXPECT_EQ(parse_manifest(manifest_json(manifest), "m.json"), manifest);
+  json bad = json::parse(manifest_json(manifest));
+  bad["shards"][1]["token_bytes"] = 3;
+  EXPECT_THAT(message_of<Error>([&] { parse_manifest(bad.dump(), "m.json"); }),
+              HasSubstr("m.json: shards[1].token_bytes: must be 1, 2, 4 or 8"));
+}
+
+// As version 0.1.0 wrote them; its trials name this identity.
+TEST(ManifestJson, OldByteCorporaStillOpenAndKeepTheirIdentity) {
+  const CorpusManifest manifest = parse_manifest(R"({
+    "name": "classics", "tokenizer": "bytes", "vocab": 256, "token_bytes": 1, "tokens": 21212181,
+    "text_bytes": 21212181,
+    "tokens_sha256": "45be836d79d7b0b0bc6d73177620557e3717c43b564116acd9b18d282bd3815e",
+    "block_tokens": 65536, "split_seed": 0, "heldout_fraction": 0.05, "train_tokens": 19508245,
+    "heldout_tokens": 1703936, "sources": []})",
+                                                 "m.json");
+  EXPECT_EQ(manifest.identity(),
+            "43466ddaa6343f4cb363e637bd099187a8d6e5b1b53781f689d6bcb2fc517516");
+  EXPECT_TRUE(manifest.shards.empty());
+  EXPECT_EQ(manifest.bytes_per_token(), 1.0);
+}
+
 TEST(ManifestJson, NamesFileAndFieldOfWhatIsMalformed) {
   const json good = json::parse(manifest_json(some_manifest()));
   const std::vector<std::pair<json, std::string>> changes = {
@@ -101,6 +131,7 @@ TEST(ManifestJson, NamesFileAndFieldOfWhatIsMalformed) {
       {{{"tokens", 1.5}}, "m.json: tokens: is not a whole number"},
       {{{"tokens", 18446744073709551615u}}, "m.json: tokens: is not a whole number"},
       {{{"tokens", 0}}, "m.json: tokens: must be at least 1"},
+      {{{"token_bytes", 3}}, "m.json: token_bytes: must be 1, 2 or 4"},
       {{{"block_tokens", -5}}, "m.json: block_tokens: must be at least 1"},
       {{{"heldout_fraction", 1}}, "m.json: heldout_fraction: must be between"},
       {{{"tokens_sha256", 7}}, "m.json: tokens_sha256: is not a text"},
