@@ -72,8 +72,8 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
 }
 
 TEST_F(CommandLine, EveryVerbHasHelpWithThreeExamples) {
-  for (const char* verb : {"demo", "data prepare", "data info", "sweep run", "sweep status",
-                           "sweep export", "train", "fit", "plan"}) {
+  for (const char* verb : {"demo", "data prepare", "data mix", "data info", "sweep run",
+                           "sweep status", "sweep export", "train", "fit", "plan"}) {
     const Ran ran = run(std::string(verb) + " --help");
     EXPECT_EQ(ran.code, 0) << verb;
     const std::string example = "  isoflop " + std::string(verb);
