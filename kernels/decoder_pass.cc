@@ -12,7 +12,9 @@
 namespace isoflop {
 namespace {
 
-constexpr std::int64_t kTokensAtOnce = 256;
+// Tokens at once: at least 128, and so many that a layer's activations, about 24 d each, outweigh
+// its 12 d^2 weights, which every chunk reads anew. More only drives activations out of the cache.
+constexpr std::int64_t kFewestTokens = 128;
 constexpr std::int64_t kLongestKeptAttention = 512;
 constexpr std::int64_t kMostLogits = 512 * 1024;  // floats, but at least 16 columns
 
@@ -41,7 +43,8 @@ class DecoderPass::Workspace {
   Workspace(const ModelConfig& config, const Kernels& kernels)
       : config_(config), kernels_(kernels) {
     padded_ = rounded_up(config.context, 16);
-    most_windows_ = std::max<std::int64_t>(1, kTokensAtOnce / padded_);
+    const std::int64_t tokens = std::max(kFewestTokens, 2 * config.width);
+    most_windows_ = std::max<std::int64_t>(1, tokens / padded_);
   }
 
   double add_gradients(const DecoderTensors<const float>& weights,

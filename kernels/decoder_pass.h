@@ -1,10 +1,13 @@
 // What model/ calls: losses and gradients of a decoder by the kernels of this room, on one core.
 //
-// Windows are taken a few at a time (about 256 tokens, at least one window), which keeps the
-// activations near the core: memory is bounded by one window or 256 tokens, whatever the batch, at
-//   about 4 bytes x max(256, S) x [L (21 d + 3 f) + 20 d + 4 f] (GELU, h k = d)
-//   + L h S^2 x 2 bytes for attention where S <= 512, + at most 2 MiB or 64 bytes x V for logits.
-// It grows when it must, and nothing is allocated after that.
+// Windows are taken a few at a time: M = max(128, 2 d) tokens or one window of S, whichever is
+// more. That keeps the activations near the core, and bounds memory whatever the batch:
+//
+//   about 4 bytes x M x [L (12 d + 2 f) + 13 d + f], for h k = d and GELU
+//   + for attention 2 bytes x L h S^2 x windows at once where S <= 512, else 128 bytes x S
+//   + for logits 4 bytes x V M, but at most 2 MiB or 64 bytes x V
+//
+// It is taken when first needed, and nothing is allocated after that.
 //
 // The loss of a window has the same bits whichever windows are evaluated with it. Not thread-safe:
 // one object for each thread.

@@ -8,8 +8,8 @@ namespace {
 // A panel of B, kDepth x two vectors, takes at most half of a first-level cache of 32 KB and up.
 constexpr std::int64_t kDepth = 256;
 constexpr std::int64_t kPanelWidth = 2 * kLanes;
-// Registers: kRows x 2 sums, 2 vectors of B and one element of A, out of 32 or 16.
-constexpr int kRows = kLanes == 16 ? 8 : 6;
+// Registers: kRows x 2 sums, 2 vectors of B and one element of A, out of 16.
+constexpr int kRows = 6;
 
 // What is left to say about a product once its columns are fixed.
 struct Strip {
@@ -22,38 +22,55 @@ struct Strip {
   bool accumulate;
 };
 
-template <class V, int vectors, int rows>
+// The pragmas make the compiler see single variables, not an array: sums that stay in registers.
+template <class V, int vectors, int rows, bool accumulate>
 inline void tile(const Strip& strip, std::int64_t i) {
   constexpr std::int64_t width = sizeof(V) / sizeof(float);
   const float* a = strip.a.data + i * strip.a.row;
   float* c = strip.c + i * strip.c_row;
   V sum[rows][vectors];
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) {
-      sum[r][v] = strip.accumulate ? load<V>(c + r * strip.c_row + v * width) : V{};
+      sum[r][v] = accumulate ? load<V>(c + r * strip.c_row + v * width) : V{};
     }
   }
   const float* b = strip.b;
   for (std::int64_t p = 0; p < strip.k; ++p, a += strip.a.column, b += strip.b_row) {
     V row_of_b[vectors];
+#pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) row_of_b[v] = load<V>(b + v * width);
+#pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
       const float element = a[r * strip.a.row];
+#pragma GCC unroll 16
       for (int v = 0; v < vectors; ++v) sum[r][v] += element * row_of_b[v];
     }
   }
+#pragma GCC unroll 16
   for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) store<V>(c + r * strip.c_row + v * width, sum[r][v]);
   }
 }
 
-template <class V, int vectors>
+template <class V, int vectors, bool accumulate>
 void all_rows(const Strip& strip) {
   std::int64_t i = 0;
-  for (; i + kRows <= strip.m; i += kRows) tile<V, vectors, kRows>(strip, i);
-  for (; i + 4 <= strip.m; i += 4) tile<V, vectors, 4>(strip, i);
-  for (; i + 2 <= strip.m; i += 2) tile<V, vectors, 2>(strip, i);
-  for (; i < strip.m; ++i) tile<V, vectors, 1>(strip, i);
+  for (; i + kRows <= strip.m; i += kRows) tile<V, vectors, kRows, accumulate>(strip, i);
+  for (; i + 4 <= strip.m; i += 4) tile<V, vectors, 4, accumulate>(strip, i);
+  for (; i + 2 <= strip.m; i += 2) tile<V, vectors, 2, accumulate>(strip, i);
+  for (; i < strip.m; ++i) tile<V, vectors, 1, accumulate>(strip, i);
+}
+
+template <class V, int vectors>
+void all_rows(const Strip& strip) {
+  if (strip.accumulate) {
+    all_rows<V, vectors, true>(strip);
+  } else {
+    all_rows<V, vectors, false>(strip);
+  }
 }
 
 // The columns of one panel, in as few vectors as they need: 2, 1, then halves.

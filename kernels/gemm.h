@@ -3,8 +3,8 @@
 //   A [m, k] and B [k, n] have any strides, so that a transposed operand is the same call with its
 //   strides swapped; C [m, n] has contiguous rows. Any sizes. C must not overlap A or B.
 //
-// The product is made in tiles of C that stay in registers for all of k (8 rows x 2 vectors with
-// AVX-512); B is copied into a contiguous panel only where its rows are not contiguous. Every
+// The product is made in tiles of C that stay in registers for all of k (6 rows x 2
+// vectors); B is copied into a contiguous panel only where its rows are not contiguous. Every
 // element of C is one chain of (fused) multiply-adds in the order of k, whatever the tile it falls
 // in, so that a row's result does not depend on the rows beside it.
 #ifndef ISOFLOP_KERNELS_GEMM_H_
