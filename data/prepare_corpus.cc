@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kFewestBlocks = 20;
 constexpr std::int64_t kSmallestBlock = 1024;
 constexpr const char* kTokenizerFileName = "tokenizer.model";
-constexpr std::int64_t kTrainTokenizerOn = 100'000'000;  // bytes of text; the rest adds little
+constexpr std::int64_t kTrainTokenizerOn = 30'000'000;  // bytes of text; more changes little
 
 std::int64_t block_size(const PrepareOptions& options, const std::string& name,
                         std::int64_t tokens) {
