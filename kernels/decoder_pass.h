@@ -3,7 +3,7 @@
 // Windows are taken a few at a time: M = max(128, 2 d) tokens or one window of S, whichever is
 // more. That keeps the activations near the core, and bounds memory whatever the batch:
 //
-//   about 4 bytes x M x [L (12 d + 2 f) + 13 d + f], for h k = d and GELU
+//   about 4 bytes x M x [L (10 d + 2 f) + 8 d + max(3 d, f)], for h k = d and GELU
 //   + for attention 2 bytes x L h S^2 x windows at once where S <= 512, else 128 bytes x S
 //   + for logits 4 bytes x V M, but at most 2 MiB or 64 bytes x V
 //
