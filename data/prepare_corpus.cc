@@ -8,12 +8,12 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "data/encode_text.h"
+#include "data/id_writer.h"
 #include "data/scan_shards.h"
 #include "data/shard_formats.h"
 #include "data/split.h"
 #include "data/staging.h"
 #include "data/text_reader.h"
-#include "data/token_file.h"
 #include "data/tokenizer.h"
 
 namespace isoflop {
@@ -153,50 +153,6 @@ void read_sources(const Work& work, const TextSink& sink) {
   note_copies(work);
 }
 
-// The corpus' token file as it is written.
-class IdWriter {
- public:
-  IdWriter(const fs::path& folder, std::int64_t token_bytes)
-      : file_(File::creating(folder / kTokenFileName)), token_bytes_(token_bytes) {}
-
-  void write_bytes(std::string_view bytes) {
-    digest_.update(bytes);
-    file_.write(bytes);
-    bytes_ += static_cast<std::int64_t>(bytes.size());
-  }
-
-  void write_ids(std::span<const std::int32_t> ids) {
-    for (const std::int32_t id : ids) {
-      for (std::int64_t byte = 0; byte < token_bytes_; ++byte) {
-        buffer_ += static_cast<char>(static_cast<std::uint32_t>(id) >> (8 * byte));
-      }
-    }
-    if (buffer_.size() > kBufferBytes) flush();
-  }
-
-  void finish(CorpusManifest& manifest) {
-    flush();
-    file_.sync();
-    manifest.token_bytes = token_bytes_;
-    manifest.tokens = bytes_ / token_bytes_;
-    manifest.tokens_sha256 = digest_.hex();
-  }
-
- private:
-  static constexpr std::size_t kBufferBytes = 1 << 20;
-
-  void flush() {
-    write_bytes(buffer_);
-    buffer_.clear();
-  }
-
-  File file_;
-  std::int64_t token_bytes_;
-  std::int64_t bytes_ = 0;
-  Sha256 digest_;
-  std::string buffer_;
-};
-
 void prepare_bytes(const Work& work) {
   IdWriter tokens(work.folder, 1);
   read_sources(work, [&](std::string_view text) { tokens.write_bytes(text); });
@@ -263,7 +219,7 @@ void prepare_encoded(const Work& work) {
   model_file.sync();
 
   IdWriter tokens(work.folder, manifest.vocab <= 65536 ? 2 : 4);
-  TextEncoder encoder(tokenizer, [&](std::span<const std::int32_t> ids) { tokens.write_ids(ids); });
+  TextEncoder encoder(tokenizer, [&](std::span<const std::int32_t> ids) { tokens.write(ids); });
   read_sources(work, [&](std::string_view text) { encoder.feed(text); });
   encoder.finish();
   tokens.finish(manifest);
