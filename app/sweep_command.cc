@@ -168,6 +168,7 @@ void work(const SweepFlags& flags) {
   run_worker(store, flags.study, *runner,
              {.device = flags.device,
               .stop = [&] { return stop.requested(); },
+              .note = say,
               .checkpoint_dir = flags.checkpoint_dir,
               .checkpoint_seconds = flags.checkpoint_seconds});
 }

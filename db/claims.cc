@@ -76,13 +76,6 @@ Ending ending_of(OutcomeStatus status) {
   return {"failed", "failed"};
 }
 
-// Of this attempt: steps before its checkpoint were paid by another.
-double flops_spent(const Trial& trial, const Outcome& outcome) {
-  const auto resumed =
-      static_cast<double>(outcome.resumed_at * trial.train.batch * trial.model.context);
-  return flops_per_token(trial, FlopConvention::kExact) * std::max(0.0, outcome.tokens - resumed);
-}
-
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
   for (const Evaluation& e : outcome.evaluations) {
     if (!std::isfinite(e.loss)) continue;
@@ -147,7 +140,7 @@ SELECT q.trial FROM queue q
 WHERE q.study = ?1 AND q.head = 1 AND NOT EXISTS (
   SELECT 1 FROM trials t CROSS JOIN attempts a ON a.trial = t.id AND a.outcome = 'running'
   WHERE q.trunk <> '' AND t.state = 'running' AND t.trunk = q.trunk
-    AND t.branch_tokens <= q.branch_tokens AND a.tokens < t.branch_tokens AND a.heartbeat > ?2)
+    AND t.branch_tokens <= q.branch_tokens AND a.tokens <= t.branch_tokens AND a.heartbeat > ?2)
 ORDER BY q.kills, q.priority DESC, q.trial LIMIT 1)sql";
 
 std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId& worker) {
@@ -213,8 +206,7 @@ bool Store::finish(const Claim& claim, const Outcome& outcome) {
             " heartbeat = ?11, ended = ?11 WHERE id = ?12",
             ending.attempt, diverged ? "the final loss is not finite" : outcome.reason,
             outcome.steps, outcome.tokens, outcome.seconds, outcome.unique_tokens, outcome.epochs,
-            outcome.mfu, outcome.resumed_at, flops_spent(claim.trial, outcome), now_seconds(),
-            claim.attempt_id);
+            outcome.mfu, outcome.resumed_at, outcome.flops, now_seconds(), claim.attempt_id);
     insert_evaluations(db, claim.attempt_id, outcome);
     run_sql(db, "UPDATE trials SET state = ? WHERE id = ?", ending.trial, claim.trial_id);
     return true;

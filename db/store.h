@@ -76,8 +76,9 @@ class Store {
   // trials running.
   //
   // A trial of a trunk is claimed only when no planned one of the study branches before it, and no
-  // running one that branches before it (or with it) has still to reach its branch. A running trial
-  // that was not heard of for ten minutes is not waited for.
+  // running one that branches before it (or with it) has still to pass its branch: a heartbeat from
+  // beyond it says that what the trunk leaves behind is on disk. A running trial that was not heard
+  // of for ten minutes is not waited for.
   std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker);
   // Whether any trial of the study is planned, claimable now or later.
   bool has_planned(const std::string& study) const;

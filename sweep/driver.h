@@ -15,9 +15,9 @@
 //   max_seconds are over    as when stop_count() is 1; `out_of_time`
 //
 // Workers that wait for a trunk that another trains (db/store.h) live on until there is nothing
-// left. Returns when nothing is left to claim and its own workers have ended; another driver's trials may
-// still be running then. Call it from a thread that outlives the call (the main thread): PDEATHSIG
-// is bound to the thread that started the worker.
+// left. Returns when nothing is left to claim and its own workers have ended; another driver's
+// trials may still be running then. Call it from a thread that outlives the call (the main thread):
+// PDEATHSIG is bound to the thread that started the worker.
 #ifndef ISOFLOP_SWEEP_DRIVER_H_
 #define ISOFLOP_SWEEP_DRIVER_H_
 

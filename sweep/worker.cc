@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <new>
 #include <thread>
 #include <vector>
@@ -44,15 +45,18 @@ class CurveWriter {
 class Pulse {
  public:
   Pulse(Store& store, const Claim& claim, const WorkerOptions& options)
-      : store_(store), claim_(claim), options_(options), branch_(branch_tokens(claim.trial)) {}
+      : store_(store), claim_(claim), options_(options) {
+    if (!trunk_identity(claim.trial).empty()) branch_ = branch_tokens(claim.trial);
+  }
 
   bool should_stop(double tokens_done) {
     if (options_.stop()) return true;
-    const bool at_branch = branch_ > 0 && tokens_done >= branch_;
-    if (!lost_ && (at_branch || last_.seconds() >= options_.heartbeat_seconds)) {
+    // At the branch itself the trunk's state may still be on its way to the disk.
+    const bool passed = tokens_done > branch_;
+    if (!lost_ && (passed || last_.seconds() >= options_.heartbeat_seconds)) {
       lost_ = !store_.heartbeat(claim_, tokens_done);
       last_.restart();
-      if (at_branch) branch_ = 0;
+      if (passed) branch_ = kNone;
     }
     return lost_;
   }
@@ -61,7 +65,8 @@ class Pulse {
   Store& store_;
   const Claim& claim_;
   const WorkerOptions& options_;
-  double branch_;  // tokens at which others may go on from this trial's trunk; 0: told, or none
+  static constexpr double kNone = std::numeric_limits<double>::infinity();
+  double branch_ = kNone;  // tokens beyond which others may go on from this trial's trunk
   bool lost_ = false;
   Stopwatch last_;
 };
@@ -115,6 +120,7 @@ Outcome run_claim(Store& store, TrialRunner& runner, const Claim& claim,
                      .should_stop = [&](double tokens) { return pulse.should_stop(tokens); }};
   Outcome outcome = run_one(runner, claim.trial, context);
   curve.flush();
+  for (const std::string& note : outcome.notes) options.note(note);
   return outcome;
 }
 

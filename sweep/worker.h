@@ -4,7 +4,7 @@
 //
 // Curves are written in batches, at the latest every `flush_seconds` or `flush_points`; the
 // heartbeat goes out from the runner's own thread when it asks should_stop, and at once when the
-// trial reaches its branch, for which others may wait. A worker whose claim
+// trial has passed its branch, for which others may wait. A worker whose claim
 // was given to another (heartbeat says so) drops the trial and goes on with the next. On stop the
 // trial is planned again and the worker ends.
 //
@@ -30,6 +30,8 @@ struct WorkerOptions {
   std::function<std::string(const Trial&)> corpus_dir;
   // Asked between trials and from should_stop; see stop_signal.h.
   std::function<bool()> stop = [] { return false; };
+  // What Outcome::notes say, for the worker's log.
+  std::function<void(const std::string&)> note = [](const std::string&) {};
   // Handed to the runner, see core/trial_runner.h.
   std::string checkpoint_dir = {};
   double checkpoint_seconds = 300;

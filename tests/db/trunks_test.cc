@@ -58,6 +58,8 @@ TEST_F(TrunksTest, EachTrialWaitsUntilTheOneBeforeItHasLeftTheTrunk) {
   store_.heartbeat(*first, 7 * 512);
   EXPECT_FALSE(claim()) << "one step before the branch";
   store_.heartbeat(*first, 8 * 512);
+  EXPECT_FALSE(claim()) << "the trunk may not be on disk yet";
+  store_.heartbeat(*first, 9 * 512);
   const auto second = claim();
   ASSERT_TRUE(second);
   EXPECT_EQ(steps_of(second->trial), 20);
@@ -175,12 +177,13 @@ TEST_F(TrunksTest, ProgressCountsATrunkOnce) {
   EXPECT_DOUBLE_EQ(store_.status("s").flops_done, 20 * step);
 }
 
-TEST_F(TrunksTest, AnAttemptSpendsWhatIsBeyondItsCheckpoint) {
+TEST_F(TrunksTest, AnAttemptKeepsWhatItSpentAndSaw) {
   with_trials(trunk(100, {20}));
   Outcome outcome = done_with(2);
   outcome.tokens = 20 * 512;
   outcome.steps = 20;
   outcome.resumed_at = 8;
+  outcome.flops = 12.0 * 6 * 100 * 512;
   outcome.unique_tokens = 5000;
   outcome.epochs = 2;
   outcome.mfu = 0.4;
@@ -237,7 +240,7 @@ bool in_the_way(const OracleRow& other, const OracleRow& row) {
   if (other.state == "planned") {
     return std::tie(other.branch, other.id) < std::tie(row.branch, row.id);
   }
-  return other.state == "running" && other.branch <= row.branch && other.seen < other.branch;
+  return other.state == "running" && other.branch <= row.branch && other.seen <= other.branch;
 }
 
 std::int64_t oracle_next(const std::string& path) {

@@ -100,6 +100,8 @@ class TrunkRunner : public TrialRunner {
             .steps = schedule.steps,
             .tokens = trial.train.tokens,
             .seconds = 0.01,
+            .flops = flops_per_token(trial, FlopConvention::kExact) * a_step *
+                     static_cast<double>(schedule.steps - first),
             .resumed_at = first};
   }
 

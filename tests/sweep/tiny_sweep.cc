@@ -62,6 +62,7 @@ int drive(const std::string& db, int workers, const std::string& step_us,
   options.workers = workers;
   options.worker_command = {"/proc/self/exe", "worker", db, step_us, manner};
   options.stop_count = [&] { return stop.count(); };
+  if (manner == "trunks") options.max_kills = 1000;  // few trials, killed often
   return run_sweep(options).interrupted ? 130 : 0;
 }
 
