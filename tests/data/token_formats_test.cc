@@ -254,6 +254,42 @@ TEST(TokenFormats, WhatIsWrongIsSaidWithFileByteAndAWayOut) {
   }
 }
 
+// True when the file is described (and can then be mapped) or refused as it should be.
+bool is_described_or_refused(const std::string& path) {
+  try {
+    const auto files = collected(path);
+    if (!holds_ids(files.at(0).kind)) return true;  // no longer looks like a token file
+    return !ids_of(describe_shard(files[0], 0).shard).empty();
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::kUsage;
+  }
+}
+
+TEST(TokenFormats, AnyChangedByteAndAnyCutIsDescribedOrRefused) {
+  const TempFolder in;
+  in.write("m.bin", from_hex(kIds16));
+  const std::pair<const char*, std::string> files[] = {
+      {"m.idx", from_hex(kMegatronIdx16)},
+      {"x.npy", numpy_file(kNumpySix, from_hex(kIds16))},
+      {"l.bin", llmc_file(kLlmcHead16, kIds16).substr(0, 16)},
+  };
+  for (const auto& [name, bytes] : files) {
+    // A new file each time: some file systems wait for the disk when one is rewritten.
+    const auto write = [&in, name = name](const std::string& changed) {
+      std::filesystem::remove(in.path(name));
+      in.write(name, changed);
+    };
+    for (size_t at = 0; at < bytes.size(); ++at) {
+      for (const char byte : {'\0', '\1', '\x7f', '\x80', '\xff'}) {
+        write(with_byte(bytes, at, byte));
+        EXPECT_TRUE(is_described_or_refused(in.path(name))) << name << " byte " << at;
+      }
+      write(bytes.substr(0, at));
+      EXPECT_TRUE(is_described_or_refused(in.path(name))) << name << " cut at " << at;
+    }
+  }
+}
+
 DescribedShard raw_shard(const std::string& path, std::int64_t width, bool is_signed = false) {
   InputFile file{.path = path, .licence = "x", .kind = FileKind::kRawIds};
   DescribedShard described = describe_shard(file, width);
