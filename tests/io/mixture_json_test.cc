@@ -29,10 +29,10 @@ TEST(MixtureManifest, ComesBackAsItWas) {
 
 TEST(MixtureManifest, NamesTheFieldOfThePartThatIsWrong) {
   const auto said = [](auto change) {
-    auto json = nlohmann::json::parse(manifest_json(some_mixture()));
-    change(json["parts"]);
+    auto manifest = nlohmann::json::parse(manifest_json(some_mixture()));
+    change(manifest["parts"]);
     try {
-      parse_manifest(json.dump(), "m.json");
+      parse_manifest(manifest.dump(), "m.json");
     } catch (const Error& error) {
       return std::string(error.what());
     }
