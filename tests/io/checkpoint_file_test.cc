@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <limits>
+#include <unistd.h>
 
 #include "core/error.h"
 #include "io/atomic_file.h"
@@ -37,7 +38,7 @@ Checkpoint some_checkpoint() {
 }
 
 struct CheckpointFile : testing::Test {
-  std::string path = testing::TempDir() + "isoflop-test.ckpt";
+  std::string path = testing::TempDir() + "isoflop-" + std::to_string(::getpid()) + ".ckpt";
   ~CheckpointFile() override { std::filesystem::remove(path); }
 };
 
