@@ -18,6 +18,7 @@
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
 #include "io/manifest_json.h"
+#include "kernels/peak.h"
 #include "report/answer_text.h"
 #include "sweep/stop_signal.h"
 #include "trainer/decoder_runner.h"
@@ -119,6 +120,10 @@ void plan_trials(Store& store, const LoadedGrid& loaded) {
 std::vector<std::string> worker_command(const std::string& study, const RunOptions& options) {
   std::vector<std::string> command{own_path(), "sweep", "worker",   "--db",        options.db,
                                    "--study",  study,   "--device", options.device};
+  const double peak = options.peak_flops > 0    ? options.peak_flops
+                      : options.device == "cpu" ? measured_peak().flops_per_second
+                                                : 0;
+  command.insert(command.end(), {"--peak-flops", exact_number(peak)});
   if (!options.checkpoints) return command;
   command.insert(command.end(), {"--checkpoints", options.db + ".checkpoints",
                                  "--checkpoint-seconds", exact_number(options.checkpoint_seconds)});

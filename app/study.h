@@ -59,6 +59,7 @@ struct RunOptions {
   double max_seconds = 0;   // of wall clock; 0: no end
   bool checkpoints = true;  // in <db>.checkpoints
   double checkpoint_seconds = 300;
+  double peak_flops = 0;  // of a worker's device, for MFU; 0: a CPU core's is measured
 };
 SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
 

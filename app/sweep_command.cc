@@ -4,8 +4,10 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/running_forecasts.h"
 #include "app/study.h"
 #include "app/sweep_text.h"
+#include "core/device_peak.h"
 #include "core/error.h"
 #include "core/units.h"
 #include "io/grid_toml.h"
@@ -30,6 +32,8 @@ struct SweepFlags {
   bool no_checkpoints = false;
   std::string checkpoint_dir;  // the worker's own, as the next
   double checkpoint_seconds = 300;
+  std::string peak;       // as given
+  double peak_flops = 0;  // the worker's own
   bool dry_run = false;
   bool print_config = false;
   bool quiet = false;
@@ -89,7 +93,11 @@ void print_status(const std::string& db, const std::string& study, bool json) {
   const Store store(db, StoreMode::kReadOnly);
   const SweepStatus status = store.status(choose_study(store, study));
   const auto rungs = store.rate_rungs(status.study);
-  print(json ? status_json(status, rungs) : status_text(status, rungs));
+  const auto forecasts = forecast_running(store, status.study);
+  if (!json) return print(status_text(status, rungs) + forecasts_text(forecasts));
+  Json answer = status_json(status, rungs);
+  if (!forecasts.empty()) answer["running"] = forecasts_json(forecasts);
+  print(json_text(answer));
 }
 
 void report_end(const SweepSummary& summary, const SweepFlags& flags) {
@@ -121,7 +129,8 @@ RunOptions run_options(const SweepFlags& flags) {
           .quiet = flags.quiet,
           .max_seconds = 60 * flags.minutes,
           .checkpoints = !flags.no_checkpoints,
-          .checkpoint_seconds = 60 * flags.checkpoint_minutes};
+          .checkpoint_seconds = 60 * flags.checkpoint_minutes,
+          .peak_flops = flags.peak.empty() ? 0 : parse_peak(flags.peak, "float32")};
 }
 
 void run(const SweepFlags& flags) {
@@ -170,7 +179,8 @@ void work(const SweepFlags& flags) {
               .stop = [&] { return stop.requested(); },
               .note = say,
               .checkpoint_dir = flags.checkpoint_dir,
-              .checkpoint_seconds = flags.checkpoint_seconds});
+              .checkpoint_seconds = flags.checkpoint_seconds,
+              .peak_flops = flags.peak_flops});
 }
 
 CLI::App* add_store_flags(CLI::App* command, SweepFlags& flags) {
@@ -199,6 +209,9 @@ void add_run(CLI::App* sweep) {
                       "Between a trial's checkpoints; default 5");
   command->add_flag("--no-checkpoints", flags->no_checkpoints,
                     "Start interrupted trials anew, and train shared trunks for every trial");
+  command->add_option("--peak-flops", flags->peak,
+                      "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
+                      "is measured");
   command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
   command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
   command->add_flag("--quiet", flags->quiet, "No progress");
@@ -242,6 +255,7 @@ void add_sweep_command(CLI::App& app) {
   worker->group("");  // the driver's own; not in the help
   worker->add_option("--device", flags->device, "");
   worker->add_option("--checkpoints", flags->checkpoint_dir, "");
+  worker->add_option("--peak-flops", flags->peak_flops, "");
   worker->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");
   worker->callback([flags] { work(*flags); });
 }

@@ -88,7 +88,7 @@ std::string status_text(const SweepStatus& status, const std::vector<RateRung>& 
   return text;
 }
 
-std::string status_json(const SweepStatus& status, const std::vector<RateRung>& rungs) {
+Json status_json(const SweepStatus& status, const std::vector<RateRung>& rungs) {
   Json json{{"study", status.study},
             {"trials",
              {{"planned", status.planned},
@@ -104,7 +104,7 @@ std::string status_json(const SweepStatus& status, const std::vector<RateRung>& 
   Json list = Json::array();
   for (const RateRung& rung : rungs) list.push_back(rung_json(rung));
   json["rungs"] = list;
-  return json_text(json);
+  return json;
 }
 
 }  // namespace isoflop

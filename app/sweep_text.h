@@ -8,6 +8,7 @@
 
 #include "core/rate_rung.h"
 #include "core/sweep_status.h"
+#include "io/json.h"
 
 namespace isoflop {
 
@@ -19,7 +20,7 @@ std::string trunks_text(double flops, double flops_alone);
 std::string status_text(const SweepStatus& status, const std::vector<RateRung>& rungs);
 
 // The same for programs; the keys are in docs/design.md.
-std::string status_json(const SweepStatus& status, const std::vector<RateRung>& rungs);
+Json status_json(const SweepStatus& status, const std::vector<RateRung>& rungs);
 
 // "the best rate of the 120k rung is at the upper edge of its bracket: ..."
 std::string edge_warning(const RateRung& rung);
