@@ -9,8 +9,8 @@
 //
 //   batch    as above for D = 30 N, the middle of what a sweep usually covers
 //   rate     0.7 of the above: measured at 10k to 115k parameters and 15 to 60 tokens a parameter
-//            (docs/decisions/schedule.md); Haegele et al. 2024 (arXiv:2405.18392) find about half of
-//            the best cosine's peak for larger models
+//            (docs/decisions/schedule.md); Haegele et al. 2024 (arXiv:2405.18392) find about half
+//            of the best cosine's peak for larger models
 //   warm-up  N tokens (Porian et al. 2024)
 //
 // The forms are those of published laws: rate a power of N (Porian et al. 2024: 3.7 N^-0.36), batch
