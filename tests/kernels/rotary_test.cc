@@ -7,7 +7,7 @@
 namespace isoflop {
 namespace {
 
-constexpr std::int64_t kColumns = 32, kStride = 35;
+constexpr std::int64_t kRotaryColumns = 32, kRotaryStride = 35;
 
 struct Tables {
   std::vector<float> cos, sin;
@@ -16,12 +16,14 @@ struct Tables {
 double angle(std::int64_t i, std::int64_t t) { return 0.37 * static_cast<double>((i + 1) * t); }
 
 Tables tables(std::int64_t half) {
-  Tables all{std::vector<float>(static_cast<size_t>(half * kStride)),
-             std::vector<float>(static_cast<size_t>(half * kStride))};
+  Tables all{std::vector<float>(static_cast<size_t>(half * kRotaryStride)),
+             std::vector<float>(static_cast<size_t>(half * kRotaryStride))};
   for (std::int64_t i = 0; i < half; ++i) {
-    for (std::int64_t t = 0; t < kColumns; ++t) {
-      all.cos[static_cast<size_t>(i * kStride + t)] = static_cast<float>(std::cos(angle(i, t)));
-      all.sin[static_cast<size_t>(i * kStride + t)] = static_cast<float>(std::sin(angle(i, t)));
+    for (std::int64_t t = 0; t < kRotaryColumns; ++t) {
+      all.cos[static_cast<size_t>(i * kRotaryStride + t)] =
+          static_cast<float>(std::cos(angle(i, t)));
+      all.sin[static_cast<size_t>(i * kRotaryStride + t)] =
+          static_cast<float>(std::sin(angle(i, t)));
     }
   }
   return all;
@@ -31,15 +33,15 @@ TEST(Rotary, TurnsPairsAsComplexNumbers) {
   for (const Kernels& kernels : usable_kernels()) {
     for (const std::int64_t half : {1, 3, 8}) {
       for (const double direction : {1.0, -1.0}) {
-        const RotaryShape shape{2,       2 * half, kColumns,
-                                kStride, 0.25f,    static_cast<float>(direction)};
-        const auto in = random_floats(2 * 2 * half * kStride, 1);
+        const RotaryShape shape{
+            2, 2 * half, kRotaryColumns, kRotaryStride, 0.25f, static_cast<float>(direction)};
+        const auto in = random_floats(2 * 2 * half * kRotaryStride, 1);
         std::vector<double> expected = in_double(in);
         for (std::int64_t head = 0; head < 2; ++head) {
           for (std::int64_t i = 0; i < half; ++i) {
-            for (std::int64_t t = 0; t < kColumns; ++t) {
-              const auto first = static_cast<size_t>((head * 2 * half + i) * kStride + t);
-              const auto second = first + static_cast<size_t>(half * kStride);
+            for (std::int64_t t = 0; t < kRotaryColumns; ++t) {
+              const auto first = static_cast<size_t>((head * 2 * half + i) * kRotaryStride + t);
+              const auto second = first + static_cast<size_t>(half * kRotaryStride);
               const auto turned = std::complex<double>(in[first], in[second]) *
                                   std::polar(0.25, direction * angle(i, t));
               expected[first] = turned.real();
@@ -58,12 +60,13 @@ TEST(Rotary, TurnsPairsAsComplexNumbers) {
 
 TEST(Rotary, WithoutTablesOnlyScales) {
   for (const Kernels& kernels : usable_kernels()) {
-    const auto in = random_floats(3 * 5 * kStride, 1);
+    const auto in = random_floats(3 * 5 * kRotaryStride, 1);
     std::vector<float> out(in.size());
-    kernels.rotate({3, 5, kColumns, kStride, 0.5f}, in.data(), nullptr, nullptr, out.data());
+    kernels.rotate({3, 5, kRotaryColumns, kRotaryStride, 0.5f}, in.data(), nullptr, nullptr,
+                   out.data());
     for (std::int64_t row = 0; row < 15; ++row) {
-      for (std::int64_t t = 0; t < kColumns; ++t) {
-        const auto at = static_cast<size_t>(row * kStride + t);
+      for (std::int64_t t = 0; t < kRotaryColumns; ++t) {
+        const auto at = static_cast<size_t>(row * kRotaryStride + t);
         ASSERT_EQ(out[at], 0.5f * in[at]);
       }
     }
