@@ -54,8 +54,8 @@ std::string plan_json(const Plan& plan) {
                {"tokens", interval_json(plan.tokens, "tokens")},
                {"loss", interval_json(plan.loss, "loss")},
                {"interval_level", finite(plan.interval_level, "interval_level")},
-               {"near_optimal", near_optimal_json(plan.near_optimal)},
-               {"shape", shape_json(plan.shape)}};
+               {"near_optimal", near_optimal_json(plan.near_optimal)}};
+  if (plan.shape.params > 0) json["shape"] = shape_json(plan.shape);
   if (plan.extrapolation) json["extrapolation"] = finite(*plan.extrapolation, "extrapolation");
   json["warnings"] = warnings_json(plan.warnings);
   return json_text(json);

@@ -125,11 +125,14 @@ std::string plan_text(const Plan& plan) {
   if (plan.params.low) out += "; " + level_text(plan.interval_level);
   out += "\nfor " + format_flops(plan.flops) + " FLOP, counted as " + plan.convention +
          "; law: " + plan.law + (plan.citation.empty() ? "" : " (" + plan.citation + ")") + '\n';
-  out += "a shape of that size: " + shape_name(plan.shape.model) + ", " +
-         format_quantity(plan.shape.params) + " parameters (vocabulary " +
-         std::to_string(plan.shape.model.vocab) + ", context " +
-         std::to_string(plan.shape.model.context) + "), " + format_quantity(plan.shape.tokens) +
-         " tokens, loss " + fixed3(plan.shape.loss) + '\n';
+  // Without one a warning says why.
+  if (plan.shape.params > 0) {
+    out += "a shape of that size: " + shape_name(plan.shape.model) + ", " +
+           format_quantity(plan.shape.params) + " parameters (vocabulary " +
+           std::to_string(plan.shape.model.vocab) + ", context " +
+           std::to_string(plan.shape.model.context) + "), " + format_quantity(plan.shape.tokens) +
+           " tokens, loss " + fixed3(plan.shape.loss) + '\n';
+  }
   return out + warning_lines(plan.warnings);
 }
 

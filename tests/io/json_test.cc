@@ -294,7 +294,9 @@ TEST(PlanJson, HoldsWhatScriptsRelyOn) {
 TEST(PlanJson, LeavesOutWhatIsNotKnownAndNeverWritesNaN) {
   Plan plan = some_plan();
   plan.extrapolation.reset();
+  plan.shape = {};
   EXPECT_FALSE(json::parse(plan_json(plan)).contains("extrapolation"));
+  EXPECT_FALSE(json::parse(plan_json(plan)).contains("shape"));
   plan.tokens.low = kNaN;
   EXPECT_THAT(message_of<Error>([&] { plan_json(plan); }), HasSubstr("tokens: is not finite"));
 }

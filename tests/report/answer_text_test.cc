@@ -30,6 +30,13 @@ TEST(AnswerText, FirstLineIsTheAnswerWithIntervalsInNaturalUnits) {
                  "beyond the data; 90 % intervals\n"));
 }
 
+TEST(AnswerText, SaysNothingOfAShapeWhereThereIsNone) {
+  Plan plan = some_plan();
+  EXPECT_THAT(plan_text(plan), Not(HasSubstr("a shape of that size")));
+  plan.shape.params = 73e9;
+  EXPECT_THAT(plan_text(plan), HasSubstr("a shape of that size"));
+}
+
 TEST(AnswerText, SaysNothingOfIntervalsThatAreNotKnown) {
   Plan plan = some_plan();
   for (Interval* interval : {&plan.params, &plan.tokens, &plan.loss}) interval->low.reset();
