@@ -20,8 +20,7 @@ struct Speed {
   double width;
   double flops;  // FLOP/s of one core, counted exactly
 };
-constexpr std::array<Speed, 5> kSpeeds{
-    {{16, 7.5e9}, {32, 11.5e9}, {48, 19e9}, {64, 27e9}, {128, 41e9}}};
+constexpr std::array<Speed, 3> kSpeeds{{{16, 70e9}, {32, 75e9}, {48, 80e9}}};
 
 double activation_bytes(const Trial& trial) {
   const ModelConfig& m = trial.model;

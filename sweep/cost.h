@@ -15,10 +15,11 @@
 // branch is trained by this sweep and none fails; what is evaluated or trained twice after a kill
 // comes on top.
 //
-// Sustained GFLOP/s (exact) of one core, plain LibTorch with batches of 2 sequences of 128, one
-// single-thread worker on each of two cores with a peak of about 105 GFLOP/s, 2026-11-23: 7.5 at
-// width 16, 11.5 at 32, 19 at 48, 27 at 64, 41 at 128; linear in ln(width) between, proportional to
-// width below 16, and as at 128 above. The tabular learner trains nothing: 10 ms a trial.
+// Sustained GFLOP/s (exact) of one core, batches of 2 sequences of 128, one single-thread worker on
+// each of two cores with a peak of about 115 GFLOP/s (AVX-512), 2026-11-23: 70 at width 16, 75 at
+// 32, 80 at 48 and beyond (88 at 64, 74 at 128); linear in ln(width) between, proportional to width
+// below
+// 16. The tabular learner trains nothing: 10 ms a trial.
 #ifndef ISOFLOP_SWEEP_COST_H_
 #define ISOFLOP_SWEEP_COST_H_
 

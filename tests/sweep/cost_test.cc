@@ -16,9 +16,9 @@ Trial decoder(std::int64_t width, double tokens) {
 }
 
 TEST(CostTest, SpeedIsTheMeasuredTableAndRisesWithWidth) {
-  EXPECT_DOUBLE_EQ(sustained_flops(16), 7.5e9);
-  EXPECT_DOUBLE_EQ(sustained_flops(64), 27e9);
-  EXPECT_DOUBLE_EQ(sustained_flops(1024), 41e9);
+  EXPECT_DOUBLE_EQ(sustained_flops(16), 70e9);
+  EXPECT_DOUBLE_EQ(sustained_flops(64), 80e9);
+  EXPECT_DOUBLE_EQ(sustained_flops(1024), 80e9);
   for (std::int64_t width = 8; width < 256; width += 4) {
     EXPECT_LE(sustained_flops(width), sustained_flops(width + 4)) << width;
   }
@@ -27,7 +27,7 @@ TEST(CostTest, SpeedIsTheMeasuredTableAndRisesWithWidth) {
 TEST(CostTest, TimeIsFlopsOverSpeed) {
   const Trial trial = decoder(32, 1e6);
   const TrialCost cost = cost_of(trial);
-  EXPECT_DOUBLE_EQ(cost.seconds, total_flops(trial, FlopConvention::kExact) / 11.5e9);
+  EXPECT_DOUBLE_EQ(cost.seconds, total_flops(trial, FlopConvention::kExact) / 75e9);
   EXPECT_DOUBLE_EQ(cost_of(trial, 2).seconds, cost.seconds / 2);
   EXPECT_EQ(cost.steps, 1953);  // 1e6 / (4 x 128)
 }
