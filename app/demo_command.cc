@@ -16,7 +16,8 @@
 #include "io/json.h"
 #include "io/plan_json.h"
 #include "plan/make_plan.h"
-#include "report/answer_text.h"
+#include "report/fit_text.h"
+#include "report/plan_text.h"
 
 namespace isoflop {
 namespace {

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "io/fit_json.h"
 #include "io/observations_csv.h"
-#include "report/answer_text.h"
+#include "report/fit_text.h"
 
 namespace isoflop {
 namespace {

@@ -10,7 +10,7 @@
 #include "io/fit_json.h"
 #include "io/plan_json.h"
 #include "plan/make_plan.h"
-#include "report/answer_text.h"
+#include "report/plan_text.h"
 
 namespace isoflop {
 namespace {

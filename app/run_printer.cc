@@ -7,7 +7,7 @@
 #include "core/schedule.h"
 #include "core/units.h"
 #include "fit/forecast.h"
-#include "report/answer_text.h"
+#include "report/numbers_text.h"
 
 namespace isoflop {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/schedule.h"
 #include "core/units.h"
-#include "report/answer_text.h"
+#include "report/numbers_text.h"
 
 namespace isoflop {
 namespace {

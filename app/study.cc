@@ -19,7 +19,7 @@
 #include "io/grid_toml.h"
 #include "io/manifest_json.h"
 #include "kernels/peak.h"
-#include "report/answer_text.h"
+#include "report/numbers_text.h"
 #include "sweep/stop_signal.h"
 #include "trainer/decoder_runner.h"
 #include "trainer/tabular_runner.h"

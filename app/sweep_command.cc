@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "io/grid_toml.h"
-#include "report/answer_text.h"
+#include "report/numbers_text.h"
 #include "sweep/cost.h"
 #include "sweep/stop_signal.h"
 #include "sweep/worker.h"

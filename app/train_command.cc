@@ -13,7 +13,7 @@
 #include "core/units.h"
 #include "io/json.h"
 #include "kernels/peak.h"
-#include "report/answer_text.h"
+#include "report/numbers_text.h"
 #include "sweep/stop_signal.h"
 
 namespace isoflop {

@@ -2,11 +2,28 @@
 #ifndef ISOFLOP_CORE_OBSERVATION_H_
 #define ISOFLOP_CORE_OBSERVATION_H_
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace isoflop {
+
+// What else a table may say of a run, by name: coordinates of laws beyond L(N, D), and other ways
+// of counting the same run.
+inline constexpr std::array<std::string_view, 9> kExtraCoordinates = {
+    "unique_tokens",        // U: distinct training tokens; epochs are D / U
+    "nonembedding_params",  // N without embeddings, positions and head
+    "exact_flops",          // C under convention "exact"
+    "active_params",        // N that a token passes through, of a sparse model
+    "experts",              // E
+    "weight_bits",          // precision of weights,
+    "activation_bits",      // of activations,
+    "cache_bits",           // and of keys and values
+    "score",                // a downstream task's, between 0 and 1
+};
 
 struct Observation {
   double params = 0;             // N
@@ -18,6 +35,9 @@ struct Observation {
   std::int64_t seed = 0;
   std::string trial;     // identity, or the row's label in an imported table
   std::int64_t row = 0;  // data row in its table, from 0
+  // The training run that the point is of; points of one run share its noise. Empty: its own run.
+  std::string run;
+  std::map<std::string, double> extra;  // by names of kExtraCoordinates; absent: unknown
 
   bool operator==(const Observation&) const = default;
 };

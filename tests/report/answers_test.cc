@@ -1,9 +1,10 @@
-#include "report/answer_text.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/units.h"
+#include "report/fit_text.h"
+#include "report/numbers_text.h"
+#include "report/plan_text.h"
 
 namespace isoflop {
 namespace {

@@ -1,36 +1,11 @@
-#include "report/answer_text.h"
-
-#include <array>
-#include <charconv>
-#include <cmath>
+#include "report/fit_text.h"
 
 #include "core/interval.h"
 #include "core/units.h"
+#include "report/numbers_text.h"
 
 namespace isoflop {
 namespace {
-
-std::string with_decimals(double value, int decimals) {
-  std::array<char, 64> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 std::chars_format::fixed, decimals);
-  return {buffer.data(), end.ptr};
-}
-
-std::string fixed3(double value) { return with_decimals(value, 3); }
-std::string percent(double fraction, int decimals) {
-  return (fraction > 0 ? "+" : "") + with_decimals(100 * fraction, decimals) + " %";
-}
-std::string factor(double value) { return with_decimals(value, value < 9.95 ? 1 : 0) + "x"; }
-std::string level_text(double level) { return with_decimals(100 * level, 0) + " % intervals"; }
-
-std::string warning_lines(const std::vector<Warning>& warnings) {
-  std::string out;
-  for (const Warning& warning : warnings) {
-    out += "warning: " + warning.message + " [" + warning.code + "]\n";
-  }
-  return out;
-}
 
 std::string backtest_line(const Backtest& backtest) {
   std::string line = "backtest: " + std::to_string(backtest.hidden) + " trials of " +
@@ -50,16 +25,6 @@ std::string search_line(const LawFit& fit) {
 }
 
 }  // namespace
-
-std::string fixed4(double value) { return with_decimals(value, 4); }
-
-std::string interval_text(const Interval& interval, std::string (*format)(double)) {
-  std::string text = format(interval.value);
-  if (interval.low && interval.high) {
-    text += " [" + format(*interval.low) + ", " + format(*interval.high) + "]";
-  }
-  return text;
-}
 
 TextTable profile_table(const IsoflopFit& isoflop) {
   TextTable table{{"budget", "trials", "N at the minimum", "D", "loss", "curvature", "verdict"},
@@ -108,32 +73,6 @@ std::string fit_text(const LawFit& fit) {
   }
   if (fit.backtest) out += backtest_line(*fit.backtest);
   return out;
-}
-
-std::string plan_text(const Plan& plan) {
-  std::string out = "N* " + interval_text(plan.params, format_quantity) + "  D* " +
-                    interval_text(plan.tokens, format_quantity) + "  " +
-                    format_quantity(plan.tokens.value / plan.params.value) +
-                    " tokens/param  loss " + interval_text(plan.loss, fixed3) + "; " +
-                    with_decimals(100 * plan.near_optimal.extra_compute, 0) +
-                    " % more compute buys any N in " +
-                    format_quantity(plan.near_optimal.params_low) + " to " +
-                    format_quantity(plan.near_optimal.params_high);
-  if (plan.extrapolation && *plan.extrapolation > 1) {
-    out += "; " + factor(*plan.extrapolation) + " beyond the data";
-  }
-  if (plan.params.low) out += "; " + level_text(plan.interval_level);
-  out += "\nfor " + format_flops(plan.flops) + " FLOP, counted as " + plan.convention +
-         "; law: " + plan.law + (plan.citation.empty() ? "" : " (" + plan.citation + ")") + '\n';
-  // Without one a warning says why.
-  if (plan.shape.params > 0) {
-    out += "a shape of that size: " + shape_name(plan.shape.model) + ", " +
-           format_quantity(plan.shape.params) + " parameters (vocabulary " +
-           std::to_string(plan.shape.model.vocab) + ", context " +
-           std::to_string(plan.shape.model.context) + "), " + format_quantity(plan.shape.tokens) +
-           " tokens, loss " + fixed3(plan.shape.loss) + '\n';
-  }
-  return out + warning_lines(plan.warnings);
 }
 
 }  // namespace isoflop
