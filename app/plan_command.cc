@@ -6,9 +6,9 @@
 #include "app/output.h"
 #include "core/error.h"
 #include "core/units.h"
-#include "fit/presets.h"
 #include "io/fit_json.h"
 #include "io/plan_json.h"
+#include "law/presets.h"
 #include "plan/make_plan.h"
 #include "report/plan_text.h"
 

@@ -6,7 +6,7 @@
 #include "app/output.h"
 #include "core/schedule.h"
 #include "core/units.h"
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 #include "report/numbers_text.h"
 
 namespace isoflop {

@@ -1,5 +1,5 @@
 // What a person sees while one trial trains: a line on stderr about every twentieth of it, with the
-// loss so far, the speed, the time left and where it will end (fit/forecast.h).
+// loss so far, the speed, the time left and where it will end (forecast/forecast.h).
 //
 //   step 400/1000  51.2k tokens  train 2.7312  410k tokens/s  2 s left  ends at 2.41 [2.36, 2.47]
 #ifndef ISOFLOP_APP_RUN_PRINTER_H_

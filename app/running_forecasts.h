@@ -1,5 +1,5 @@
 // Where the trials that are running now will end, from their curves and from what the study's
-// finished trials were like (fit/forecast.h).
+// finished trials were like (forecast/forecast.h).
 #ifndef ISOFLOP_APP_RUNNING_FORECASTS_H_
 #define ISOFLOP_APP_RUNNING_FORECASTS_H_
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "db/store.h"
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 #include "io/json.h"
 
 namespace isoflop {

@@ -12,7 +12,7 @@
 //   others     learnt from the other families
 //   siblings   learnt from the other runs of the family
 // and, for completeness, "default", whose centres lie between the curves measured here.
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "fit/check_observations.h"
 #include "fit/isoflop_profiles.h"
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 namespace {

@@ -9,11 +9,11 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "fit/isoflop_profiles.h"
-#include "fit/loss_law.h"
 #include "fit/newton.h"
 #include "fit/parallel.h"
 #include "fit/points.h"
 #include "fit/start_screen.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 namespace {

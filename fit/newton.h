@@ -9,8 +9,8 @@
 #ifndef ISOFLOP_FIT_NEWTON_H_
 #define ISOFLOP_FIT_NEWTON_H_
 
-#include "fit/loss_law.h"
 #include "fit/points.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 

@@ -6,11 +6,11 @@
 
 #include "core/error.h"
 #include "core/units.h"
-#include "fit/loss_law.h"
 #include "fit/parallel.h"
 #include "fit/points.h"
 #include "fit/robust_descent.h"
 #include "fit/start_screen.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/observation.h"
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 

@@ -8,8 +8,8 @@
 
 #include <vector>
 
-#include "fit/loss_law.h"
 #include "fit/points.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 namespace {

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "fit/backtest.h"
-#include "fit/presets.h"
+#include "law/presets.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

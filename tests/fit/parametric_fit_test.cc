@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "fit/presets.h"
+#include "law/presets.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

@@ -11,7 +11,7 @@
 #include "core/hash.h"
 #include "core/law_fit.h"
 #include "core/observation.h"
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 namespace isoflop {
 

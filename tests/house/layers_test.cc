@@ -31,11 +31,14 @@ const std::map<std::string, Room>& house() {
       {"trainer", {{"core", "io", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
       {"db", {{"core"}, {"SQLiteCpp/", "sqlite3.h", "fmt/"}}},
       {"sweep", {{"core", "db"}, {"fmt/"}}},
-      {"fit", {{"core"}, {"ceres/", "Eigen/", "fmt/"}}},
-      {"plan", {{"core", "fit"}, {"fmt/"}}},
-      {"report", {{"core", "fit", "plan"}, {"fmt/"}}},
+      {"law", {{"core"}, {"fmt/"}}},
+      {"fit", {{"core", "law"}, {"ceres/", "Eigen/", "fmt/"}}},
+      {"forecast", {{"core"}, {"ceres/", "Eigen/", "fmt/"}}},
+      {"plan", {{"core", "law"}, {"fmt/"}}},
+      {"report", {{"core", "law", "plan"}, {"fmt/"}}},
       {"app",
-       {{"core", "io", "data", "kernels", "trainer", "db", "sweep", "fit", "plan", "report"},
+       {{"core", "io", "data", "kernels", "trainer", "db", "sweep", "law", "fit", "forecast",
+         "plan", "report"},
         {"CLI/", "nlohmann/", "fmt/"}}},
   };
   return rooms;

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/shape_rule.h"
 #include "fit/fit_law.h"
-#include "fit/presets.h"
+#include "law/presets.h"
 #include "plan/optimum.h"
 #include "tests/fit/synthetic.h"
 

@@ -5,8 +5,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "fit/loss_law.h"
-#include "fit/presets.h"
+#include "law/loss_law.h"
+#include "law/presets.h"
 #include "plan/near_optimal.h"
 
 namespace isoflop {

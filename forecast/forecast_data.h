@@ -1,14 +1,14 @@
 // A curve's points as a forecast's fit takes them: placed on the schedule, thinned, without the
 // first part that follows no power law.
-#ifndef ISOFLOP_FIT_FORECAST_DATA_H_
-#define ISOFLOP_FIT_FORECAST_DATA_H_
+#ifndef ISOFLOP_FORECAST_FORECAST_DATA_H_
+#define ISOFLOP_FORECAST_FORECAST_DATA_H_
 
 #include <cstddef>
 #include <span>
 #include <vector>
 
-#include "fit/forecast_fit.h"
-#include "fit/forecast_schedule.h"
+#include "forecast/forecast_fit.h"
+#include "forecast/forecast_schedule.h"
 
 namespace isoflop {
 
@@ -33,4 +33,4 @@ double robust_sd(std::vector<double> values);
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_FORECAST_DATA_H_
+#endif  // ISOFLOP_FORECAST_FORECAST_DATA_H_

@@ -12,8 +12,8 @@
 // log_loss.
 //
 // Pure functions: no state, safe from any thread.
-#ifndef ISOFLOP_FIT_LOSS_LAW_H_
-#define ISOFLOP_FIT_LOSS_LAW_H_
+#ifndef ISOFLOP_LAW_LOSS_LAW_H_
+#define ISOFLOP_LAW_LOSS_LAW_H_
 
 #include <array>
 #include <cstddef>
@@ -48,4 +48,4 @@ LogLossDerivatives log_loss_derivatives(const LawVector& theta, double ln_params
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_LOSS_LAW_H_
+#endif  // ISOFLOP_LAW_LOSS_LAW_H_

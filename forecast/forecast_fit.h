@@ -8,13 +8,13 @@
 // from the law as it goes back from the last point, where the drift is 0: a random walk whose
 // variance grows with `clock`, piecewise linear between kDriftKnots knots. Its unseen part, from
 // now to the end, belongs to the forecast's error.
-#ifndef ISOFLOP_FIT_FORECAST_FIT_H_
-#define ISOFLOP_FIT_FORECAST_FIT_H_
+#ifndef ISOFLOP_FORECAST_FORECAST_FIT_H_
+#define ISOFLOP_FORECAST_FORECAST_FIT_H_
 
 #include <array>
 #include <vector>
 
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 
 namespace isoflop {
 
@@ -54,4 +54,4 @@ CurveFit fit_curve(const std::vector<CurveDatum>& data, const ForecastPrior& pri
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_FORECAST_FIT_H_
+#endif  // ISOFLOP_FORECAST_FORECAST_FIT_H_

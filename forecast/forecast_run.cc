@@ -1,4 +1,4 @@
-#include "fit/forecast_run.h"
+#include "forecast/forecast_run.h"
 
 #include <algorithm>
 #include <cmath>

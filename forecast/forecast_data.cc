@@ -1,4 +1,4 @@
-#include "fit/forecast_data.h"
+#include "forecast/forecast_data.h"
 
 #include <algorithm>
 #include <cmath>

@@ -2,13 +2,13 @@
 //
 // Three passes, since the noise and the clock of the drift (forecast_fit.h) come from a fit
 // themselves.
-#ifndef ISOFLOP_FIT_FORECAST_RUN_H_
-#define ISOFLOP_FIT_FORECAST_RUN_H_
+#ifndef ISOFLOP_FORECAST_FORECAST_RUN_H_
+#define ISOFLOP_FORECAST_FORECAST_RUN_H_
 
 #include <span>
 #include <string>
 
-#include "fit/forecast_data.h"
+#include "forecast/forecast_data.h"
 
 namespace isoflop {
 
@@ -25,4 +25,4 @@ RunFit fit_run(std::span<const CurvePoint> points, const RateSchedule& schedule,
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_FORECAST_RUN_H_
+#endif  // ISOFLOP_FORECAST_FORECAST_RUN_H_

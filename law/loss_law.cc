@@ -1,4 +1,4 @@
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,8 +9,8 @@
 //   muennighoff2023-c4     Muennighoff et al. 2023, base law on C4, alpha = beta
 //
 // All under C = 6 N D, N with embeddings, nats per token.
-#ifndef ISOFLOP_FIT_PRESETS_H_
-#define ISOFLOP_FIT_PRESETS_H_
+#ifndef ISOFLOP_LAW_PRESETS_H_
+#define ISOFLOP_LAW_PRESETS_H_
 
 #include <span>
 #include <string_view>
@@ -26,4 +26,4 @@ const LawFit& preset_law(std::string_view name);
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_PRESETS_H_
+#endif  // ISOFLOP_LAW_PRESETS_H_

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <vector>
 
-#include "fit/forecast.h"
-#include "fit/forecast_run.h"
+#include "forecast/forecast.h"
+#include "forecast/forecast_run.h"
 
 namespace isoflop {
 namespace {

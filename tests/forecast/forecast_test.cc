@@ -1,5 +1,5 @@
 // Forecasts of synthetic curves of a known law, and of measured ones where they are at hand.
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "core/hash.h"
-#include "fit/forecast_schedule.h"
+#include "forecast/forecast_schedule.h"
 
 namespace isoflop {
 namespace {

@@ -1,4 +1,4 @@
-#include "fit/forecast_schedule.h"
+#include "forecast/forecast_schedule.h"
 
 #include <algorithm>
 #include <cmath>

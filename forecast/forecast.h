@@ -13,16 +13,16 @@
 // the peak to zero removes) have log-normal priors: before the rate falls nothing in a run tells
 // the gain, and its first part tells alpha and pace only together. Residuals are in ln L under a
 // Cauchy loss; their size and autocorrelation come from the run. The law is not exact: the curve
-// may drift away from it, the more the more the loss falls (fit/forecast_fit.h). The interval comes
-// from 2000 draws with a fixed seed around the optimum, drift included.
+// may drift away from it, the more the more the loss falls (forecast/forecast_fit.h). The interval
+// comes from 2000 draws with a fixed seed around the optimum, drift included.
 //
 // Held-out losses seen on the way are part of the same fit, shifted by a constant factor.
 //
 // Cost: some milliseconds for 200 points; longer curves are thinned to at most 400. Threads: pure
 // functions, the same result for the same input. Errors: none are thrown; a forecast that cannot be
 // made says why. Measured accuracy: bench/results/*-forecast.md.
-#ifndef ISOFLOP_FIT_FORECAST_H_
-#define ISOFLOP_FIT_FORECAST_H_
+#ifndef ISOFLOP_FORECAST_FORECAST_H_
+#define ISOFLOP_FORECAST_FORECAST_H_
 
 #include <cstdint>
 #include <functional>
@@ -96,4 +96,4 @@ ForecastPrior learn_prior(std::span<const FinishedCurve> family,
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_FORECAST_H_
+#endif  // ISOFLOP_FORECAST_FORECAST_H_

@@ -1,4 +1,4 @@
-#include "fit/forecast_fit.h"
+#include "forecast/forecast_fit.h"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>

@@ -1,9 +1,9 @@
-#include "fit/loss_law.h"
+#include "law/loss_law.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
 
-#include "fit/presets.h"
+#include "law/presets.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

@@ -11,12 +11,12 @@
 // are the means over the three fits of Luo et al. 2025 (beta 0.58 to 0.60, gamma 0.64 to 0.66,
 // c = C peak^(1 - gamma) 0.10 to 0.12 at their peak, 3e-4): the loss follows a fall of the rate
 // within some tens of steps, with a long tail.
-#ifndef ISOFLOP_FIT_FORECAST_SCHEDULE_H_
-#define ISOFLOP_FIT_FORECAST_SCHEDULE_H_
+#ifndef ISOFLOP_FORECAST_FORECAST_SCHEDULE_H_
+#define ISOFLOP_FORECAST_FORECAST_SCHEDULE_H_
 
 #include <vector>
 
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 
 namespace isoflop {
 
@@ -50,4 +50,4 @@ class RateTrack {
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_FIT_FORECAST_SCHEDULE_H_
+#endif  // ISOFLOP_FORECAST_FORECAST_SCHEDULE_H_

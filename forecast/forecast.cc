@@ -1,4 +1,4 @@
-#include "fit/forecast.h"
+#include "forecast/forecast.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "core/hash.h"
 #include "core/interval.h"
-#include "fit/forecast_run.h"
+#include "forecast/forecast_run.h"
 
 namespace isoflop {
 namespace {

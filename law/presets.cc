@@ -1,4 +1,4 @@
-#include "fit/presets.h"
+#include "law/presets.h"
 
 #include <array>
 #include <fmt/format.h>
