@@ -8,34 +8,9 @@
 #include <vector>
 
 #include "core/flops.h"
+#include "core/law_parameters.h"
 
 namespace isoflop {
-
-struct Interval {
-  double value = 0;
-  std::optional<double> low;  // absent where no uncertainty is known
-  std::optional<double> high;
-
-  bool operator==(const Interval&) const = default;
-};
-
-struct Warning {
-  std::string code;  // stable, for scripts
-  std::string message;
-
-  bool operator==(const Warning&) const = default;
-};
-
-// L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, eq. 10). Losses in nats per token.
-struct LawParameters {
-  double E = 0;
-  double A = 0;
-  double B = 0;
-  double alpha = 0;
-  double beta = 0;
-
-  bool operator==(const LawParameters&) const = default;
-};
 
 // One IsoFLOP budget and the parabola through its losses (approach 2).
 struct BudgetProfile {
@@ -63,6 +38,19 @@ struct IsoflopFit {
   bool operator==(const IsoflopFit&) const = default;
 };
 
+// A hidden row: what it measured and what the rest predicts for it. The interval is of a measured
+// loss, so it holds the law's uncertainty and the scatter of a single run.
+struct HiddenRow {
+  std::int64_t row = 0;  // data row in its table, from 0
+  double params = 0;
+  double tokens = 0;
+  double flops = 0;
+  double loss = 0;
+  Interval predicted;
+
+  bool operator==(const HiddenRow&) const = default;
+};
+
 // The largest budgets hidden, the rest fitted, the hidden losses predicted.
 struct Backtest {
   double budget = 0;  // the smallest hidden FLOP
@@ -71,6 +59,9 @@ struct Backtest {
   double mean_error = 0;             // signed, relative: mean of predicted / measured - 1
   double max_error = 0;              // the signed error of the largest size
   std::optional<double> best_error;  // at the hidden budget's lowest loss
+  double level = 0;                  // of the rows' intervals; 0: none were asked for
+  int inside = 0;                    // hidden losses inside their interval
+  std::vector<HiddenRow> rows;       // the hidden rows, ascending C
 
   bool operator==(const Backtest&) const = default;
 };
