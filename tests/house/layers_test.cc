@@ -35,10 +35,11 @@ const std::map<std::string, Room>& house() {
       {"fit", {{"core", "law"}, {"ceres/", "Eigen/", "fmt/"}}},
       {"forecast", {{"core"}, {"ceres/", "Eigen/", "fmt/"}}},
       {"plan", {{"core", "law"}, {"fmt/"}}},
+      {"design", {{"core", "law", "fit", "plan"}, {"fmt/"}}},
       {"report", {{"core", "law", "plan"}, {"fmt/"}}},
       {"app",
        {{"core", "io", "data", "kernels", "trainer", "db", "sweep", "law", "fit", "forecast",
-         "plan", "report"},
+         "plan", "design", "report"},
         {"CLI/", "nlohmann/", "fmt/"}}},
   };
   return rooms;

@@ -16,8 +16,8 @@
 //
 // Errors: Error(kRefused, "no_draws") for a law without draws, "no_range" for one that does not
 // know the range of its data; Error(kUsage) for a budget, count or noise out of range.
-#ifndef ISOFLOP_PLAN_SUGGEST_H_
-#define ISOFLOP_PLAN_SUGGEST_H_
+#ifndef ISOFLOP_DESIGN_SUGGEST_H_
+#define ISOFLOP_DESIGN_SUGGEST_H_
 
 #include <vector>
 
@@ -53,4 +53,4 @@ Suggestions suggest_runs(const LawFit& fit, const SuggestOptions& options);
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_PLAN_SUGGEST_H_
+#endif  // ISOFLOP_DESIGN_SUGGEST_H_

@@ -1,4 +1,4 @@
-#include "plan/suggest.h"
+#include "design/suggest.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

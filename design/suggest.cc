@@ -1,4 +1,4 @@
-#include "plan/suggest.h"
+#include "design/suggest.h"
 
 #include <algorithm>
 #include <cmath>
