@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/flops.h"
+#include "core/form_parameters.h"
 #include "core/law_parameters.h"
 
 namespace isoflop {
@@ -72,6 +73,8 @@ struct LawFit {
   int approach = 3;
   LawParameters parameters;
   std::vector<LawParameters> draws;  // bootstrap refits; empty for presets
+  // A law of another form than Chinchilla's; `parameters` and `draws` then say nothing.
+  std::optional<FormParameters> form;
   double interval_level = 0.9;
   std::string interval_method;  // "row bootstrap", "budget bootstrap", ...
 

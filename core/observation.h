@@ -13,15 +13,18 @@ namespace isoflop {
 
 // What else a table may say of a run, by name: coordinates of laws beyond L(N, D), and other ways
 // of counting the same run.
-inline constexpr std::array<std::string_view, 9> kExtraCoordinates = {
+inline constexpr std::array<std::string_view, 12> kExtraCoordinates = {
     "unique_tokens",        // U: distinct training tokens; epochs are D / U
     "nonembedding_params",  // N without embeddings, positions and head
     "exact_flops",          // C under convention "exact"
     "active_params",        // N that a token passes through, of a sparse model
     "experts",              // E
+    "granularity",          // G: how many times narrower than a dense feed-forward an expert is
+    "sparsity",             // S: share of experts that a token does not pass through
     "weight_bits",          // precision of weights,
     "activation_bits",      // of activations,
-    "cache_bits",           // and of keys and values
+    "cache_bits",           // of keys and values,
+    "quantized_bits",       // and of weights rounded after training
     "score",                // a downstream task's, between 0 and 1
 };
 
