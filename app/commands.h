@@ -21,6 +21,7 @@ void add_sweep_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
+void add_suggest_command(CLI::App& app);
 
 }  // namespace isoflop
 

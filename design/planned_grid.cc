@@ -84,7 +84,8 @@ PlannedGridAnswer simulate_planned_grid(std::span<const Observation> points,
     worlds[static_cast<std::size_t>(k)] = fit_world(simulated(points, options, k), options);
   });
 
-  PlannedGridAnswer out{.points = static_cast<int>(points.size()),
+  PlannedGridAnswer out{.target_flops = options.target_flops,
+                        .points = static_cast<int>(points.size()),
                         .simulations = options.simulations};
   for (const Observation& point : points) {
     out.flops += point.flops;

@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 
+#include "core/design_answer.h"
 #include "core/flops.h"
 #include "core/law_fit.h"
 #include "core/observation.h"
@@ -33,20 +34,6 @@ struct PlannedGridOptions {
   std::uint64_t seed = 0;
   double level = 0.9;
   int threads = 0;  // 0: as many as there are cores
-};
-
-struct PlannedGridAnswer {
-  int points = 0;
-  double flops = 0;          // of the whole grid, each run on its own
-  double largest_flops = 0;  // of one run
-  int simulations = 0;
-  int without_optimum = 0;  // fits that trade nothing off; they count as the ends of the range
-  // The value is the truth; low and high hold `level` of the fits.
-  Interval params;
-  Interval loss;
-  Interval a;
-  double spread = 0;  // high / low of N*
-  double bias = 0;    // median of the fitted N* / truth - 1
 };
 
 // Params, tokens and flops of `points` are used; their losses are not looked at. `source` goes into

@@ -19,8 +19,7 @@
 #ifndef ISOFLOP_DESIGN_SUGGEST_H_
 #define ISOFLOP_DESIGN_SUGGEST_H_
 
-#include <vector>
-
+#include "core/design_answer.h"
 #include "core/law_fit.h"
 
 namespace isoflop {
@@ -31,22 +30,6 @@ struct SuggestOptions {
   double max_flops = 0;  // of one run; 0: the largest fitted C
   double noise = 0;      // standard deviation of ln L; 0: the fit's residual_rms
   double reach = 1.5;    // factor beyond the fitted N and D / N
-};
-
-struct SuggestedRun {
-  double params = 0;
-  double tokens = 0;
-  double flops = 0;
-  double loss = 0;    // predicted
-  double spread = 0;  // high / low of N* expected once this run and those before it are done
-};
-
-struct Suggestions {
-  double target_flops = 0;
-  double noise = 0;
-  Interval params;    // N* at the target now
-  double spread = 0;  // high / low of N* now
-  std::vector<SuggestedRun> runs;
 };
 
 Suggestions suggest_runs(const LawFit& fit, const SuggestOptions& options);
