@@ -1,0 +1,33 @@
+// Cells in other units than the rest of their column: millions among units, PF-days among FLOP,
+// perplexities or bits among nats. A fit would take them for physics.
+//
+//   C     f(N) D of the convention is off by more than 700 either way, or by more than 100 from all
+//         rows of the nearest other ratio. No convention explains that: the most extreme on record,
+//         6 N D without embeddings for a model of 768 parameters (Kaplan et al. 2020), is 570;
+//         whole sweeps lie within 1.1.
+//   N, D / N, C   a hole of a factor of 1,000 or more. Sweeps step by small factors: the widest
+//   hole of
+//         the measured tables is 3.2 in N, 15 in D / N and 4.4 in C.
+//   L     a hole of a factor of 3 (perplexities e^L among nats), at most 1.3 in the measured
+//   tables;
+//         or two parallel surfaces: with ln L = quadratic in (ln N, ln D) + shift x [group], groups
+//         that separate cleanly and a shift of ln(1 / ln 2) = .3665: bits among nats.
+#ifndef ISOFLOP_FIT_MIXED_UNITS_H_
+#define ISOFLOP_FIT_MIXED_UNITS_H_
+
+#include <span>
+#include <string_view>
+
+#include "core/flops.h"
+#include "core/observation.h"
+
+namespace isoflop {
+
+// Throws Error(kUsage) that names the source, the smaller group's first row, its value and the
+// reason. All values must be positive and finite; rows without C have flops 0.
+void refuse_mixed_units(std::span<const Observation> observations, std::string_view source,
+                        const FlopsPerToken& flops);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_FIT_MIXED_UNITS_H_

@@ -1,0 +1,36 @@
+// Diagnostics as JSON, the "diagnostics" object of fit.json, and back. Full precision; absent means
+// absent; rows counted from 0.
+//
+//   {"influence": {"budget", "scale", "cutoff", "level", "method", "why_not", "with": ANSWER,
+//   "without":
+//                  ANSWER}, ANSWER = {"parameters", "observations", "objective", "params",
+//                  "tokens", "loss"}
+//    "influential": [{"row", "trial", "params_ratio", "params", "tokens_per_param", "run_params",
+//                     "run_tokens", "run_loss", "residual"}],
+//    "residuals", "identifiability", "conventions", "model_choice", "warnings"}
+//
+// "influential" lists the rows in the order in which they leave; params is N* once a row and those
+// before it have left, params_ratio that over N* with all rows, tokens_per_param the row's own D /
+// N.
+#ifndef ISOFLOP_IO_DIAGNOSTICS_JSON_H_
+#define ISOFLOP_IO_DIAGNOSTICS_JSON_H_
+
+#include <vector>
+
+#include "core/diagnostics.h"
+#include "core/law_fit.h"
+#include "io/json.h"
+
+namespace isoflop {
+
+Json diagnostics_json(const Diagnostics& diagnostics);
+Diagnostics read_diagnostics(const JsonReader& reader);
+
+// The hidden rows of a backtest: [{"row", "params", "tokens", "flops", "loss", "predicted":
+// {"value", "low", "high"}}].
+Json hidden_rows_json(const Backtest& backtest);
+std::vector<HiddenRow> read_hidden_rows(const std::vector<JsonReader>& rows);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_IO_DIAGNOSTICS_JSON_H_
