@@ -207,20 +207,4 @@ std::vector<ParameterGroup> DecoderImpl::groups() const {
   return {ends, hidden, vectors};
 }
 
-std::vector<torch::Tensor> DecoderImpl::matrices() const {
-  std::vector<torch::Tensor> chosen;
-  for (const auto& parameter : parameters()) {
-    if (parameter.dim() == 2) chosen.push_back(parameter);
-  }
-  return chosen;
-}
-
-std::vector<torch::Tensor> DecoderImpl::vectors() const {
-  std::vector<torch::Tensor> chosen;
-  for (const auto& parameter : parameters()) {
-    if (parameter.dim() != 2) chosen.push_back(parameter);
-  }
-  return chosen;
-}
-
 }  // namespace isoflop

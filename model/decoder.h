@@ -99,11 +99,6 @@ class DecoderImpl : public torch::nn::Module {
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;
 
-  // The two groups of AdamW: matrices (decayed) and gains and biases (not). Embeddings are
-  // matrices.
-  std::vector<torch::Tensor> matrices() const;
-  std::vector<torch::Tensor> vectors() const;
-
   const ModelConfig& config() const { return config_; }
 
  private:
