@@ -4,12 +4,14 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 #include "core/error.h"
 #include "core/hash.h"
 #include "fit/isoflop_profiles.h"
 #include "fit/newton.h"
+#include "fit/noise.h"
 #include "fit/parallel.h"
 #include "fit/points.h"
 #include "fit/start_screen.h"
@@ -18,24 +20,28 @@
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kFewestBudgets = 3;
+constexpr std::size_t kFewestUnits = 3;
 constexpr int kScreenSide = 10;
 constexpr int kScreenedRefits = 1;
 constexpr int kMostRedraws = 1000;
 
-constexpr std::array<std::pair<BootstrapKind, std::string_view>, 3> kNames = {{
+constexpr std::array<std::pair<BootstrapKind, std::string_view>, 5> kNames = {{
     {BootstrapKind::kRow, "row"},
+    {BootstrapKind::kRun, "run"},
     {BootstrapKind::kBudget, "budget"},
     {BootstrapKind::kResidual, "residual"},
+    {BootstrapKind::kWild, "wild"},
 }};
+
+using Rows = std::vector<std::size_t>;
 
 // All that the draws share; read-only while they run.
 struct Resampler {
   Points points;
   std::vector<LawVector> warm_starts;  // centred
-  std::vector<BudgetGroup> groups;     // kBudget
-  std::vector<double> fitted;          // kResidual: ln L of the fit
-  std::vector<double> residuals;       // kResidual: centred and widened
+  std::vector<Rows> units;             // points, runs or budgets
+  std::vector<double> fitted;          // kResidual, kWild: ln L of the fit
+  std::vector<double> residuals;       // kResidual: centred and widened; kWild: widened
   BootstrapKind kind = BootstrapKind::kRow;
   std::uint64_t seed = 0;
   double huber_delta = 0;
@@ -47,21 +53,25 @@ struct Draw {
   bool converged = false;
 };
 
-void draw_rows(SplitMix64& random, Points& points) {
-  std::fill(points.weight.begin(), points.weight.end(), 0.0);
-  for (std::size_t i = 0; i < points.size(); ++i) points.weight[random.below(points.size())] += 1;
-}
-
-// False when one budget was drawn every time: along one budget N and D cannot be told apart.
-bool draw_budgets(const Resampler& resampler, SplitMix64& random, Points& points) {
+// False when one unit was drawn every time.
+bool draw_units(const Resampler& resampler, SplitMix64& random, Points& points) {
   std::fill(points.weight.begin(), points.weight.end(), 0.0);
   std::set<std::uint64_t> drawn;
-  for (std::size_t k = 0; k < resampler.groups.size(); ++k) {
-    const std::uint64_t group = random.below(resampler.groups.size());
-    drawn.insert(group);
-    for (const std::size_t i : resampler.groups[group].rows) points.weight[i] += 1;
+  for (std::size_t k = 0; k < resampler.units.size(); ++k) {
+    const std::uint64_t unit = random.below(resampler.units.size());
+    drawn.insert(unit);
+    for (const std::size_t i : resampler.units[unit]) points.weight[i] += 1;
   }
   return drawn.size() > 1;
+}
+
+void draw_signs(const Resampler& resampler, SplitMix64& random, Points& points) {
+  for (const Rows& unit : resampler.units) {
+    const double sign = (random() >> 63) == 0 ? 1 : -1;
+    for (const std::size_t i : unit) {
+      points.log_loss[i] = resampler.fitted[i] + sign * resampler.residuals[i];
+    }
+  }
 }
 
 void draw_residuals(const Resampler& resampler, SplitMix64& random, Points& points) {
@@ -91,13 +101,12 @@ bool draw(const Resampler& resampler, SplitMix64& random, Points& points) {
     case BootstrapKind::kResidual:
       draw_residuals(resampler, random, points);
       return true;
-    case BootstrapKind::kBudget:
-      return draw_budgets(resampler, random, points) && identifies(points);
-    case BootstrapKind::kRow:
-      break;
+    case BootstrapKind::kWild:
+      draw_signs(resampler, random, points);
+      return true;
+    default:
+      return draw_units(resampler, random, points) && identifies(points);
   }
-  draw_rows(random, points);
-  return identifies(points);
 }
 
 // Resamples until the points identify the law; gives the number of resamples thrown away.
@@ -146,7 +155,53 @@ void prepare_residuals(const LawVector& theta, Resampler& resampler) {
     mean += resampler.residuals.back() / n;
   }
   const double widen = n / (n - static_cast<double>(kLawSize));
-  for (double& r : resampler.residuals) r = widen * (r - mean);
+  const double centre = resampler.kind == BootstrapKind::kResidual ? mean : 0;
+  for (double& r : resampler.residuals) r = widen * (r - centre);
+}
+
+std::vector<Rows> group_by_run(std::span<const Observation> rows) {
+  std::vector<Rows> units;
+  std::map<std::string_view, std::size_t> known;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto [at, fresh] = known.emplace(rows[i].run, units.size());
+    if (fresh || rows[i].run.empty()) {
+      at->second = units.size();
+      units.emplace_back();
+    }
+    units[at->second].push_back(i);
+  }
+  return units;
+}
+
+std::vector<Rows> rows_of(const std::vector<BudgetGroup>& groups) {
+  std::vector<Rows> units;
+  for (const BudgetGroup& group : groups) units.push_back(group.rows);
+  return units;
+}
+
+void check_units(std::size_t units, BootstrapKind kind) {
+  if (units >= kFewestUnits) return;
+  const std::string name(name_of(kind));
+  throw refusal("no_" + name + "s",
+                fmt::format("bootstrap: {}: the rows form {} {}s, at least {} are needed; use the "
+                            "row or residual bootstrap",
+                            name, units, name, kFewestUnits));
+}
+
+// Which rows are drawn, or change their sign, together.
+void fill_units(std::span<const Observation> rows, Resampler& resampler) {
+  if (resampler.kind == BootstrapKind::kBudget) {
+    resampler.units = rows_of(group_by_budget(rows));
+    check_units(resampler.units.size(), resampler.kind);
+    return;
+  }
+  const std::vector<Rows> runs = group_by_run(rows);
+  const bool of_runs = runs.size() < rows.size();
+  if (resampler.kind == BootstrapKind::kRun && !of_runs) resampler.kind = BootstrapKind::kRow;
+  if (resampler.kind == BootstrapKind::kRun) check_units(runs.size(), resampler.kind);
+  const bool by_run =
+      resampler.kind == BootstrapKind::kRun || (resampler.kind == BootstrapKind::kWild && of_runs);
+  resampler.units = by_run ? runs : group_by_point(rows);
 }
 
 Resampler make_resampler(std::span<const Observation> rows, const ParametricFit& fit,
@@ -161,14 +216,8 @@ Resampler make_resampler(std::span<const Observation> rows, const ParametricFit&
   for (const LawParameters& other : fit.other_optima) {
     resampler.warm_starts.push_back(centred(to_vector(other), resampler.points));
   }
-  if (resampler.kind == BootstrapKind::kResidual) prepare_residuals(optimum, resampler);
-  if (resampler.kind == BootstrapKind::kBudget) resampler.groups = group_by_budget(rows);
-  if (resampler.kind == BootstrapKind::kBudget && resampler.groups.size() < kFewestBudgets) {
-    throw refusal("no_budgets",
-                  fmt::format("bootstrap: budget: the rows form {} budgets, at least {} "
-                              "are needed; use the row or residual bootstrap",
-                              resampler.groups.size(), kFewestBudgets));
-  }
+  fill_units(rows, resampler);
+  prepare_residuals(optimum, resampler);
   return resampler;
 }
 
@@ -184,7 +233,8 @@ BootstrapKind parse_bootstrap_kind(std::string_view name) {
   for (const auto& [kind, known] : kNames) {
     if (name == known) return kind;
   }
-  throw usage_error(fmt::format("bootstrap: {}: unknown; known are row, budget, residual", name));
+  throw usage_error(
+      fmt::format("bootstrap: {}: unknown; known are row, run, budget, residual, wild", name));
 }
 
 Bootstrap bootstrap(std::span<const Observation> observations, const ParametricFit& fit,
@@ -195,7 +245,13 @@ Bootstrap bootstrap(std::span<const Observation> observations, const ParametricF
                [&](int k) { draws[static_cast<std::size_t>(k)] = one_draw(resampler, k); });
   Bootstrap out{.draws = {},
                 .kind = resampler.kind,
-                .method = fmt::format("{} bootstrap", name_of(resampler.kind))};
+                .method = fmt::format("{} bootstrap", name_of(resampler.kind)),
+                .units = static_cast<int>(resampler.units.size())};
+  if (resampler.kind != options.kind) {
+    out.warnings.push_back(
+        {.code = "no_runs",
+         .message = "every row is a run of its own: the bootstrap draws points"});
+  }
   for (const Draw& draw : draws) {
     out.draws.push_back(draw.parameters);
     out.redrawn += draw.redrawn;

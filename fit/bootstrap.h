@@ -1,22 +1,23 @@
 // How far the law would move on other data: refits on resampled data, each warm-started.
 //
-//   row       rows drawn with replacement: assumes nothing about the noise; the default
+//   row       points drawn with replacement; rows of the same N and D (replicates, other seeds) are
+//             one point and are drawn together: what they share is not averaged away by repeating
+//             it
+//   run       whole training runs drawn with replacement (Observation::run): for several points of
+//             one run, which share its seed. Every row a run of its own: as row, with a warning
 //   budget    whole IsoFLOP budgets drawn with replacement: for errors shared within a budget; too
-//             narrow with few budgets (measured below)
+//             narrow with few budgets (docs/uncertainty.md)
 //   residual  the design stays; each ln L becomes the fitted one plus a residual drawn from all,
 //             centred and multiplied by n / (n - 5). An L1-like fit passes through five points, so
-//             the factor is larger than the square root that least squares would take
-//
-// Measured coverage of the 90 % interval for N* at 100 times the largest budget, 150 worlds of a
-// known law with noise 0.002 in ln L, 200 draws (a measured share is good to 2.5 points):
-//
-//   points (budgets x sizes)   12 (3x4)   20 (4x5)   28 (4x7)   45 (5x9)   108 (9x12)
-//   row                          98 %       92 %       94 %       92 %        88 %
-//   residual                     92 %       92 %        -         91 %         -
-//   budget                       72 %       86 %       84 %       80 %        85 %
+//             the factor is larger than the square root that least squares would take. Noise must
+//             be alike everywhere
+//   wild      the design stays, and so does each residual's size, times the same factor; its sign
+//             is drawn, one for all rows of a run or point. For noise that differs from place to
+//             place. Signs (Rademacher), not Mammen's two points: those have mean 0 but median
+//             -0.62, and a fit close to L1 follows the median (Feng, He and Hu 2011)
 //
 // A resample that cannot identify the law (fewer than 5 distinct points, 3 sizes or 3 token counts,
-// or a single budget) is drawn again. Deterministic: draw k depends on the seed and k only,
+// or a single budget or run) is drawn again. Deterministic: draw k depends on the seed and k only,
 // whatever the threads.
 #ifndef ISOFLOP_FIT_BOOTSTRAP_H_
 #define ISOFLOP_FIT_BOOTSTRAP_H_
@@ -33,7 +34,7 @@
 
 namespace isoflop {
 
-enum class BootstrapKind { kRow, kBudget, kResidual };
+enum class BootstrapKind { kRow, kRun, kBudget, kResidual, kWild };
 
 struct BootstrapOptions {
   BootstrapKind kind = BootstrapKind::kRow;
@@ -45,18 +46,21 @@ struct BootstrapOptions {
 
 struct Bootstrap {
   std::vector<LawParameters> draws;
-  BootstrapKind kind = BootstrapKind::kRow;
-  std::string method;     // "residual bootstrap"
-  int redrawn = 0;        // resamples that could not identify the law
-  int not_converged = 0;  // refits that stopped early; they stay in
+  BootstrapKind kind = BootstrapKind::kRow;  // what was drawn: kRow where kRun found no runs
+  std::string method;                        // "residual bootstrap"
+  int units = 0;                             // points, runs or budgets that were drawn from
+  int redrawn = 0;                           // resamples that could not identify the law
+  int not_converged = 0;                     // refits that stopped early; they stay in
+  std::vector<Warning> warnings;             // no_runs
 };
 
-// "row", "budget", "residual". parse throws Error(kUsage) listing the names.
+// "row", "run", "budget", "residual", "wild". parse throws Error(kUsage) listing the names.
 std::string_view name_of(BootstrapKind kind);
 BootstrapKind parse_bootstrap_kind(std::string_view name);
 
 // Throws Error(kRefused): "no_budgets" when budgets are to be drawn and there are fewer than 3,
-// "cannot_resample" when 1,000 resamples in a row do not identify the law.
+// "no_runs" when there are runs but fewer than 3, "cannot_resample" when 1,000 resamples in a row
+// do not identify the law.
 Bootstrap bootstrap(std::span<const Observation> observations, const ParametricFit& fit,
                     const BootstrapOptions& options = {});
 

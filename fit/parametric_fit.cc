@@ -144,16 +144,38 @@ void check_delta(double delta) {
   throw usage_error(fmt::format("huber delta: {}: must be positive; the paper uses 1e-3", delta));
 }
 
+std::vector<LawVector> given_starts(const std::vector<LawParameters>& laws, const Points& points) {
+  std::vector<LawVector> starts;
+  for (const LawParameters& law : laws) {
+    const LawVector theta = to_vector(law);
+    if (!std::all_of(theta.begin(), theta.end(), [](double v) { return std::isfinite(v); })) {
+      throw usage_error("starts: a given start is not finite: E, A and B must be positive");
+    }
+    starts.push_back(centred(theta, points));
+  }
+  if (starts.empty()) throw usage_error("starts: none is given; name a law to start from");
+  return starts;
+}
+
+std::vector<LawVector> starts_of(const Points& points, const ParametricOptions& options) {
+  switch (options.starts) {
+    case Starts::kPaperGrid:
+      return paper_grid_starts(points);
+    case Starts::kGiven:
+      return given_starts(options.given, points);
+    case Starts::kScreened:
+      break;
+  }
+  return screened_starts(points, options.huber_delta, options.refined);
+}
+
 }  // namespace
 
 ParametricFit fit_parametric(std::span<const Observation> observations,
                              const ParametricOptions& options) {
   check_delta(options.huber_delta);
   const Points points = make_points(observations);
-  const std::vector<LawVector> starts =
-      options.starts == Starts::kPaperGrid
-          ? paper_grid_starts(points)
-          : screened_starts(points, options.huber_delta, options.refined);
+  const std::vector<LawVector> starts = starts_of(points, options);
   std::vector<Descent> ends(starts.size());
   parallel_for(static_cast<int>(starts.size()), options.threads, [&](int i) {
     const auto k = static_cast<std::size_t>(i);

@@ -31,13 +31,16 @@ enum class Starts {
   // 25};
   // 4,500 starts, all refined. Seconds.
   kPaperGrid,
+  // ParametricOptions::given and nothing else.
+  kGiven,
 };
 
 struct ParametricOptions {
   double huber_delta = 1e-3;  // on ln L; the paper's value. Below its noise the fit is nearly L1
   Starts starts = Starts::kScreened;
-  int refined = 12;  // kScreened: how many nodes are refined
-  int threads = 0;   // 0: as many as there are cores
+  std::vector<LawParameters> given;  // kGiven: at least one; every E, A, B positive
+  int refined = 12;                  // kScreened: how many nodes are refined
+  int threads = 0;                   // 0: as many as there are cores
 };
 
 enum class FitStatus {
@@ -64,7 +67,7 @@ struct ParametricFit {
 };
 
 // The observations must have passed check_observations. Throws Error(kUsage) for a delta that is
-// not positive and finite.
+// not positive and finite, and for given starts that are none or not finite.
 ParametricFit fit_parametric(std::span<const Observation> observations,
                              const ParametricOptions& options = {});
 

@@ -133,7 +133,7 @@ TEST(Bootstrap, NamesAreReadAsTheyAreWritten) {
   for (const auto kind : {BootstrapKind::kRow, BootstrapKind::kBudget, BootstrapKind::kResidual}) {
     EXPECT_EQ(parse_bootstrap_kind(name_of(kind)), kind);
   }
-  EXPECT_THROW(parse_bootstrap_kind("wild"), Error);
+  EXPECT_THROW(parse_bootstrap_kind("rows"), Error);
 }
 
 // Besiroglu et al. 2024 give SE(alpha) = SE(beta) = 0.02 from 4,000 resamples of the same 240
