@@ -19,7 +19,8 @@
 
 namespace isoflop {
 
-enum class OptimumPlace { kInterior, kSmallestModel, kFewestTokens };
+// kCapped: at the smallest or largest N that was allowed (plan/allocation.h).
+enum class OptimumPlace { kInterior, kSmallestModel, kFewestTokens, kCapped };
 
 struct Optimum {
   double params = 0;
