@@ -9,35 +9,10 @@
 
 #include "core/flops.h"
 #include "core/form_parameters.h"
+#include "core/isoflop_fit.h"
 #include "core/law_parameters.h"
 
 namespace isoflop {
-
-// One IsoFLOP budget and the parabola through its losses (approach 2).
-struct BudgetProfile {
-  double budget = 0;  // FLOP
-  int points = 0;
-  bool usable = false;
-  std::string code;   // why not: "not_convex", "not_bracketed", "too_few_points"
-  double params = 0;  // at the minimum
-  double tokens = 0;
-  double loss = 0;
-  double curvature = 0;  // d2L / d(ln N)^2
-
-  bool operator==(const BudgetProfile&) const = default;
-};
-
-// Approach 2: N* = G C^a through the usable minima.
-struct IsoflopFit {
-  std::vector<BudgetProfile> profiles;
-  Interval a;
-  Interval b;
-  double log_coefficient = 0;  // ln G
-  bool usable = false;
-  std::string why_not;  // when not usable
-
-  bool operator==(const IsoflopFit&) const = default;
-};
 
 // A hidden row: what it measured and what the rest predicts for it. The interval is of a measured
 // loss, so it holds the law's uncertainty and the scatter of a single run.

@@ -253,8 +253,10 @@ IsoflopFit fit_isoflop(std::span<const Observation> observations, const IsoflopO
   }
   const Line params = power_law(valleys, &BudgetProfile::params);
   fit.a.value = params.slope;
-  fit.log_coefficient = params.intercept;
-  fit.b.value = power_law(valleys, &BudgetProfile::tokens).slope;
+  fit.params_law.line = {params.intercept, params.slope};
+  const Line tokens = power_law(valleys, &BudgetProfile::tokens);
+  fit.tokens_law.line = {tokens.intercept, tokens.slope};
+  fit.b.value = tokens.slope;
   fit.usable = true;
   set_intervals(valleys, options, fit);
   return fit;

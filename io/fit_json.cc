@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "io/approaches_json.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 
@@ -81,54 +82,6 @@ FlopsPerToken read_flops(const JsonReader& reader) {
   } catch (const Error& error) {
     reader.fail("nodes", error.what());
   }
-}
-
-Json profile_json(const BudgetProfile& p) {
-  Json json = {{"budget", finite(p.budget, "isoflop.profiles.budget")},
-               {"points", p.points},
-               {"usable", p.usable}};
-  if (!p.code.empty()) json["code"] = p.code;
-  json["params"] = finite(p.params, "isoflop.profiles.params");
-  json["tokens"] = finite(p.tokens, "isoflop.profiles.tokens");
-  json["loss"] = finite(p.loss, "isoflop.profiles.loss");
-  json["curvature"] = finite(p.curvature, "isoflop.profiles.curvature");
-  return json;
-}
-
-BudgetProfile read_profile(const JsonReader& reader) {
-  return {.budget = reader.number("budget"),
-          .points = static_cast<int>(reader.whole("points")),
-          .usable = reader.truth("usable"),
-          .code = reader.text_or("code", ""),
-          .params = reader.number("params"),
-          .tokens = reader.number("tokens"),
-          .loss = reader.number("loss"),
-          .curvature = reader.number("curvature")};
-}
-
-Json isoflop_json(const IsoflopFit& fit) {
-  Json profiles = Json::array();
-  for (const BudgetProfile& profile : fit.profiles) profiles.push_back(profile_json(profile));
-  Json json = {{"usable", fit.usable}};
-  if (!fit.why_not.empty()) json["why_not"] = fit.why_not;
-  json["a"] = interval_json(fit.a, "isoflop.a");
-  json["b"] = interval_json(fit.b, "isoflop.b");
-  json["log_coefficient"] = finite(fit.log_coefficient, "isoflop.log_coefficient");
-  json["profiles"] = profiles;
-  return json;
-}
-
-IsoflopFit read_isoflop(const JsonReader& reader) {
-  IsoflopFit fit{.profiles = {},
-                 .a = read_interval(reader.object("a")),
-                 .b = read_interval(reader.object("b")),
-                 .log_coefficient = reader.number("log_coefficient"),
-                 .usable = reader.truth("usable"),
-                 .why_not = reader.text_or("why_not", "")};
-  for (const JsonReader& profile : reader.objects("profiles")) {
-    fit.profiles.push_back(read_profile(profile));
-  }
-  return fit;
 }
 
 Json backtest_json(const Backtest& backtest) {

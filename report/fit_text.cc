@@ -2,6 +2,7 @@
 
 #include "core/interval.h"
 #include "core/units.h"
+#include "report/approaches_text.h"
 #include "report/numbers_text.h"
 
 namespace isoflop {
@@ -26,22 +27,6 @@ std::string search_line(const LawFit& fit) {
 
 }  // namespace
 
-TextTable profile_table(const IsoflopFit& isoflop) {
-  TextTable table{{"budget", "trials", "N at the minimum", "D", "loss", "curvature", "verdict"},
-                  {}};
-  for (const BudgetProfile& profile : isoflop.profiles) {
-    if (profile.code == "too_few_points") continue;  // a table of scattered runs has many of these
-    const bool there = profile.usable;
-    table.rows.push_back({format_flops(profile.budget), std::to_string(profile.points),
-                          there ? format_quantity(profile.params) : "-",
-                          there ? format_quantity(profile.tokens) : "-",
-                          there ? fixed4(profile.loss) : "-",
-                          profile.code == "too_few_points" ? "-" : fixed4(profile.curvature),
-                          there ? "bracketed" : profile.code});
-  }
-  return table;
-}
-
 std::string fit_text(const LawFit& fit) {
   const LawParameters& p = fit.parameters;
   std::string out = "L(N, D) = " + fixed4(p.E) + " + " + format_quantity(p.A) + " / N^" +
@@ -64,13 +49,7 @@ std::string fit_text(const LawFit& fit) {
          fit.flops.convention() + ")\n";
   out += warning_lines(fit.warnings);
   out += search_line(fit);
-  if (fit.isoflop) {
-    out +=
-        "\nIsoFLOP profiles (parabola of L in ln N)\n" + aligned_text(profile_table(*fit.isoflop));
-    out += fit.isoflop->usable ? "their minima: a " + interval_text(fit.isoflop->a, fixed3) +
-                                     ", b " + interval_text(fit.isoflop->b, fixed3) + '\n'
-                               : "no law from the minima: " + fit.isoflop->why_not + '\n';
-  }
+  if (fit.isoflop) out += '\n' + isoflop_text(*fit.isoflop);
   if (fit.backtest) out += backtest_line(*fit.backtest);
   return out;
 }

@@ -5,14 +5,10 @@
 #include <string>
 
 #include "core/law_fit.h"
-#include "report/text_table.h"
 
 namespace isoflop {
 
 std::string fit_text(const LawFit& fit);
-
-// One row a budget: minimum, verdict.
-TextTable profile_table(const IsoflopFit& isoflop);
 
 }  // namespace isoflop
 

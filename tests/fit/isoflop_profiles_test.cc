@@ -32,7 +32,7 @@ TEST(IsoflopProfiles, ExactParabolasGiveTheirBottomsAndPowerLaw) {
   ASSERT_TRUE(fit.usable);
   EXPECT_NEAR(fit.a.value, 0.45, 1e-10);
   EXPECT_NEAR(fit.b.value, 0.55, 1e-10);
-  EXPECT_NEAR(fit.log_coefficient, std::log(2.5), 1e-8);
+  EXPECT_NEAR(fit.params_law.line.intercept, std::log(2.5), 1e-8);
   ASSERT_EQ(fit.profiles.size(), 3u);
   EXPECT_NEAR(fit.profiles[1].params / (2.5 * std::pow(1e19, 0.45)), 1, 1e-9);
   EXPECT_NEAR(fit.profiles[1].loss, 3, 1e-12);

@@ -62,7 +62,8 @@ LawFit some_fit() {
                                         {.budget = 1e19, .points = 2, .code = "too_few_points"}},
                            .a = {.value = 0.49, .low = 0.46, .high = 0.53},
                            .b = {.value = 0.51, .low = {}, .high = {}},
-                           .log_coefficient = -1.5,
+                           .params_law = {.line = {-1.5, 0.49}, .draws = {}},
+                           .tokens_law = {.line = {-0.3, 0.51}, .draws = {}},
                            .usable = true,
                            .why_not = ""};
   fit.backtest = Backtest{.budget = 1e21,
