@@ -1,21 +1,26 @@
 // Which group of runs does not follow the law of the others, and what N* is with and without it.
 //
 // Deleting one row at a time hides groups: the partners of a foreign row hold the fit where it was
-// (masking), and the fit that they bend makes good rows look bad (swamping). So the search goes
-// forward (Atkinson and Riani 2000; Hadi and Simonoff 1993): it begins with a core that any bad
-// group of less than half the rows is outside of, and lets rows in, the best fitting first,
-// refitting the law each time.
+// (masking), and the fit that they bend makes good rows look bad (swamping). So the search goes the
+// other way, from a core that a bad group is outside of:
 //
-//   1. Core: of many small random subsets the law whose residuals have the smallest median |r| over
-//      all rows (least median of squares, Rousseeuw 1984), plus the law of all rows as one
-//      candidate.
-//   2. Growth: the m + 1 rows of smallest |r| under the law of m rows become the next subset.
-//   3. Stop: at each step the row that would come in has |r| / s, where s is the spread of the rows
-//      inside. Rows are foreign from where that ratio stays beyond what clean data of this design
-//      give with probability 1 - level; the same search on simulated clean data gives that bound.
+//   1. Core: the three quarters of the rows that one law fits best. From the fit of all rows and
+//   from
+//      random subsets, concentration steps (Rousseeuw and Van Driessen 1999): keep the rows of
+//      smallest |r|, refit, repeat; the lowest objective of the kept rows wins.
+//   2. Growth: all rows with |r| <= cutoff x s come in, s = 1.4826 x median |r|, and the law is
+//      refitted, until nothing changes. A row that only fits because the fit leans on it (leverage)
+//      is tried without it.
+//   3. The rows that stay outside are the group; they leave the most foreign first, and N*(budget)
+//   is
+//      given as each leaves.
 //
-// The group is then deleted in the order that moves ln N*(budget) most at each step, and rows whose
-// absence moves ln N* by less than its own standard error at the end come back in.
+// Cutoff: from a null distribution. A fit whose Huber delta is below the noise is nearly least
+// absolute deviations, whose likelihood is Laplace's; the largest of n such residuals is beyond c s
+// with probability level at c = ln(n / level) / 1.0277 (s is 1.0277 Laplace scales). Simulated
+// clean tables, the fitted law on the same design with Laplace noise, say by which factor the fit
+// itself (leverage) moves the median of that maximum. Real residuals have tails: normal ones would
+// be named too often.
 //
 // Deterministic for a seed. Milliseconds per hundred rows: every refit is warm-started (newton.h).
 #ifndef ISOFLOP_FIT_INFLUENCE_H_
@@ -33,16 +38,22 @@ namespace isoflop {
 struct InfluenceOptions {
   double budget = 0;  // C at which N* is compared; 0: 100 times the largest C of the rows
   double huber_delta = 1e-3;
-  double level = 0.01;  // chance that clean data would name any row at all
+  // Chance that clean data would name any row at all: three standard deviations, as on control
+  // charts.
+  double level = 0.0027;
   std::uint64_t seed = 0;
   int threads = 0;  // 0: as many as there are cores
   FlopsPerToken flops = FlopsPerToken::six_n();
 };
 
-// `law` is the fit of all rows. The rows must have passed check_observations; their C is not used.
-// Fewer than 15 rows cannot be searched: why_not says so.
+// `law` is the fit of all rows. The rows must have passed check_observations. Fewer than 12 rows
+// cannot be searched: why_not says so. Where more than a quarter of the rows would be named, the
+// form does not fit: why_not says that, and no row is named.
 Influence find_influence(std::span<const Observation> observations, const LawParameters& law,
                          const InfluenceOptions& options = {});
+
+// influential_rows, when there are any; form_misfit, when too many rows were foreign to one law.
+std::vector<Warning> warnings_of(const Influence& influence);
 
 // N*, D* and L* of a law at a budget, with its objective on the rows.
 LawAnswer answer_of(const LawParameters& law, std::span<const Observation> observations,
