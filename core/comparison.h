@@ -107,7 +107,7 @@ struct FitComparison {
   double crossing_low = 0;            // the range that was searched for a crossover
   double crossing_high = 0;
   std::vector<Crossover> crossovers;
-  std::vector<std::string> notes;
+  double crossing_share = 0;  // of the pairs of draws that cross anywhere in the range
   std::vector<Warning> warnings;
 };
 
