@@ -52,6 +52,53 @@ std::string tidy_exponent(const std::string& text) {
   return mantissa + "e" + std::to_string(exponent);
 }
 
+struct Unit {
+  std::string_view name;
+  double factor;
+};
+constexpr std::array<Unit, 14> kDurations{{{"ms", 1e-3},
+                                           {"s", 1},
+                                           {"sec", 1},
+                                           {"m", 60},
+                                           {"min", 60},
+                                           {"h", 3600},
+                                           {"hour", 3600},
+                                           {"hours", 3600},
+                                           {"d", 86400},
+                                           {"day", 86400},
+                                           {"days", 86400},
+                                           {"w", 604800},
+                                           {"week", 604800},
+                                           {"weeks", 604800}}};
+constexpr std::array<Unit, 14> kBytes{{{"B", 1},
+                                       {"k", 1e3},
+                                       {"kB", 1e3},
+                                       {"KB", 1e3},
+                                       {"M", 1e6},
+                                       {"MB", 1e6},
+                                       {"G", 1e9},
+                                       {"GB", 1e9},
+                                       {"T", 1e12},
+                                       {"TB", 1e12},
+                                       {"KiB", 1024.0},
+                                       {"MiB", 1024.0 * 1024},
+                                       {"GiB", 1024.0 * 1024 * 1024},
+                                       {"TiB", 1024.0 * 1024 * 1024 * 1024}}};
+
+// A number and one of the units, with or without a space between.
+template <std::size_t n>
+std::optional<double> with_unit(std::string_view text, const std::array<Unit, n>& units) {
+  text = trimmed(text);
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec != std::errc() || !std::isfinite(value)) return std::nullopt;
+  const auto rest = trimmed(text.substr(static_cast<size_t>(result.ptr - text.data())));
+  for (const Unit& unit : units) {
+    if (rest == unit.name) return value * unit.factor;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<double> try_parse_quantity(std::string_view text) {
@@ -74,6 +121,42 @@ double parse_quantity(std::string_view text, std::string_view what) {
   throw usage_error(std::string(what) + ": \"" + std::string(text) +
                     "\" is not a number: write it like 1e19, 350000, 3.5B or 20k "
                     "(k, M, B, T, P, E)");
+}
+
+double parse_duration(std::string_view text, std::string_view what) {
+  if (const auto seconds = with_unit(text, kDurations)) return *seconds;
+  throw usage_error(std::string(what) + ": \"" + std::string(text) +
+                    "\" is not a time: write it like 24h, 30min, 7d or 20ms");
+}
+
+double parse_bytes(std::string_view text, std::string_view what) {
+  if (const auto bytes = with_unit(text, kBytes)) return *bytes;
+  throw usage_error(std::string(what) + ": \"" + std::string(text) +
+                    "\" is no amount of memory: write it like 80GB or 80GiB");
+}
+
+double parse_money(std::string_view text, std::string_view what) {
+  std::string_view number = trimmed(text);
+  if (!number.empty() && number.front() == '$') number.remove_prefix(1);
+  if (const auto dollars = try_parse_quantity(number)) return *dollars;
+  throw usage_error(std::string(what) + ": \"" + std::string(text) +
+                    "\" is no amount of US dollars: write it like 500 or 1.2M; a $ needs quotes "
+                    "in a shell: '$500'");
+}
+
+std::string format_money(double dollars) {
+  return std::abs(dollars) < 0.01 && dollars != 0
+             ? "$" + with_digits(dollars, std::chars_format::general, 2)
+             : "$" + format_quantity(dollars);
+}
+
+std::string format_bytes(double bytes) {
+  if (!(std::abs(bytes) >= 999.5)) return format_quantity(bytes) + " B";
+  std::string text = format_quantity(bytes);
+  if (text.find('e') != std::string::npos) return text + " B";
+  const char suffix = text.back();
+  text.pop_back();
+  return text + ' ' + (suffix == 'B' ? 'G' : suffix) + 'B';
 }
 
 std::string format_quantity(double value) {

@@ -18,6 +18,24 @@ double parse_quantity(std::string_view text, std::string_view what);
 // The same, but "not a number" is an empty optional.
 std::optional<double> try_parse_quantity(std::string_view text);
 
+// Seconds from "90s", "30min", "24h", "7d" or "2w"; the unit must be said. Throws Error(kUsage)
+// naming `what`.
+double parse_duration(std::string_view text, std::string_view what);
+
+// Bytes from "80GB", "24G", "1.5TB", "80GiB": decimal units but for KiB, MiB, GiB and TiB. Throws
+// Error(kUsage) naming `what`.
+double parse_bytes(std::string_view text, std::string_view what);
+
+// US dollars from "$500", "500", "$1.2M". Throws Error(kUsage) naming `what`, for other currencies
+// too.
+double parse_money(std::string_view text, std::string_view what);
+
+// "$1.23k", "$500", "$0.42": three significant digits.
+std::string format_money(double dollars);
+
+// "80.0 GB", "1.12 TB": three significant digits, decimal units.
+std::string format_bytes(double bytes);
+
 // Three significant digits and a suffix: 73.2B, 1.31T, 950, 4.20k, 1.5e+21 beyond 1e18.
 std::string format_quantity(double value);
 

@@ -26,17 +26,18 @@ struct Fleet {
   double mfu = 0.4;             // share of the peak that training reaches
   std::optional<double> price;  // of one device's hour, US dollars; absent: the table's
   std::optional<double> watts;  // absent: the table's
-
-  double flops_per_second() const;  // of all, at the MFU
-  std::optional<double> price_per_hour() const;
 };
 
 // "8xH100*24h", "8xH100" (no time), "H100*30min", "1024xA100*30d".
 Fleet parse_fleet(const std::string& text);
 
-double flops_of_time(const Fleet& fleet);                   // needs seconds
-double flops_of_money(const Fleet& fleet, double dollars);  // needs a price
+double peak_of(const Fleet& fleet);           // one device's FLOP/s at the precision
+double flops_per_second(const Fleet& fleet);  // of all, at the MFU
+double price_per_hour(const Fleet& fleet);    // of one device
+double flops_of_time(const Fleet& fleet);     // needs seconds
+double flops_of_money(const Fleet& fleet, double dollars);
 
+// The bill for so many FLOP of training. Without a known price or watts these parts are absent.
 DeviceCost cost_of(const Fleet& fleet, double flops);
 
 }  // namespace isoflop

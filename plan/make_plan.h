@@ -41,6 +41,7 @@
 #include "core/plan.h"
 #include "plan/fleet.h"
 #include "plan/loss_surface.h"
+#include "plan/size_cap.h"
 
 namespace isoflop {
 
@@ -51,12 +52,6 @@ struct PlanOptions {
   // What the shape rule does not choose: vocabulary, context, positions, norm, tying. The default
   // is a GPT-like model with a vocabulary of 32,000 and a context of 2,048.
   ModelConfig base = {.vocab = 32000, .context = 2048};
-};
-
-// N at most `params`, and why ("max_params", "memory", "latency").
-struct SizeCap {
-  double params = 0;
-  std::string reason = "max_params";
 };
 
 struct PlanRequest {
@@ -78,7 +73,6 @@ struct PlanRequest {
   std::optional<double> memory_per_device;  // bytes; and on how many devices it trains
   std::string serve_precision = "bf16";     // of weights when served
 
-  bool training = false;           // rates and batches by published laws
   bool iso_loss = false;           // what other sizes need for the plan's loss
   std::vector<double> iso_params;  // which; empty: around N*
   PlanOptions options;
