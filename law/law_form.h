@@ -21,6 +21,7 @@
 #ifndef ISOFLOP_LAW_LAW_FORM_H_
 #define ISOFLOP_LAW_LAW_FORM_H_
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,8 +54,10 @@ struct FormParameter {
   // The prediction (its logarithm, if LawForm::linear_in_log) is an affine function of all
   // parameters so marked together: the search solves them instead of guessing.
   bool linear = false;
-  std::string_view tied_to = {};    // equals that parameter unless a constraint names this one
-  std::string_view only_with = {};  // has no meaning where no run says this coordinate
+  std::string_view starts_in = {};   // coordinate whose range in the data is searched first instead
+  std::string_view tied_to = {};     // equals that parameter unless a constraint names this one
+  std::optional<double> fixed = {};  // keeps this value unless a constraint names the parameter
+  std::string_view only_with = {};   // has no meaning where no run says this coordinate
 };
 
 struct LawForm {

@@ -1,15 +1,14 @@
 // The Chinchilla law and its derivatives, in the coordinates in which it is fitted.
 //
-//   L(N, D) = E + A / N^alpha + B / D^beta            (Hoffmann et al. 2022, eq. 10), nats per
-//   token ln L    = LSE(ln E, ln A - alpha ln N, ln B - beta ln D)         (eq. 11)
+//   L(N, D) = E + A / N^alpha + B / D^beta    (Hoffmann et al. 2022, eq. 10), nats per token
+//   ln L    = LSE(ln E, ln A - alpha ln N, ln B - beta ln D)                         (eq. 11)
 //
 // The second form is closed under any positive E, A, B and never overflows; its gradient in
 // theta = (ln E, ln A, ln B, alpha, beta) is (p_E, p_A, p_B, -p_A ln N, -p_B ln D), where p are the
 // shares of the three terms in L (a softmax).
 //
-// A further law is one more file like this one: a parameter struct in core/law_fit.h, log_loss with
-// its derivatives here, and a screen of starts in start_screen.cc. Everything else asks only for
-// log_loss.
+// This is the fast path of approach 3. Laws of other forms, and this one with parameters fixed or
+// bounded, go through law_form.h.
 //
 // Pure functions: no state, safe from any thread.
 #ifndef ISOFLOP_LAW_LOSS_LAW_H_
