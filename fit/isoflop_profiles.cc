@@ -1,87 +1,52 @@
 #include "fit/isoflop_profiles.h"
 
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <numeric>
-#include <set>
 
 #include "core/hash.h"
-#include "core/interval.h"
+#include "fit/valley.h"
+#include "fit/valley_joint.h"
+#include "fit/valley_law.h"
+#include "fit/valley_noise.h"
 
 namespace isoflop {
 namespace {
 
-// A parabola over budgets further apart than this (in ln C) would mix their valleys.
+// Valleys of budgets further apart than this (in ln C) would mix.
 constexpr double kWidestBudget = 0.3;
+// Sizes closer than this (in ln N) are one size.
+constexpr double kSameSize = 1e-9;
+// An interval of a this wide, and this many times the parabola's, is worth a warning.
+constexpr double kWideExponent = 0.04;
+constexpr double kUnsteady = 2;
 
-// One budget's points and the parabola L = c0 + c1 u + c2 u^2, u = ln N - centre.
-struct Valley {
+struct IsoflopBudget {
   BudgetProfile profile;
-  double centre = 0;
-  std::vector<double> u;
-  std::vector<double> loss;
-  std::vector<double> fitted;
+  Valley valley;
+  ValleyDraws draws;
 };
 
-struct Line {
-  double intercept = 0;
-  double slope = 0;
-};
-
-int distinct_sizes(const std::vector<double>& u) {
-  std::set<double> sizes;
-  for (const double value : u) sizes.insert(std::round(value * 1e9));
-  return static_cast<int>(sizes.size());
-}
-
-Eigen::Vector3d parabola(const std::vector<double>& u, const std::vector<double>& loss) {
-  // Normal equations: u is centred and of order 1, so squaring the condition number costs no digit
-  // that the losses have.
-  Eigen::Matrix3d matrix = Eigen::Matrix3d::Zero();
-  Eigen::Vector3d right = Eigen::Vector3d::Zero();
-  for (std::size_t i = 0; i < u.size(); ++i) {
-    const Eigen::Vector3d row(1, u[i], u[i] * u[i]);
-    matrix += row * row.transpose();
-    right += row * loss[i];
+Valley valley_of(std::span<const Observation> rows, const BudgetGroup& group) {
+  std::vector<std::size_t> order = group.rows;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto i, auto j) { return rows[i].params < rows[j].params; });
+  Valley v{.budget = group.budget};
+  for (const std::size_t i : order) {
+    const double x = std::log(rows[i].params);
+    if (v.size() == 0 || x - v.log_params.back() > kSameSize) {
+      v.log_params.push_back(x);
+      v.log_tokens.push_back(0), v.log_loss.push_back(0), v.rows.push_back(0);
+    }
+    const double n = v.rows.back() += 1;
+    v.log_tokens.back() += (std::log(rows[i].tokens) - v.log_tokens.back()) / n;
+    v.log_loss.back() += (std::log(rows[i].loss) - v.log_loss.back()) / n;
   }
-  return matrix.ldlt().solve(right);
-}
-
-void set_bottom(Valley& valley, const Eigen::Vector3d& c, const FlopsPerToken& flops) {
-  BudgetProfile& p = valley.profile;
-  p.curvature = 2 * c[2];
-  p.usable = false;
-  const double span = *std::max_element(valley.loss.begin(), valley.loss.end());
-  if (!(p.curvature > 1e-12 * span)) {
-    p.code = "not_convex";
-    return;
-  }
-  const double bottom = -c[1] / p.curvature;
-  const auto [low, high] = std::minmax_element(valley.u.begin(), valley.u.end());
-  p.params = std::exp(valley.centre + bottom);
-  p.tokens = p.budget / flops(p.params);
-  p.loss = c[0] + 0.5 * c[1] * bottom;
-  p.usable = bottom > *low && bottom < *high;
-  p.code = p.usable ? "" : "not_bracketed";
-}
-
-// Refits the parabola to valley.loss; sets valley.fitted.
-void fit_valley(Valley& valley, const FlopsPerToken& flops) {
-  if (distinct_sizes(valley.u) < 3) {
-    valley.profile.code = "too_few_points";
-    return;
-  }
-  const Eigen::Vector3d c = parabola(valley.u, valley.loss);
-  valley.fitted.clear();
-  for (const double u : valley.u) valley.fitted.push_back(c[0] + u * (c[1] + u * c[2]));
-  set_bottom(valley, c, flops);
+  return v;
 }
 
 // How far apart the C of rows without a stated budget lie, in ln C.
-double spread(std::span<const Observation> rows, const BudgetGroup& group) {
+double flops_spread(std::span<const Observation> rows, const BudgetGroup& group) {
   double low = INFINITY;
   double high = -INFINITY;
   for (const std::size_t row : group.rows) {
@@ -92,173 +57,231 @@ double spread(std::span<const Observation> rows, const BudgetGroup& group) {
   return high - low;
 }
 
-Valley make_valley(std::span<const Observation> rows, const BudgetGroup& group,
-                   const FlopsPerToken& flops) {
-  Valley valley;
-  valley.profile.budget = group.budget;
-  valley.profile.points = static_cast<int>(group.rows.size());
-  for (const std::size_t row : group.rows) {
-    valley.u.push_back(std::log(rows[row].params));
-    valley.loss.push_back(rows[row].loss);
-  }
-  valley.centre =
-      std::accumulate(valley.u.begin(), valley.u.end(), 0.0) / static_cast<double>(valley.u.size());
-  for (double& u : valley.u) u -= valley.centre;
-  if (spread(rows, group) > kWidestBudget) {
-    valley.profile.code = "not_one_budget";
-    return valley;
-  }
-  fit_valley(valley, flops);
-  return valley;
+bool lowest_at_edge(const Valley& v) {
+  const auto lowest = std::min_element(v.log_loss.begin(), v.log_loss.end());
+  return lowest == v.log_loss.begin() || lowest == v.log_loss.end() - 1;
 }
 
-int usable_count(const std::vector<Valley>& valleys) {
-  return static_cast<int>(std::count_if(valleys.begin(), valleys.end(),
-                                        [](const Valley& v) { return v.profile.usable; }));
+void set_minimum(const ValleyMinimum& minimum, const FlopsPerToken& flops, BudgetProfile& p) {
+  p.params = std::exp(minimum.log_params);
+  p.tokens = p.budget / flops(p.params);
+  p.loss = minimum.loss;
 }
 
-// ln(member at the bottoms) against ln C.
-Line power_law(const std::vector<Valley>& valleys, double BudgetProfile::*member) {
-  std::vector<std::pair<double, double>> points;
-  double x_mean = 0;
-  double y_mean = 0;
-  const double n = usable_count(valleys);
-  for (const Valley& valley : valleys) {
-    if (!valley.profile.usable) continue;
-    points.emplace_back(std::log(valley.profile.budget), std::log(valley.profile.*member));
-    x_mean += points.back().first / n;
-    y_mean += points.back().second / n;
+// Akima's and the parabola's minimum, and whether the budget can be used.
+void look_for_minima(const Valley& v, const FlopsPerToken& flops, BudgetProfile& p) {
+  const ValleyParabola parabola = windowed_parabola(v.log_params, v.log_loss);
+  p.curvature = 2 * parabola.c2;
+  if (!(p.curvature > 1e-12 * std::abs(parabola.c0))) {
+    p.code = "not_convex";
+    return;
   }
-  double xx = 0;
-  double xy = 0;
-  for (const auto& [x, y] : points) {
-    xx += (x - x_mean) * (x - x_mean);
-    xy += (x - x_mean) * (y - y_mean);
-  }
-  return {.intercept = y_mean - xy / xx * x_mean, .slope = xy / xx};
+  const auto bottom = parabola_minimum(parabola, v.log_params);
+  const auto akima = akima_minimum(v.log_params, v.log_loss);
+  if (bottom) p.parabola = std::exp(bottom->log_params);
+  if (akima) p.akima = std::exp(akima->log_params);
+  p.estimator = v.size() < kFewestInWindow ? "parabola" : "akima";
+  const auto& main = p.estimator == "akima" ? akima : bottom;
+  p.usable = main.has_value() && !lowest_at_edge(v);
+  p.code = p.usable ? "" : "not_bracketed";
+  if (p.usable) set_minimum(*main, flops, p);
 }
 
-// What the parabolas leave over, widened for the three parameters each has taken; pooled.
-std::vector<double> pooled_residuals(const std::vector<Valley>& valleys) {
-  std::vector<double> out;
-  for (const Valley& valley : valleys) {
-    const auto n = static_cast<double>(valley.loss.size());
-    if (!valley.profile.usable || n <= 3) continue;
-    const double widen = std::sqrt(n / (n - 3));
-    for (std::size_t i = 0; i < valley.loss.size(); ++i) {
-      out.push_back(widen * (valley.loss[i] - valley.fitted[i]));
-    }
+IsoflopBudget make_budget(std::span<const Observation> rows, const BudgetGroup& group,
+                          const FlopsPerToken& flops) {
+  IsoflopBudget out{.profile = {.budget = group.budget}, .valley = valley_of(rows, group)};
+  out.profile.points = static_cast<int>(group.rows.size());
+  out.profile.sizes = static_cast<int>(out.valley.size());
+  if (out.valley.size() < 3) {
+    out.profile.code = "too_few_points";
+  } else if (flops_spread(rows, group) > kWidestBudget) {
+    out.profile.code = "not_one_budget";
+  } else {
+    look_for_minima(out.valley, flops, out.profile);
   }
   return out;
 }
 
-std::vector<Valley> redrawn(const std::vector<Valley>& valleys,
-                            const std::vector<double>& residuals, const FlopsPerToken& flops,
-                            SplitMix64& random) {
-  std::vector<Valley> out;
-  for (const Valley& valley : valleys) {
-    if (!valley.profile.usable) continue;
-    Valley next = valley;
-    for (std::size_t i = 0; i < next.loss.size(); ++i) {
-      next.loss[i] = valley.fitted[i] + residuals[random.below(residuals.size())];
-    }
-    fit_valley(next, flops);
-    out.push_back(std::move(next));
+const MinimumDraws& draws_of(const IsoflopBudget& budget, std::string_view estimator) {
+  return estimator == "parabola" ? budget.draws.parabola : budget.draws.akima;
+}
+
+// A minimum that the noise would push out of the range in most repetitions is not bracketed.
+void add_noise(double sigma, const IsoflopOptions& options, IsoflopBudget& budget) {
+  BudgetProfile& p = budget.profile;
+  if (!p.usable || options.draws <= 0) return;
+  const auto which = static_cast<std::uint64_t>(std::llround(1e6 * std::log(p.budget)));
+  budget.draws = draw_minima(budget.valley, sigma, options.draws,
+                             splitmix64(options.seed) ^ splitmix64(which));
+  const MinimumDraws& draws = draws_of(budget, p.estimator);
+  if (draws.inside < 0.5) {
+    p.usable = false;
+    p.code = "not_bracketed";
+    return;
+  }
+  p.log_error = draws.error;
+}
+
+void add_joint(const IsoflopOptions& options, std::vector<IsoflopBudget>& budgets) {
+  std::vector<Valley> valleys;
+  for (const IsoflopBudget& b : budgets) {
+    if (b.profile.usable) valleys.push_back(b.valley);
+  }
+  const auto joint = fit_joint_valleys(valleys);
+  if (!joint) return;
+  for (IsoflopBudget& b : budgets) {
+    if (!b.profile.usable) continue;
+    const auto found = joint_minimum(*joint, b.profile.budget, options.flops,
+                                     b.valley.log_params.front(), b.valley.log_params.back());
+    if (found) b.profile.joint = std::exp(*found);
+  }
+}
+
+void set_disagreement(BudgetProfile& p) {
+  double low = INFINITY;
+  double high = -INFINITY;
+  for (const auto& minimum : {p.akima, p.parabola, p.joint}) {
+    if (!minimum) continue;
+    low = std::min(low, std::log(*minimum));
+    high = std::max(high, std::log(*minimum));
+  }
+  p.disagreement = high > low ? high - low : 0;
+}
+
+// The step in ln N between the sizes to both sides of the minimum.
+double step_at(const Valley& v, double log_params) {
+  const auto above = std::upper_bound(v.log_params.begin(), v.log_params.end(), log_params);
+  return above == v.log_params.begin() || above == v.log_params.end() ? 0 : *above - *(above - 1);
+}
+
+std::optional<double> minimum_by(const BudgetProfile& p, std::string_view estimator) {
+  if (estimator == "akima") return p.akima;
+  if (estimator == "parabola") return p.parabola;
+  return estimator == "joint" ? p.joint : std::optional(p.params);
+}
+
+// Minima of one estimator, or of each budget's main one where `estimator` is empty.
+std::vector<BottomEstimate> bottoms_by(const std::vector<IsoflopBudget>& budgets,
+                                       std::string_view estimator) {
+  std::vector<BottomEstimate> out;
+  for (const IsoflopBudget& b : budgets) {
+    const auto minimum = minimum_by(b.profile, estimator);
+    if (!b.profile.usable || !minimum) continue;
+    BottomEstimate bottom{.budget = b.profile.budget, .log_params = std::log(*minimum)};
+    bottom.step = step_at(b.valley, bottom.log_params);
+    const std::string_view by = estimator.empty() ? b.profile.estimator : estimator;
+    if (by != "joint") bottom.draws = draws_of(b, by);
+    out.push_back(std::move(bottom));
   }
   return out;
 }
 
-void set_intervals(const std::vector<Valley>& valleys, const IsoflopOptions& options,
-                   IsoflopFit& fit) {
-  const std::vector<double> residuals = pooled_residuals(valleys);
-  if (residuals.empty() || options.draws <= 0) return;
-  std::vector<double> a;
-  std::vector<double> b;
-  for (int k = 0; k < options.draws; ++k) {
-    SplitMix64 random(splitmix64(options.seed) ^ static_cast<std::uint64_t>(k));
-    const std::vector<Valley> draw = redrawn(valleys, residuals, options.flops, random);
-    if (usable_count(draw) < 2) continue;
-    a.push_back(power_law(draw, &BudgetProfile::params).slope);
-    b.push_back(power_law(draw, &BudgetProfile::tokens).slope);
-  }
-  // With most draws unusable the rest would flatter the answer.
-  if (2 * a.size() < static_cast<std::size_t>(options.draws)) return;
-  fit.a = interval_over(fit.a.value, std::move(a), options.level);
-  fit.b = interval_over(fit.b.value, std::move(b), options.level);
+double typical_error(const std::vector<BottomEstimate>& bottoms) {
+  double squares = 0;
+  for (const BottomEstimate& b : bottoms) squares += b.draws.error * b.draws.error;
+  return std::sqrt(squares / static_cast<double>(bottoms.size()));
 }
 
-std::vector<BudgetGroup> planned_groups(std::span<const Observation> rows) {
-  std::vector<BudgetGroup> groups;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto found = std::find_if(groups.begin(), groups.end(), [&](const BudgetGroup& g) {
-      return g.budget == *rows[i].budget;
-    });
-    if (found != groups.end()) {
-      found->rows.push_back(i);
-    } else {
-      groups.push_back({.budget = *rows[i].budget, .rows = {i}});
-    }
+void add_estimators(const std::vector<IsoflopBudget>& budgets, const IsoflopOptions& options,
+                    IsoflopFit& fit) {
+  for (const char* estimator : {"akima", "parabola", "joint"}) {
+    const std::vector<BottomEstimate> bottoms = bottoms_by(budgets, estimator);
+    if (bottoms.size() < 2) continue;
+    const BottomLaw law = law_through(bottoms, options.flops, options.draws);
+    fit.estimators.push_back({.estimator = estimator,
+                              .budgets = static_cast<int>(bottoms.size()),
+                              .a = slope_interval(law.params, options.level),
+                              .b = slope_interval(law.tokens, options.level),
+                              .log_error = typical_error(bottoms)});
   }
-  return groups;
 }
 
-std::vector<BudgetGroup> chained_groups(std::span<const Observation> rows, double chain_gap) {
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](auto i, auto j) { return rows[i].flops < rows[j].flops; });
-  std::vector<BudgetGroup> groups;
-  double last = 0;
-  for (const std::size_t i : order) {
-    const double log_flops = std::log(rows[i].flops);
-    if (groups.empty() || log_flops - last > chain_gap) groups.push_back({});
-    BudgetGroup& group = groups.back();
-    group.budget += log_flops;  // a sum of logarithms until all rows are in
-    group.rows.push_back(i);
-    last = log_flops;
+const EstimatorExponents* exponents_by(const IsoflopFit& fit, std::string_view estimator) {
+  for (const EstimatorExponents& e : fit.estimators) {
+    if (e.estimator == estimator) return &e;
   }
-  for (BudgetGroup& group : groups) {
-    group.budget = std::exp(group.budget / static_cast<double>(group.rows.size()));
-    std::sort(group.rows.begin(), group.rows.end());
+  return nullptr;
+}
+
+// Akima's interval is wide and a steadier estimator lies inside it.
+void warn_of_noise(IsoflopFit& fit) {
+  const EstimatorExponents* akima = exponents_by(fit, "akima");
+  const EstimatorExponents* parabola = exponents_by(fit, "parabola");
+  if (!akima || !parabola || !fit.a.low || !parabola->a.low) return;
+  const double width = *fit.a.high - *fit.a.low;
+  const bool inside = parabola->a.value >= *fit.a.low && parabola->a.value <= *fit.a.high;
+  if (!inside || width < kWideExponent) return;
+  if (width < kUnsteady * (*parabola->a.high - *parabola->a.low)) return;
+  fit.warnings.push_back(
+      {.code = "noisy_minima",
+       .message = fmt::format("the valleys are shallow against the noise: a minimum by Akima is "
+                              "good to {:.0f} % in N, by the windowed parabola to {:.0f} %, with a "
+                              "{:.3f} [{:.3f}, {:.3f}]",
+                              100 * akima->log_error, 100 * parabola->log_error, parabola->a.value,
+                              *parabola->a.low, *parabola->a.high)});
+}
+
+void warn_of_estimators(IsoflopFit& fit) {
+  std::string outside;
+  for (const EstimatorExponents& e : fit.estimators) {
+    if (!fit.a.low || (e.a.value >= *fit.a.low && e.a.value <= *fit.a.high)) continue;
+    outside += fmt::format("{}{:.3f} by {}", outside.empty() ? "" : ", ", e.a.value, e.estimator);
   }
-  return groups;
+  if (outside.empty()) return;
+  fit.warnings.push_back(
+      {.code = "estimators_disagree",
+       .message = fmt::format("a is {}, outside the interval [{:.3f}, {:.3f}]: the valleys are "
+                              "not of the shape that one of the estimators assumes",
+                              outside, *fit.a.low, *fit.a.high)});
+}
+
+void add_law(const std::vector<IsoflopBudget>& budgets, const IsoflopOptions& options,
+             IsoflopFit& fit) {
+  const std::vector<BottomEstimate> bottoms = bottoms_by(budgets, "");
+  if (bottoms.size() < 2) {
+    fit.why_not =
+        fmt::format("{} of {} budgets have a minimum that can be used; a power law needs 2",
+                    bottoms.size(), budgets.size());
+    return;
+  }
+  BottomLaw law = law_through(bottoms, options.flops, options.draws);
+  fit.usable = true;
+  fit.scatter = law.scatter;
+  fit.a = slope_interval(law.params, options.level);
+  fit.b = slope_interval(law.tokens, options.level);
+  fit.params_law = std::move(law.params);
+  fit.tokens_law = std::move(law.tokens);
+  add_estimators(budgets, options, fit);
+  if (bottoms.size() == 2) {
+    fit.warnings.push_back({.code = "few_budgets",
+                            .message = "2 budgets determine the power law: nothing shows whether "
+                                       "it is one"});
+  }
+  warn_of_noise(fit);
+  warn_of_estimators(fit);
 }
 
 }  // namespace
 
-std::vector<BudgetGroup> group_by_budget(std::span<const Observation> observations,
-                                         double chain_gap) {
-  const bool planned = std::all_of(observations.begin(), observations.end(),
-                                   [](const auto& row) { return row.budget.has_value(); });
-  std::vector<BudgetGroup> groups =
-      planned ? planned_groups(observations) : chained_groups(observations, chain_gap);
-  std::sort(groups.begin(), groups.end(),
-            [](const auto& a, const auto& b) { return a.budget < b.budget; });
-  return groups;
-}
-
 IsoflopFit fit_isoflop(std::span<const Observation> observations, const IsoflopOptions& options) {
+  const std::vector<BudgetGroup> groups = group_by_budget(observations, options.chain_gap);
+  std::vector<IsoflopBudget> budgets;
   std::vector<Valley> valleys;
-  for (const BudgetGroup& group : group_by_budget(observations, options.chain_gap)) {
-    valleys.push_back(make_valley(observations, group, options.flops));
+  for (const BudgetGroup& group : groups) {
+    budgets.push_back(make_budget(observations, group, options.flops));
+    if (budgets.back().profile.usable) valleys.push_back(budgets.back().valley);
   }
-  IsoflopFit fit;
-  for (const Valley& valley : valleys) fit.profiles.push_back(valley.profile);
-  const int usable = usable_count(valleys);
-  if (usable < 2) {
-    fit.why_not =
-        fmt::format("{} of {} budgets have a bottom that can be used; a power law needs 2", usable,
-                    valleys.size());
-    return fit;
+  const ValleyNoise noise = noise_of(observations, groups, valleys);
+  if (noise.sigma > 0) {
+    for (IsoflopBudget& budget : budgets) add_noise(noise.sigma, options, budget);
   }
-  const Line params = power_law(valleys, &BudgetProfile::params);
-  fit.a.value = params.slope;
-  fit.params_law.line = {params.intercept, params.slope};
-  const Line tokens = power_law(valleys, &BudgetProfile::tokens);
-  fit.tokens_law.line = {tokens.intercept, tokens.slope};
-  fit.b.value = tokens.slope;
-  fit.usable = true;
-  set_intervals(valleys, options, fit);
+  add_joint(options, budgets);
+  IsoflopFit fit{.level = options.level, .noise = noise.sigma, .noise_source = noise.source};
+  for (IsoflopBudget& budget : budgets) {
+    set_disagreement(budget.profile);
+    fit.profiles.push_back(budget.profile);
+  }
+  add_law(budgets, options, fit);
   return fit;
 }
 

@@ -1,18 +1,34 @@
-// Approach 2 of Hoffmann et al. 2022: at each budget the loss against ln N is a valley; a parabola
-// through the points gives its bottom, and a power law through the bottoms gives N*(C) = G C^a.
+// Approach 2 of Hoffmann et al. 2022: at each budget the loss against ln N is a valley; its minimum
+// is N*(C), and a power law through the minima gives N*(C) = G C^a.
 //
-// A budget that cannot say where its bottom is does not stop the others; it is marked
+// Three estimators of each minimum stand side by side with their disagreement: Akima and the
+// windowed parabola (fit/valley.h) and the joint projection over all budgets
+// (fit/valley_joint.h). The main one, through which the law goes, is Akima's, and the parabola's
+// where a budget has fewer than kFewestInWindow sizes: on the raw points of Porian et al. 2024
+// (five RefinedWeb experiments) a parabola through all points of a budget gives exponents
+// .865/.780/.659/.563/.514, Akima .834/.715/.606/.572/.497, and the authors print
+// .835/.706/.602/.571/.497: Akima alone lies in all five of their intervals, because their valleys
+// are lopsided and rise by a third of the loss. Where valleys are shallow against the noise Akima
+// is the least steady of the three; then its standard errors say so (`noisy_minima`), and they are
+// in the intervals.
+//
+// A budget that cannot say where its minimum is does not stop the others; it is marked
 //   too_few_points   fewer than 3 distinct sizes
-//   not_convex       the parabola opens downwards (or is flat)
 //   not_one_budget   rows without a stated budget, chained over more than 35 % in C
-//   not_bracketed    the bottom is not inside the range of the sizes
+//   not_convex       the parabola opens downwards (or is flat)
+//   not_bracketed    the lowest loss is at the smallest or largest size, the minimum is not inside
+//                    the range, or would not be in half of the draws with the losses' noise
 // Fewer than 2 usable budgets make the whole unusable, with the reason.
 //
-// Intervals of a and b come from residual draws: noise of each budget's own scatter around its
-// parabola (pooled over budgets, n - 3 degrees of freedom each) is put on the parabola's values and
-// all is refitted. With no degree of freedom left there is no interval. A parabola is biased on
-// wide or off-centre grids (science: 4 % in N* at a factor of 16 each side), so approach 3 is the
-// answer and this is its check.
+// Uncertainty: the noise of a loss (fit/valley_noise.h) moves each minimum (fit/valley_draws.h),
+// which gives the standard error of ln N*, the weight 1 / s^2 of the budget, and draws of the whole
+// line, for N*(C) and D*(C) at any C. Where the minima scatter more about their line than that
+// explains, the draws are widened by the ratio (Birge 1932). A bias that all budgets share (a law
+// that is no power law, a recipe wrong at every size) is not in the interval; the three estimators'
+// disagreement hints at it. Measured coverage of the 90 % interval of a: see the tests.
+//
+// Warnings: few_budgets (2 usable ones: no scatter to see), noisy_minima, estimators_disagree.
+// Draws depend on the seed only..
 #ifndef ISOFLOP_FIT_ISOFLOP_PROFILES_H_
 #define ISOFLOP_FIT_ISOFLOP_PROFILES_H_
 
@@ -22,7 +38,7 @@
 #include <vector>
 
 #include "core/flops.h"
-#include "core/law_fit.h"
+#include "core/isoflop_fit.h"
 #include "core/observation.h"
 
 namespace isoflop {
