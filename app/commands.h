@@ -21,6 +21,8 @@ void add_sweep_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
+void add_compare_command(CLI::App& app);
+void add_reproduce_command(CLI::App& app);
 void add_suggest_command(CLI::App& app);
 
 }  // namespace isoflop

@@ -25,7 +25,6 @@ struct ComparedModel {
   std::optional<double> total_params;     // of a sparse model
   std::optional<double> published_flops;  // as its authors state them
   std::optional<ModelConfig> shape;       // where it is known
-  std::string note;
 };
 
 // Training FLOPs of one model under one named way of counting.
