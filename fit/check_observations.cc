@@ -4,12 +4,15 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "core/error.h"
 #include "core/units.h"
+#include "fit/mixed_units.h"
 #include "fit/points.h"
 
 namespace isoflop {
@@ -19,13 +22,19 @@ constexpr std::size_t kFewestPoints = 6;  // one more than parameters
 constexpr std::size_t kFewPoints = 10;
 constexpr double kFlopsTolerance = 0.02;
 constexpr double kSameSize = 1e-9;  // relative
+constexpr double kOneBudget = 1.5;  // factor that C must span
+constexpr double kRisingT = 4;
+
+std::string label_of_row(const Observation& row) {
+  return fmt::format("data row {}{}", row.row,
+                     row.trial.empty() ? "" : fmt::format(" ({})", row.trial));
+}
 
 [[noreturn]] void bad_value(std::string_view source, const Observation& row,
                             std::string_view column, double value) {
-  const std::string label = row.trial.empty() ? "" : fmt::format(" ({})", row.trial);
-  throw usage_error(fmt::format(
-      "{}: data row {}{}: {} = {}: must be positive and finite; mend or leave out the row", source,
-      row.row + 1, label, column, exact_number(value)));
+  throw usage_error(
+      fmt::format("{}: {}: {} = {}: must be positive and finite; mend or leave out the row", source,
+                  label_of_row(row), column, exact_number(value)));
 }
 
 void check_value(std::string_view source, const Observation& row, std::string_view column,
@@ -79,6 +88,24 @@ void refuse_few_values(std::string_view source, std::string_view name, std::stri
                             source, name, values, values == 1 ? "" : "s", exponent, what));
 }
 
+double flops_of_row(const Observation& row) {
+  return row.flops > 0 ? row.flops : 6 * row.params * row.tokens;
+}
+
+void refuse_one_budget(std::span<const Observation> rows, std::string_view source) {
+  double low = flops_of_row(rows.front());
+  double high = low;
+  for (const Observation& row : rows) {
+    low = std::min(low, flops_of_row(row));
+    high = std::max(high, flops_of_row(row));
+  }
+  if (high > kOneBudget * low) return;
+  throw refusal("one_budget",
+                fmt::format("{}: C spans {} to {} FLOP, one budget: how N* grows with C cannot be "
+                            "known; add runs of other budgets",
+                            source, format_flops(low), format_flops(high)));
+}
+
 void refuse_unanswerable(std::span<const Observation> rows, std::string_view source) {
   const std::size_t points = distinct_points(rows);
   if (points < kFewestPoints) {
@@ -98,22 +125,53 @@ void refuse_unanswerable(std::span<const Observation> rows, std::string_view sou
                               "loss column",
                               source));
   }
+  refuse_one_budget(rows, source);
 }
 
-void warn_of_duplicates(std::span<const Observation> rows, std::vector<Warning>& warnings) {
-  std::set<std::tuple<double, double, std::int64_t, double>> seen;
+// The same run under the same name is a slip of the pen; under two names it may be one run
+// evaluated twice (the OLMo ladder has such), and counts twice.
+std::vector<Warning> check_repeats(std::span<const Observation> rows, std::string_view source) {
+  using Point = std::tuple<double, double, std::int64_t, double, std::map<std::string, double>>;
+  std::map<Point, const Observation*> seen;
   int again = 0;
-  std::int64_t first = 0;
+  const Observation* first = nullptr;
   for (const Observation& row : rows) {
-    if (seen.emplace(row.params, row.tokens, row.seed, row.loss).second) continue;
-    if (again++ == 0) first = row.row + 1;
+    const auto [found, is_new] =
+        seen.emplace(Point(row.params, row.tokens, row.seed, row.loss, row.extra), &row);
+    if (is_new) continue;
+    const Observation& before = *found->second;
+    if (before.trial == row.trial && before.run == row.run) {
+      throw usage_error(fmt::format(
+          "{}: {} repeats data row {}: same params, tokens, seed and loss ({}): it would count "
+          "twice; remove it, or leave it out with --exclude {} --because \"duplicate\"",
+          source, label_of_row(row), before.row, exact_number(row.loss), row.row));
+    }
+    if (again++ == 0) first = &row;
   }
-  if (again == 0) return;
-  warnings.push_back(
+  if (again == 0) return {};
+  return {
       {.code = "duplicate_rows",
-       .message = fmt::format("{} rows repeat an earlier row's params, tokens, seed and "
-                              "loss (first: data row {}); they count twice",
-                              again, first)});
+       .message = fmt::format("{} rows have an earlier row's params, tokens, seed and loss under "
+                              "another name (first: {}); they count twice",
+                              again, label_of_row(*first))}};
+}
+
+void refuse_swapped(std::span<const Observation> rows, std::string_view source,
+                    const CheckOptions& options) {
+  if (options.allow_few_tokens) return;
+  std::vector<double> ratios;
+  for (const Observation& row : rows) ratios.push_back(row.tokens / row.params);
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  if (*middle >= 1) return;
+  throw refusal(
+      "swapped_columns",
+      fmt::format(
+          "{}: half of the rows have fewer tokens than parameters (median of tokens / params "
+          "{:.3g}; first {}: params {}, tokens {}): are the two columns swapped? Map them "
+          "the other way round, or, if the runs are like that, pass --allow-few-tokens",
+          source, *middle, label_of_row(rows.front()), exact_number(rows.front().params),
+          exact_number(rows.front().tokens)));
 }
 
 void warn_of_flops(std::span<const Observation> rows, const FlopsPerToken& flops,
@@ -131,16 +189,22 @@ void warn_of_flops(std::span<const Observation> rows, const FlopsPerToken& flops
     }
   }
   if (worst == nullptr) return;
-  warnings.push_back({.code = "flops_mismatch",
-                      .message = fmt::format(
-                          "{} of {} rows have a flops more than 2 % off the convention {} "
-                          "(most: data row {}, by {:.0f} %): tokens at the optimum follow the "
-                          "convention, not the column",
-                          off, rows.size(), flops.convention(), worst->row + 1, 100 * largest)});
+  warnings.push_back(
+      {.code = "flops_mismatch",
+       .message =
+           fmt::format("{} of {} rows have a flops more than 2 % off the convention {} "
+                       "(most: {}, by {:.0f} %): tokens at the optimum follow the "
+                       "convention, not the column",
+                       off, rows.size(), flops.convention(), label_of_row(*worst), 100 * largest)});
 }
 
-// The sign of the slope of ln loss on the logarithm of a column.
-double slope_sign(std::span<const Observation> rows, double Observation::*member) {
+struct LossSlope {
+  double slope = 0;
+  double t = 0;
+};
+
+// Of ln loss on the logarithm of a column.
+LossSlope slope_of(std::span<const Observation> rows, double Observation::*member) {
   const auto n = static_cast<double>(rows.size());
   double x_mean = 0;
   double y_mean = 0;
@@ -148,19 +212,37 @@ double slope_sign(std::span<const Observation> rows, double Observation::*member
     x_mean += std::log(row.*member) / n;
     y_mean += std::log(row.loss) / n;
   }
-  double covariance = 0;
+  double xx = 0, xy = 0, yy = 0;
   for (const Observation& row : rows) {
-    covariance += (std::log(row.*member) - x_mean) * (std::log(row.loss) - y_mean);
+    const double x = std::log(row.*member) - x_mean;
+    const double y = std::log(row.loss) - y_mean;
+    xx += x * x;
+    xy += x * y;
+    yy += y * y;
   }
-  return covariance;
+  const double slope = xy / xx;
+  const double left = std::max(yy - slope * xy, 1e-300);
+  return {.slope = slope, .t = slope / std::sqrt(left / std::max(n - 2, 1.0) / xx)};
 }
 
-void warn_of_oddities(std::span<const Observation> rows, std::vector<Warning>& warnings) {
-  if (slope_sign(rows, &Observation::params) > 0 && slope_sign(rows, &Observation::tokens) > 0) {
-    warnings.push_back({.code = "loss_rises",
-                        .message = "the loss rises with params and with tokens: is the loss column "
-                                   "right?"});
-  }
+// In a sweep of a few budgets the small models have the many tokens, so that the loss may well rise
+// with one of N and D; where it rises with C, the runs got worse for more.
+void refuse_rising_loss(std::span<const Observation> rows, std::string_view source) {
+  std::vector<Observation> with_c(rows.begin(), rows.end());
+  for (Observation& row : with_c) row.flops = row.params * row.tokens;
+  const LossSlope compute = slope_of(with_c, &Observation::flops);
+  const bool both = slope_of(rows, &Observation::params).slope > 0 &&
+                    slope_of(rows, &Observation::tokens).slope > 0;
+  if (compute.t < kRisingT && !(both && compute.t > 2)) return;
+  throw refusal(
+      "loss_rises",
+      fmt::format("{}: the loss rises with compute (d ln L / d ln ND = {:.3g}, {:.1f} "
+                  "standard errors above 0): is the loss column right, and is less better "
+                  "there?",
+                  source, compute.slope, compute.t));
+}
+
+void warn_of_few_rows(std::span<const Observation> rows, std::vector<Warning>& warnings) {
   const std::size_t points = distinct_points(rows);
   if (points >= kFewPoints) return;
   warnings.push_back(
@@ -174,14 +256,26 @@ void warn_of_oddities(std::span<const Observation> rows, std::vector<Warning>& w
 }  // namespace
 
 std::vector<Warning> check_observations(std::span<const Observation> observations,
-                                        std::string_view source, const FlopsPerToken& flops) {
+                                        std::string_view source, const FlopsPerToken& flops,
+                                        const CheckOptions& options) {
   check_values(observations, source);
+  std::vector<Warning> warnings = check_repeats(observations, source);
+  refuse_mixed_units(observations, source, flops);
   refuse_unanswerable(observations, source);
-  std::vector<Warning> warnings;
-  warn_of_duplicates(observations, warnings);
+  refuse_swapped(observations, source, options);
+  refuse_rising_loss(observations, source);
   warn_of_flops(observations, flops, warnings);
-  warn_of_oddities(observations, warnings);
+  warn_of_few_rows(observations, warnings);
   return warnings;
+}
+
+bool can_be_fitted(std::span<const Observation> observations) {
+  try {
+    refuse_unanswerable(observations, "rows");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace isoflop

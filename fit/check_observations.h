@@ -1,19 +1,31 @@
 // Refuses tables that cannot be fitted, before a fit makes numbers of them; only what is certain is
-// refused, what looks odd is a warning.
+// refused, what looks odd is a warning. Rows are named by their number counted from 0, and by their
+// label.
 //
-// Errors: Error(kUsage) names the source, the data row and the value for a params, tokens, flops,
-// loss or budget that is not positive and finite. Error(kRefused) with a code for well-formed data
-// that cannot determine five parameters:
+// Malformed, Error(kUsage), which names the source, the row and the value:
+//   - a params, tokens, flops, loss or budget that is not positive and finite
+//   - the same run twice: params, tokens, seed, loss and all further coordinates alike, under the
+//     same label
+//   - mixed units: see mixed_units.h
+// Well-formed data that cannot determine five parameters, Error(kRefused) with a code:
 //   too_few_rows      fewer than 6 distinct (N, D)
 //   one_size          one distinct N (to 1 part in 1e9)
 //   two_sizes         two distinct N: E takes up what A and alpha could say
 //   one_token_count   one distinct D
 //   two_token_counts  two distinct D
 //   constant_loss     all losses equal
+//   one_budget        C spans less than a factor of 1.5: N and D only trade off
+//   swapped_columns   the median of D / N is below 1. Runs see more tokens than they have
+//   parameters:
+//                     measured medians are 4 to 95 (Porian et al. 4.1 to 11.5, Muennighoff et al.
+//                     20, Besiroglu et al. 22, the OLMo ladder 95), and where they do not,
+//                     allow_few_tokens
+//   loss_rises        ln L rises with ln C by more than 4 standard errors of the slope, or by more
+//   than
+//                     2 and with both ln N and ln D: no law of this family does
 // Warnings:
-//   duplicate_rows    the same N, D, seed and loss again
+//   duplicate_rows    the same run again under another label or run name
 //   flops_mismatch    C more than 2 % off f(N) D
-//   loss_rises        ln L correlates positively with ln N and ln D both: wrong or swapped columns?
 //   few_rows          fewer than 10 distinct (N, D): the intervals are rough
 #ifndef ISOFLOP_FIT_CHECK_OBSERVATIONS_H_
 #define ISOFLOP_FIT_CHECK_OBSERVATIONS_H_
@@ -28,10 +40,19 @@
 
 namespace isoflop {
 
-// `source` names the table in messages; rows are counted from 1 there. Where every row's flops is
-// zero the table has no C column: nothing is compared with `flops`.
+struct CheckOptions {
+  bool allow_few_tokens = false;  // the runs really have fewer tokens than parameters
+};
+
+// `source` names the table in messages. Where every row's flops is zero the table has no C column:
+// nothing is compared with `flops`.
 std::vector<Warning> check_observations(std::span<const Observation> observations,
-                                        std::string_view source, const FlopsPerToken& flops);
+                                        std::string_view source, const FlopsPerToken& flops,
+                                        const CheckOptions& options = {});
+
+// Whether the rows can determine the law's five parameters: none of the refusals from too_few_rows
+// to one_budget. Rows must have their C.
+bool can_be_fitted(std::span<const Observation> observations);
 
 }  // namespace isoflop
 

@@ -8,10 +8,11 @@
 //   N, D / N, C   a hole of a factor of 1,000 or more. Sweeps step by small factors: the widest
 //   hole of
 //         the measured tables is 3.2 in N, 15 in D / N and 4.4 in C.
-//   L     a hole of a factor of 3 (perplexities e^L among nats), at most 1.3 in the measured
-//   tables;
-//         or two parallel surfaces: with ln L = quadratic in (ln N, ln D) + shift x [group], groups
-//         that separate cleanly and a shift of ln(1 / ln 2) = .3665: bits among nats.
+//   L     a hole of a factor of 3, at most 1.3 in the measured tables but for two runs that
+//   overfit; or
+//         a group of rows apart from the surface ln L = quadratic in (ln N, ln D) of the others
+//         that comes to lie on it, within 9 %, when it is read as bits, as perplexities e^L, or the
+//         other way round
 #ifndef ISOFLOP_FIT_MIXED_UNITS_H_
 #define ISOFLOP_FIT_MIXED_UNITS_H_
 

@@ -1,0 +1,228 @@
+#include "fit/mixed_units.h"
+
+#include <Eigen/Core>
+#include <Eigen/QR>
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/units.h"
+
+namespace isoflop {
+namespace {
+
+constexpr double kNoConvention = 700;
+constexpr double kFlopsHole = 100;
+constexpr double kSweepHole = 1000;
+constexpr double kLossHole = 3;
+constexpr double kSmallestShift = 1.15;  // well below 1 / ln 2, well above scatter
+constexpr double kMadToSigma = 1.4826;
+// Of ln L around its surface: losses that scatter more cannot tell bits from bad runs.
+constexpr double kTightSurface = 0.015;
+constexpr double kOnSurface = 0.09;  // for the worst row of a group; a quadratic is no law
+constexpr double kOffSurface = 0.2;  // what asks for an explanation
+constexpr std::size_t kFewestForSurface = 12;
+
+// The widest step between neighbours when sorted, and the rows on the side of fewer rows.
+struct WidestHole {
+  double factor = 1;
+  std::vector<std::size_t> fewer;
+};
+
+WidestHole widest_hole(const std::vector<double>& logs) {
+  std::vector<std::size_t> order(logs.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return logs[a] < logs[b]; });
+  std::size_t at = 0;
+  double widest = 0;
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    const double step = logs[order[i]] - logs[order[i - 1]];
+    if (step > widest) {
+      widest = step;
+      at = i;
+    }
+  }
+  const bool low = 2 * at <= order.size();
+  const auto cut = order.begin() + static_cast<std::ptrdiff_t>(at);
+  WidestHole hole{.factor = std::exp(widest), .fewer = {}};
+  hole.fewer.assign(low ? order.begin() : cut, low ? cut : order.end());
+  std::sort(hole.fewer.begin(), hole.fewer.end());
+  return hole;
+}
+
+std::string name_of_row(const Observation& row) {
+  return fmt::format("data row {}{}", row.row,
+                     row.trial.empty() ? "" : fmt::format(" ({})", row.trial));
+}
+
+[[noreturn]] void refuse_units(std::string_view source, const Observation& row, std::size_t more,
+                               const std::string& what, const std::string& why) {
+  const std::string others = more == 0 ? "" : fmt::format(" (and {} rows more)", more);
+  throw usage_error(fmt::format("{}: {}{}: {}: {}; bring every row to the same units", source,
+                                name_of_row(row), others, what, why));
+}
+
+bool has_every_flops(std::span<const Observation> rows) {
+  return std::all_of(rows.begin(), rows.end(), [](const auto& row) { return row.flops > 0; });
+}
+
+void refuse_foreign_flops(std::span<const Observation> rows, std::string_view source,
+                          const FlopsPerToken& flops) {
+  if (!has_every_flops(rows)) return;
+  std::vector<double> logs;
+  for (const Observation& row : rows) {
+    logs.push_back(std::log(row.flops / (flops(row.params) * row.tokens)));
+  }
+  const auto far = [](double log) { return std::abs(log) > std::log(kNoConvention); };
+  const auto first = std::find_if(logs.begin(), logs.end(), far);
+  if (first != logs.end()) {
+    const Observation& row = rows[static_cast<std::size_t>(first - logs.begin())];
+    refuse_units(
+        source, row, static_cast<std::size_t>(std::count_if(logs.begin(), logs.end(), far)) - 1,
+        fmt::format("flops = {}", exact_number(row.flops)),
+        fmt::format(
+            "{} N D is {:.3g} there, a factor {:.3g} off: no way of counting FLOPs explains "
+            "it; are N, D and C in units, not millions or PF-days?",
+            flops.is_six_n() ? "6" : flops.convention(), flops(row.params) * row.tokens,
+            std::exp(-*first)));
+  }
+  const WidestHole hole = widest_hole(logs);
+  if (hole.factor <= kFlopsHole) return;
+  const Observation& row = rows[hole.fewer.front()];
+  refuse_units(source, row, hole.fewer.size() - 1,
+               fmt::format("flops = {}", exact_number(row.flops)),
+               fmt::format("its ratio to N x D is a factor {:.3g} or more from the other rows'",
+                           hole.factor));
+}
+
+template <class Value>
+void refuse_hole(std::span<const Observation> rows, std::string_view source, const char* name,
+                 double widest, const std::string& why, const Value& value) {
+  std::vector<double> logs;
+  for (const Observation& row : rows) logs.push_back(std::log(value(row)));
+  const WidestHole hole = widest_hole(logs);
+  if (hole.factor < widest) return;
+  const Observation& row = rows[hole.fewer.front()];
+  refuse_units(source, row, hole.fewer.size() - 1,
+               fmt::format("{} = {}", name, exact_number(value(row))),
+               fmt::format("a factor {:.3g} lies empty between it and the other rows: {}",
+                           hole.factor, why));
+}
+
+// Residuals of z = quadratic in (ln N, ln D), by least absolute deviations (reweighting).
+std::vector<double> surface_residuals(std::span<const Observation> rows,
+                                      const std::vector<double>& z) {
+  const auto n = static_cast<Eigen::Index>(rows.size());
+  Eigen::VectorXd x(n), y(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    x[i] = std::log(rows[static_cast<std::size_t>(i)].params);
+    y[i] = std::log(rows[static_cast<std::size_t>(i)].tokens);
+  }
+  x.array() -= x.mean();
+  y.array() -= y.mean();
+  Eigen::MatrixXd columns(n, 6);
+  columns << Eigen::VectorXd::Ones(n), x, y, x.cwiseProduct(x), x.cwiseProduct(y),
+      y.cwiseProduct(y);
+  const Eigen::VectorXd target = Eigen::Map<const Eigen::VectorXd>(z.data(), n);
+  Eigen::VectorXd root = Eigen::VectorXd::Ones(n);
+  Eigen::VectorXd r;
+  for (int k = 0; k < 50; ++k) {
+    const Eigen::VectorXd c =
+        (root.asDiagonal() * columns).colPivHouseholderQr().solve(root.cwiseProduct(target));
+    r = target - columns * c;
+    root = r.cwiseAbs().cwiseMax(1e-4).cwiseSqrt().cwiseInverse();
+  }
+  return {r.data(), r.data() + n};
+}
+
+double median_size(std::vector<double> values) {
+  for (double& value : values) value = std::abs(value);
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::vector<double> sizes_of(const std::vector<double>& residuals,
+                             const std::vector<std::size_t>& rows) {
+  std::vector<double> sizes;
+  for (const std::size_t i : rows) sizes.push_back(std::abs(residuals[i]));
+  return sizes;
+}
+
+struct LossUnits {
+  const char* what;
+  double (*to_others)(double);
+  std::size_t fewest;  // rows: one row alone below the others is a good run or a typing error
+};
+
+constexpr LossUnits kLossUnits[] = {
+    {"in bits where the others are in nats", [](double loss) { return loss * std::log(2.0); }, 1},
+    {"in nats where the others are in bits", [](double loss) { return loss / std::log(2.0); }, 2},
+    {"perplexities where the others are in nats", [](double loss) { return std::log(loss); }, 1},
+    {"in nats where the others are perplexities", [](double loss) { return std::exp(loss); }, 2},
+};
+
+// Whether the conversion brings the rows of the group, and only that, onto one surface with the
+// rest.
+bool explains(std::span<const Observation> rows, const std::vector<std::size_t>& group,
+              const LossUnits& units) {
+  if (group.size() < units.fewest) return false;
+  std::vector<double> z;
+  for (const Observation& row : rows) z.push_back(std::log(row.loss));
+  for (const std::size_t i : group) {
+    const double loss = units.to_others(rows[i].loss);
+    if (!(loss > 0) || !std::isfinite(loss)) return false;
+    z[i] = std::log(loss);
+  }
+  const std::vector<double> residuals = surface_residuals(rows, z);
+  const double spread = kMadToSigma * median_size(residuals);
+  const std::vector<double> sizes = sizes_of(residuals, group);
+  return spread < kTightSurface && median_size(sizes) < std::max(0.01, 2.5 * spread) &&
+         *std::max_element(sizes.begin(), sizes.end()) < kOnSurface;
+}
+
+void refuse_loss_units(std::span<const Observation> rows, std::string_view source) {
+  if (rows.size() < kFewestForSurface) return;
+  std::vector<double> z;
+  for (const Observation& row : rows) z.push_back(std::log(row.loss));
+  const std::vector<double> residuals = surface_residuals(rows, z);
+  for (const WidestHole& hole : {widest_hole(residuals), widest_hole(z)}) {
+    const std::vector<double> sizes = sizes_of(residuals, hole.fewer);
+    if (hole.factor < kSmallestShift ||
+        *std::max_element(sizes.begin(), sizes.end()) < kOffSurface) {
+      continue;
+    }
+    for (const LossUnits& units : kLossUnits) {
+      if (!explains(rows, hole.fewer, units)) continue;
+      const Observation& row = rows[hole.fewer.front()];
+      refuse_units(source, row, hole.fewer.size() - 1,
+                   fmt::format("loss = {}", exact_number(row.loss)),
+                   fmt::format("the losses there seem to be {}", units.what));
+    }
+  }
+}
+
+}  // namespace
+
+void refuse_mixed_units(std::span<const Observation> observations, std::string_view source,
+                        const FlopsPerToken& flops) {
+  if (observations.size() < 2) return;
+  refuse_foreign_flops(observations, source, flops);
+  const std::string no_sweep = "no sweep has that; millions among units?";
+  refuse_hole(observations, source, "params", kSweepHole, no_sweep,
+              [](const Observation& row) { return row.params; });
+  refuse_hole(observations, source, "tokens / params", kSweepHole, no_sweep,
+              [](const Observation& row) { return row.tokens / row.params; });
+  refuse_hole(observations, source, "params x tokens", kSweepHole, no_sweep,
+              [](const Observation& row) { return row.params * row.tokens; });
+  refuse_hole(observations, source, "loss", kLossHole, "perplexities (e^loss) among nats?",
+              [](const Observation& row) { return row.loss; });
+  refuse_loss_units(observations, source);
+}
+
+}  // namespace isoflop
