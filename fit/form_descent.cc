@@ -346,18 +346,33 @@ double form_condition_number(const FormProblem& problem, const std::vector<doubl
   return solver.eigenvalues().maxCoeff() / least;
 }
 
-std::vector<double> form_standard_errors(const FormProblem& problem, const std::vector<double>& u,
-                                         double noise_scale) {
-  std::vector<double> out(u.size(), std::numeric_limits<double>::infinity());
-  FormModel m;
-  if (u.empty() || !form_model(problem, u, m)) return out;
-  const Eigen::LDLT<Eigen::MatrixXd> solver(m.hessian);
-  if (solver.info() != Eigen::Success || !solver.isPositive()) return out;
-  const Eigen::MatrixXd inverse =
-      solver.solve(Eigen::MatrixXd::Identity(m.hessian.rows(), m.hessian.cols()));
+FormSpread form_spread(const FormProblem& problem, const std::vector<double>& u) {
+  const auto q = static_cast<Index>(problem.free());
+  const std::vector<double> unknown(u.size(), std::numeric_limits<double>::infinity());
+  const std::vector<double> values = form_values(problem, u);
+  const std::vector<double> residuals = form_residuals(problem, values);
+  const double window = form_noise_window(residuals, problem.delta, problem.free());
+  const double n = static_cast<double>(problem.size());
+  Eigen::MatrixXd h = Eigen::MatrixXd::Zero(q, q), m = h;
+  Eigen::VectorXd row(q);
+  std::vector<double> scratch;
+  for (std::size_t i = 0; i < problem.size(); ++i) {
+    form_residual(problem, i, values, row.data(), scratch);
+    const double psi = std::clamp(residuals[i], -problem.delta, problem.delta);
+    const double inner = std::isinf(window) ? 1 : problem.delta / window;
+    if (std::abs(residuals[i]) <= window) h += inner * row * row.transpose();
+    m += psi * psi * n / (n - static_cast<double>(q)) * row * row.transpose();
+  }
+  const Eigen::LDLT<Eigen::MatrixXd> solver(h);
+  if (solver.info() != Eigen::Success || !solver.isPositive()) return {unknown, unknown};
+  const Eigen::MatrixXd inverse = solver.solve(Eigen::MatrixXd::Identity(q, q));
+  const Eigen::MatrixXd variance = inverse * m * inverse;
+  FormSpread out{unknown, unknown};
   for (std::size_t k = 0; k < u.size(); ++k) {
-    const double variance = noise_scale * inverse(static_cast<Index>(k), static_cast<Index>(k));
-    if (variance > 0 && std::isfinite(variance)) out[k] = std::sqrt(variance);
+    const auto i = static_cast<Index>(k);
+    if (!(variance(i, i) > 0 && inverse(i, i) > 0 && std::isfinite(variance(i, i)))) continue;
+    out.error[k] = std::sqrt(variance(i, i));
+    out.scale[k] = variance(i, i) / inverse(i, i);
   }
   return out;
 }

@@ -30,10 +30,16 @@ FormDescent form_descent(const FormProblem& problem, const std::vector<double>& 
 // Of J'J, columns scaled to 1; infinite where a coordinate has no effect.
 double form_condition_number(const FormProblem& problem, const std::vector<double>& u);
 
-// sqrt(s / (J'J restricted to residuals' share of curvature))_jj, a first step width for profiles;
-// infinite where J'J is singular.
-std::vector<double> form_standard_errors(const FormProblem& problem, const std::vector<double>& u,
-                                         double noise_scale);
+// What rows that differ in noise do to one coordinate's estimate (Huber's sandwich): with
+//   H = sum w_i grad r grad r',  w_i = delta / h where |r_i| <= h, else 0  (h: form_noise_window)
+//   M = n / (n - p) sum psi_i^2 grad r grad r',  V = H^-1 M H^-1,
+// error_k = sqrt(V_kk), and 2 (rise of the profiled objective) / scale_k is chi-square with one
+// degree of freedom for scale_k = V_kk / (H^-1)_kk (Kent 1982). Infinite where H is singular.
+struct FormSpread {
+  std::vector<double> error;
+  std::vector<double> scale;
+};
+FormSpread form_spread(const FormProblem& problem, const std::vector<double>& u);
 
 }  // namespace isoflop
 

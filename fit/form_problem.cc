@@ -252,6 +252,10 @@ double form_residual(const FormProblem& problem, std::size_t i, const std::vecto
       const auto c = static_cast<std::size_t>(problem.slots[k].coordinate);
       gradient[c] += slope * scratch[k] * (problem.coordinates[c].logarithmic ? values[k] : 1);
     }
+    // Ceres stops, loudly, at a derivative that is not finite.
+    const bool finite =
+        std::all_of(gradient, gradient + problem.free(), [](double g) { return std::isfinite(g); });
+    if (!finite) return std::numeric_limits<double>::quiet_NaN();
   }
   return form_to_space(predicted, problem.space) - problem.goals[i];
 }
@@ -303,24 +307,26 @@ std::vector<double> form_residuals(const FormProblem& problem, const std::vector
   return out;
 }
 
-double form_noise_scale(std::vector<double> residuals, double delta, std::size_t p) {
+double form_noise_window(std::vector<double> residuals, double delta, std::size_t p) {
+  const std::size_t n = residuals.size();
+  for (double& r : residuals) r = std::abs(r);
+  std::sort(residuals.begin(), residuals.end());
+  const std::size_t last = std::min(p, n) + (n - std::min(p, n)) * 2 / 5;
+  return std::max(delta, residuals[std::min(last, n - 1)]);
+}
+
+double form_noise_scale(const std::vector<double>& residuals, double delta, std::size_t p) {
   const std::size_t n = residuals.size();
   if (n <= p) return 0;
-  double psi = 0;
-  for (double& r : residuals) {
-    const double clamped = std::min(std::abs(r), delta);
-    psi += clamped * clamped;
-    r = std::abs(r);
+  const double window = form_noise_window(residuals, delta, p);
+  double psi = 0, inside = 0;
+  for (const double r : residuals) {
+    psi += std::min(r * r, delta * delta);
+    inside += std::abs(r) <= window ? 1 : 0;
   }
-  std::sort(residuals.begin(), residuals.end());
-  // Two fifths of the residuals that the p zeros of an L1-like fit leave.
-  const std::size_t window = p + (n - p) * 2 / 5;
-  const double wide = std::max(delta, residuals[std::min(window, n - 1)]);
-  if (std::isinf(wide)) return psi / static_cast<double>(n - p);
-  const auto inside = std::upper_bound(residuals.begin(), residuals.end(), wide);
-  const double share = static_cast<double>(inside - residuals.begin()) / static_cast<double>(n);
-  const double slope = share * delta / wide;
-  return slope > 0 ? psi / static_cast<double>(n - p) / slope : 0;
+  const double mean = psi / static_cast<double>(n - p);
+  if (std::isinf(window)) return mean;
+  return inside > 0 ? mean * static_cast<double>(n) / inside * window / delta : 0;
 }
 
 }  // namespace isoflop

@@ -88,8 +88,12 @@ PriorResidual prior_residual(const FormProblem& problem, const FormPrior& prior,
 
 double form_to_space(double value, FitSpace space);
 
+// Where psi's mean derivative is taken: delta, or as far as two fifths of the residuals lie beyond
+// the p that an L1-like fit makes zero.
+double form_noise_window(std::vector<double> residuals, double delta, std::size_t p);
+
 // s of form_fit.h, from residuals of rows with weight 1 around an optimum of p coordinates.
-double form_noise_scale(std::vector<double> residuals, double delta, std::size_t p);
+double form_noise_scale(const std::vector<double>& residuals, double delta, std::size_t p);
 
 std::vector<double> form_residuals(const FormProblem& problem, const std::vector<double>& values);
 

@@ -1,17 +1,18 @@
 // Profile likelihood: how far each parameter can be pushed before the data object, all others
 // refitted. It shows what a covariance hides: a parameter that the data do not hold.
 //
-//   D(t) = 2 (min over the others of S at theta_j = t, minus S at the optimum) / s
+//   D(t) = 2 (min over the others of S at theta_j = t, minus S at the optimum) / s_j
 //
-// S and s are those of form_fit.h: the summed Huber objective (with priors) and its estimated noise
-// scale. The noise model is thus: errors of the fit's space are independent, symmetric and alike in
-// all rows; no density is assumed, because s is estimated from both moments of psi (for noise that
-// really is normal and delta small, taking the Huber density at its word would make intervals 20 %
-// too narrow). The interval holds the t with D(t) <= q^2, q the two-sided quantile of Student's t
-// with n - p degrees of freedom. Where rows of one run or budget share their error, intervals are
-// too narrow: then bootstrap by run.
+// S is the summed objective of form_fit.h with priors. The noise model: errors of the fit's space
+// are independent and symmetric; no density is assumed, because s_j is estimated from both moments
+// of psi. It is the larger of two scales: form_fit.h's s, for noise alike in all rows, and the
+// sandwich's of form_descent.h, for noise that differs between rows (on the 240 clean points of
+// Besiroglu et al. 2024 it makes the intervals of E, alpha and beta as wide as a bootstrap's; s
+// alone gives two thirds of that). The interval holds the t with D(t) <= q^2, q the two-sided
+// quantile of Student's t with n - p degrees of freedom. Where rows of one run or budget share
+// their error, intervals are too narrow: then bootstrap by run.
 //
-// The grid starts at the optimum with steps of half a standard error (from J'J), widens while D
+// The grid starts at the optimum with steps of half a standard error, widens while D
 // stays low, and ends where D has passed the threshold or at a bound of the search. Refits are
 // warm-started from the neighbour and from the fit's other optima.
 //
@@ -41,6 +42,7 @@ struct ParameterProfile {
   double value = 0;  // at the optimum
   double low = 0;    // ends of the interval; a bound of the search where that was reached
   double high = 0;
+  double threshold = 0;   // rise of S that ends the interval: q^2 s / 2
   bool low_open = false;  // the interval runs into the bound
   bool high_open = false;
   bool flat = false;
@@ -56,7 +58,6 @@ struct ProfileOptions {
 
 struct FormProfile {
   std::vector<ParameterProfile> parameters;  // the fitted ones, in the form's order
-  double threshold = 0;                      // rise of S that ends an interval: q^2 s / 2
   // A refit that ended lower than the fit itself, beyond rounding: the fit was not at its optimum.
   std::vector<double> better_values;
   double better_objective = 0;

@@ -55,7 +55,7 @@ LawForm farseer_form() {
       .name = "farseer",
       .formula = "L = exp(a3 N^gamma + b3) + exp(a2 N^beta + b2) D^-exp(a1 N^alpha + b1)",
       .citation = "Li et al. 2025 (Farseer), arXiv:2506.10972",
-      .parameters = {farseer_parameter("a1", -0.3, -0.03, 10),
+      .parameters = {farseer_parameter("a1", -0.3, -0.03, 5),
                      farseer_parameter("alpha", 0.05, 0.2, 1), farseer_parameter("b1", -0.5, 1, 20),
                      a2, farseer_parameter("beta", -0.2, -0.05, 1),
                      farseer_parameter("b2", -10, 2, 50), farseer_parameter("a3", -0.1, 0, 10),

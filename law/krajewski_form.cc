@@ -29,11 +29,12 @@ LawForm krajewski_form() {
   g.only_with = gamma.only_with = "granularity";
   return {.name = "krajewski",
           .formula = "L = c + (g / G^gamma + a) / N^alpha + b / D^beta",
-          .citation = "Krajewski et al. 2024, arXiv:2402.07871, eq. 9",
+          .citation = "Krajewski et al. 2024, arXiv:2402.07871, eq. 9; N all parameters",
           .parameters = {floor_parameter("c"), coefficient_parameter("a"), g,
                          coefficient_parameter("b"), exponent_parameter("alpha"),
                          exponent_parameter("beta"), gamma},
           .needs = {"params", "tokens"},
+          .huber_delta = 0.1,
           .predict = predict_krajewski};
 }
 

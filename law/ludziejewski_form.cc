@@ -78,6 +78,7 @@ LawForm ludziejewski_form() {
                           .high = 1e6,
                           .logarithmic = true}},
           .needs = {"params", "tokens", "experts"},
+          .huber_delta = 0.01,
           .predict = predict_ludziejewski};
 }
 
