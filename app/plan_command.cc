@@ -4,58 +4,82 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/plan_flags.h"
 #include "core/error.h"
-#include "core/units.h"
+#include "io/atomic_file.h"
 #include "io/fit_json.h"
+#include "io/grid_toml.h"
 #include "io/plan_json.h"
 #include "law/presets.h"
 #include "plan/make_plan.h"
+#include "plan/plan_trial.h"
 #include "report/plan_text.h"
 
 namespace isoflop {
 namespace {
 
-struct PlanFlags {
-  std::string flops;
+struct PlanCommandFlags {
   std::string fit;
   std::string law;
-  double extra_compute = 0.05;
-  std::int64_t vocab = 32000;
-  std::int64_t context = 2048;
-  bool json = false;
+  PlanFlags plan;
+  std::string as_trial;
+  std::string corpus;
+  bool rates = false;
+  OutputFormat format;
 };
 
-void run(const PlanFlags& flags) {
+void write_trial(const PlanCommandFlags& flags, const Plan& plan) {
+  if (flags.as_trial.empty()) {
+    if (flags.corpus.empty()) return;
+    throw usage_error("--corpus is the trial's: add --as-trial trial.toml");
+  }
+  write_file_atomically(flags.as_trial, grid_toml(plan_trial(plan, flags.corpus)));
+  say("written: " + flags.as_trial + "; next: isoflop train --trial " + flags.as_trial +
+      (flags.corpus.empty() ? " --corpus DIR" : ""));
+}
+
+std::string answer(const PlanCommandFlags& flags, const Plan& plan) {
+  if (flags.format.json) return plan_json(plan);
+  if (flags.format.csv || flags.format.markdown) {
+    const bool sizes = plan.iso_loss.empty();
+    return table_text(sizes ? size_price_table(plan) : iso_loss_table(plan, flags.format.csv),
+                      flags.format);
+  }
+  return plan_text(plan, {.rates = flags.rates});
+}
+
+void run(const PlanCommandFlags& flags) {
   if (flags.fit.empty() == flags.law.empty()) {
     throw usage_error(
         "plan: give the law, either a fit with --fit fit.json or a published one with --law "
         "epoch2024");
   }
+  const PlanRequest request = flags.plan.request();
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);
-  const Plan plan = make_plan(fit, parse_quantity(flags.flops, "--flops"),
-                              {.extra_compute = flags.extra_compute,
-                               .base = {.vocab = flags.vocab, .context = flags.context}});
-  print(flags.json ? plan_json(plan) : plan_text(plan));
+  const Plan plan = make_plan(fit, request);
+  write_trial(flags, plan);
+  print(answer(flags, plan));
 }
 
 }  // namespace
 
 void add_plan_command(CLI::App& app) {
-  auto flags = std::make_shared<PlanFlags>();
+  auto flags = std::make_shared<PlanCommandFlags>();
   CLI::App* command = app.add_subcommand("plan", "The best model and token count for a budget");
   command->footer(
       "  isoflop plan --flops 5.76e23 --law epoch2024\n"
-      "  isoflop plan --flops 1e21 --fit fit.json\n"
-      "  isoflop plan --flops 1e21 --fit fit.json --near 0.1 --json");
-  command->add_option("--flops", flags->flops, "Budget in FLOP: 5.76e23, 300E")->required();
+      "  isoflop plan --gpus 8xH100*24h --mfu 0.4 --fit fit.json --as-trial trial.toml\n"
+      "  isoflop plan --loss 2.0 --inference 1e12 --law epoch2024 --iso-loss\n"
+      "  isoflop plan --money '$500' --unique 3B --max-params 300M --fit fit.json --json");
   command->add_option("--fit", flags->fit, "A fit written by `isoflop fit --out`");
   command->add_option("--law", flags->law,
                       "A published law: hoffmann2022, hoffmann2022-rounded, epoch2024, ...");
-  command->add_option("--near", flags->extra_compute,
-                      "Extra compute that the near-optimal band may cost; default 0.05");
-  command->add_option("--vocab", flags->vocab, "Vocabulary of the shape; default 32000");
-  command->add_option("--context", flags->context, "Context of the shape; default 2048");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_plan_flags(command, flags->plan);
+  command->add_flag("--rates", flags->rates, "Peak rate and batch by published laws");
+  command->add_option("--as-trial", flags->as_trial,
+                      "Also write the plan as a trial for `isoflop train --trial`");
+  command->add_option("--corpus", flags->corpus, "The trial's corpus");
+  add_format_flags(command, flags->format);
   command->callback([flags] { run(*flags); });
 }
 

@@ -11,6 +11,7 @@
 #include "core/device_peak.h"
 #include "core/error.h"
 #include "core/units.h"
+#include "io/grid_toml.h"
 #include "io/json.h"
 #include "kernels/peak.h"
 #include "report/numbers_text.h"
@@ -20,6 +21,7 @@ namespace isoflop {
 namespace {
 
 struct TrainFlags {
+  std::string trial;  // a file with one trial, in the place of params and its end
   std::string params;
   // When it ends: exactly one of these.
   std::string tokens, flops, tokens_per_param;
@@ -40,8 +42,39 @@ constexpr double kPlaceholderRatio = 10;
 // Where data never end, a clock's trial may take this many tokens.
 constexpr double kEndlessTokens = 1e13;
 
+void check_ends(const TrainFlags& flags) {
+  const int ends = !flags.tokens.empty() + !flags.flops.empty() + !flags.tokens_per_param.empty() +
+                   (flags.minutes > 0);
+  if (!flags.trial.empty()) {
+    if (ends == 0 && flags.params.empty()) return;
+    throw usage_error(
+        "train: --trial says size and tokens: leave out --params, --tokens, --flops, "
+        "--tokens-per-param and --minutes");
+  }
+  if (flags.params.empty()) throw usage_error("train: give --params 20k, or a file with --trial");
+  if (ends == 1) return;
+  throw usage_error(
+      "train: say when it ends with exactly one of --tokens, --flops, --tokens-per-param and "
+      "--minutes");
+}
+
+void apply_settings(const TrainFlags& flags, GridSpec& spec) {
+  for (const std::string& setting : flags.set) {
+    const auto equals = setting.find('=');
+    if (equals == std::string::npos) {
+      throw usage_error("--set: \"" + setting + "\" is not KEY=VALUE: write --set train.rate=0.01");
+    }
+    set_fixed(spec, setting.substr(0, equals), setting.substr(equals + 1));
+  }
+}
+
 // One cell of a grid, so that `train` and `sweep` make the same trial of the same words.
 GridSpec one_cell(const TrainFlags& flags) {
+  if (!flags.trial.empty()) {
+    GridSpec spec = read_grid(flags.trial);
+    apply_settings(flags, spec);
+    return spec;
+  }
   GridSpec spec{.name = "train",
                 .kind = GridKind::kTokens,
                 .convention = parse_flop_convention(flags.convention)};
@@ -58,13 +91,7 @@ GridSpec one_cell(const TrainFlags& flags) {
                                  : parse_quantity(flags.tokens_per_param, "--tokens-per-param")};
   }
   if (flags.minutes > 0) spec.fixed.emplace_back("train.schedule", "cooldown");
-  for (const std::string& setting : flags.set) {
-    const auto equals = setting.find('=');
-    if (equals == std::string::npos) {
-      throw usage_error("--set: \"" + setting + "\" is not KEY=VALUE: write --set train.rate=0.01");
-    }
-    set_fixed(spec, setting.substr(0, equals), setting.substr(equals + 1));
-  }
+  apply_settings(flags, spec);
   return spec;
 }
 
@@ -147,7 +174,13 @@ std::string outcome_text(const Trial& trial, const Outcome& outcome) {
 }
 
 void run(const TrainFlags& flags) {
+  check_ends(flags);
   const LoadedGrid loaded = load_grid(one_cell(flags), flags.corpus);
+  if (loaded.grid.trials.size() != 1) {
+    throw usage_error("--trial: " + flags.trial + " means " +
+                      std::to_string(loaded.grid.trials.size()) +
+                      " trials: run them with `isoflop sweep run " + flags.trial + "`");
+  }
   Trial trial = loaded.grid.trials.front().trial;
   if (flags.minutes > 0) trial = without_end(trial, loaded.unique_tokens);
   say(trial.trainer == "tabular"
@@ -185,7 +218,6 @@ void add_ends(CLI::App* command, TrainFlags& flags) {
   ends->add_option("--minutes", flags.minutes,
                    "Wall-clock minutes; the cooldown begins when 80 % of them are gone")
       ->check(CLI::PositiveNumber);
-  ends->require_option(1);
   command->add_option("--convention", flags.convention, "How --flops counts; default 6nd");
 }
 
@@ -205,8 +237,11 @@ void add_train_command(CLI::App& app) {
   command->footer(
       "  isoflop train --params 20k --tokens 500k --corpus classics\n"
       "  isoflop train --params 20k --flops 1e11 --set data.source=zipf\n"
-      "  isoflop train --params 100k --minutes 5 --corpus classics --checkpoints ckpt");
-  command->add_option("--params", flags->params, "Parameters to aim at")->required();
+      "  isoflop train --params 100k --minutes 5 --corpus classics --checkpoints ckpt\n"
+      "  isoflop train --trial trial.toml --corpus classics       (from isoflop plan --as-trial)");
+  command->add_option("--params", flags->params, "Parameters to aim at");
+  command->add_option("--trial", flags->trial,
+                      "A grid's file with one trial, such as `isoflop plan --as-trial` writes");
   add_ends(command, *flags);
   command->add_option("--corpus", flags->corpus, "Prepared corpus");
   command->add_option("--set", flags->set, "A trial key, KEY=VALUE; may be given many times");

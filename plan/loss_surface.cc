@@ -103,7 +103,10 @@ double LossSurface::of_form(double params, double tokens) const {
   return form_->predict(values_, point, nullptr);
 }
 
-double LossSurface::infimum() const { return (*this)(kEndlessParams, kEndlessTokens); }
+double LossSurface::infimum() const {
+  const bool closed = chinchilla() != nullptr && law_.alpha > 0 && law_.beta > 0;
+  return closed ? floor_ : (*this)(kEndlessParams, kEndlessTokens);
+}
 
 const LawParameters* LossSurface::chinchilla() const {
   return form_ == nullptr && !settings_.unique_tokens ? &law_ : nullptr;

@@ -8,11 +8,11 @@ namespace isoflop {
 namespace {
 
 TEST(DevicePeak, FindsADeviceInTheNameThatADriverGives) {
-  EXPECT_EQ(find_device_peak("NVIDIA A100-SXM4-80GB")->bfloat16, 312e12);
-  EXPECT_EQ(find_device_peak("NVIDIA H100 80GB HBM3")->bfloat16, 989e12);
-  EXPECT_EQ(find_device_peak("NVIDIA H100 PCIe")->bfloat16, 756e12);
-  EXPECT_EQ(find_device_peak("NVIDIA L40S")->name, "L40S");
-  EXPECT_FALSE(find_device_peak("GeForce 9800"));
+  EXPECT_EQ(find_device("NVIDIA A100-SXM4-80GB")->bfloat16, 312e12);
+  EXPECT_EQ(find_device("NVIDIA H100 80GB HBM3")->bfloat16, 989e12);
+  EXPECT_EQ(find_device("NVIDIA H100 PCIe")->bfloat16, 756e12);
+  EXPECT_EQ(find_device("NVIDIA L40S")->name, "L40S");
+  EXPECT_FALSE(find_device("GeForce 9800"));
 }
 
 TEST(DevicePeak, TakesANumberOrADevice) {
@@ -25,7 +25,7 @@ TEST(DevicePeak, TakesANumberOrADevice) {
 }
 
 TEST(DevicePeak, TensorCoresAreNeverSlowerThanTheRest) {
-  for (const DevicePeak& device : device_peaks()) {
+  for (const Device& device : devices()) {
     EXPECT_GE(device.bfloat16, device.float32) << device.name;
     EXPECT_TRUE(device.tf32 == 0 || device.tf32 <= device.bfloat16) << device.name;
   }

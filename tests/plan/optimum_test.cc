@@ -57,6 +57,7 @@ TEST(Optimum, PublishedLawsGiveTheirPublishedSizes) {
 
 TEST(Optimum, ClosedFormOfThePaper) {
   for (const LawFit& fit : preset_laws()) {
+    if (fit.form) continue;
     const LawParameters& p = fit.parameters;
     const double g = std::pow(p.alpha * p.A / (p.beta * p.B), 1 / (p.alpha + p.beta));
     for (const double c : {1e15, 1e20, 5.76e23, 1e27}) {

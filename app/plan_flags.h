@@ -1,0 +1,47 @@
+// What `isoflop plan` was asked, as a request to plan/make_plan.h.
+#ifndef ISOFLOP_APP_PLAN_FLAGS_H_
+#define ISOFLOP_APP_PLAN_FLAGS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plan/make_plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop {
+
+struct PlanFlags {
+  // The budget: exactly one of --flops, --gpus with a time, --money, --loss.
+  std::string flops, gpus, money, loss;
+  std::string precision = "bf16";
+  double mfu = 0.4;
+  std::string price, watts;
+
+  std::string params, tokens;
+  std::string max_params, memory, latency, memory_per_device;
+  std::string serve_precision = "bf16";
+  std::string unique;
+  double repeat_decay = kRepeatDecay;
+  std::string inference, fine_tune;
+  double inference_mfu = 0;  // 0: training's
+  double experts = 0, granularity = 0, sparsity = -1;
+
+  bool iso_loss = false;
+  std::vector<std::string> sizes;
+  double extra_compute = 0.05;
+  std::int64_t vocab = 32000;
+  std::int64_t context = 2048;
+
+  // Throws Error(kUsage) naming the flag.
+  PlanRequest request() const;
+};
+
+void add_plan_flags(CLI::App* command, PlanFlags& flags);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_PLAN_FLAGS_H_

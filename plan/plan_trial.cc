@@ -1,0 +1,53 @@
+#include "plan/plan_trial.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/units.h"
+#include "plan/training_advice.h"
+
+namespace isoflop {
+namespace {
+
+// Between the 3M that the rate rule was measured at and Step Law's 60M, at the middle in ln N or
+// so.
+constexpr double kStepLawFrom = 30e6;
+
+void fix(GridSpec& spec, const char* key, const std::string& value) {
+  spec.fixed.emplace_back(key, value);
+}
+
+void fix_rate(const Plan& plan, GridSpec& spec) {
+  const double params = plan.shape.params;
+  if (params < kStepLawFrom || !plan.training) return;
+  const double flops = plan.spending ? plan.spending->training : plan.flops;
+  const RateAdvice law =
+      training_advice(flops, params, plan.shape.tokens, plan.shape.loss).laws.front();
+  const double sequences = *law.batch_tokens / static_cast<double>(plan.shape.model.context);
+  fix(spec, "train.batch", std::to_string(std::max(1LL, std::llround(sequences))));
+  fix(spec, "train.rate", exact_number(*law.rate));
+}
+
+}  // namespace
+
+GridSpec plan_trial(const Plan& plan, const std::string& corpus) {
+  if (!(plan.shape.params > 0)) {
+    throw refusal("no_shape",
+                  "plan: there is no shape of that size, and so no trial: plan a larger model or "
+                  "another --vocab");
+  }
+  const ModelConfig& model = plan.shape.model;
+  GridSpec spec{.name = "plan", .corpus = corpus, .kind = GridKind::kTokens};
+  spec.sizes = {{plan.shape.params}};
+  spec.tokens = {std::floor(plan.shape.tokens)};
+  // In the order of the keys, as a file is read.
+  if (plan.epochs && *plan.epochs > 1) fix(spec, "data.epochs", exact_number(*plan.epochs));
+  fix(spec, "model.context", std::to_string(model.context));
+  // The corpus says the vocabulary; where it differs, the shape's size does too.
+  fix(spec, "model.width", std::to_string(model.width));
+  fix_rate(plan, spec);
+  return spec;
+}
+
+}  // namespace isoflop
