@@ -111,6 +111,7 @@ struct Identifiability {
   double tokens_per_param_low = 0;
   double tokens_per_param_high = 0;
   double tokens_per_param_correlation = 0;  // of ln N and ln D: 1 for a ladder of constant D / N
+  double flops_span = 0;                    // largest C over smallest
   double extrapolation = 0;                 // budget over the largest C
 
   bool operator==(const Identifiability&) const = default;
@@ -169,8 +170,8 @@ struct ModelChoice {
   int fitted = 0;
   int hidden = 0;
   std::vector<FormTrial> forms;  // best first, then the unusable
-  // Whether the best beats the second on the same rows by more than twice the standard error of
-  // the mean difference of their squared errors.
+  // Whether the best is nearer than the second on more hidden rows than chance gives (sign test, 5
+  // %).
   bool clear = false;
 
   bool operator==(const ModelChoice&) const = default;

@@ -15,14 +15,11 @@
 //   two_token_counts  two distinct D
 //   constant_loss     all losses equal
 //   one_budget        C spans less than a factor of 1.5: N and D only trade off
-//   swapped_columns   the median of D / N is below 1. Runs see more tokens than they have
-//   parameters:
-//                     measured medians are 4 to 95 (Porian et al. 4.1 to 11.5, Muennighoff et al.
-//                     20, Besiroglu et al. 22, the OLMo ladder 95), and where they do not,
-//                     allow_few_tokens
+//   swapped_columns   the median of D / N is below 1 and allow_few_tokens is not set. Runs see more
+//                     tokens than they have parameters: measured medians are 4 to 190 (Porian et
+//                     al. 4 to 12, Muennighoff et al. 20, Besiroglu et al. 22, the OLMo ladder 95)
 //   loss_rises        ln L rises with ln C by more than 4 standard errors of the slope, or by more
-//   than
-//                     2 and with both ln N and ln D: no law of this family does
+//                     than 2 and with both ln N and ln D: no law of this family does
 // Warnings:
 //   duplicate_rows    the same run again under another label or run name
 //   flops_mismatch    C more than 2 % off f(N) D

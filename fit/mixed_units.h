@@ -1,18 +1,16 @@
 // Cells in other units than the rest of their column: millions among units, PF-days among FLOP,
 // perplexities or bits among nats. A fit would take them for physics.
 //
-//   C     f(N) D of the convention is off by more than 700 either way, or by more than 100 from all
-//         rows of the nearest other ratio. No convention explains that: the most extreme on record,
-//         6 N D without embeddings for a model of 768 parameters (Kaplan et al. 2020), is 570;
-//         whole sweeps lie within 1.1.
-//   N, D / N, C   a hole of a factor of 1,000 or more. Sweeps step by small factors: the widest
-//   hole of
-//         the measured tables is 3.2 in N, 15 in D / N and 4.4 in C.
-//   L     a hole of a factor of 3, at most 1.3 in the measured tables but for two runs that
-//   overfit; or
-//         a group of rows apart from the surface ln L = quadratic in (ln N, ln D) of the others
-//         that comes to lie on it, within 9 %, when it is read as bits, as perplexities e^L, or the
-//         other way round
+//   C     off from f(N) D of the convention by more than a factor 700 either way, or by more than
+//         100 from all other rows. No convention explains that: the most extreme on record, 6 N D
+//         without embeddings for a model of 768 parameters (Kaplan et al. 2020), is 570.
+//   N, D / N, N D
+//         a hole of a factor of 1,000 or more. Sweeps step by small factors: the widest holes of
+//         the measured tables are 4 in N, 15 in D / N and 4.4 in N D.
+//   L     a hole of a factor of 3 (1.3 in the measured tables); or a group of rows apart from the
+//         surface ln L = quadratic in (ln N, ln D) of the others, which comes to lie on it when it
+//         is read as bits, as perplexities e^L, or the other way round. Losses that scatter by more
+//         than 1.5 % around that surface are left alone.
 #ifndef ISOFLOP_FIT_MIXED_UNITS_H_
 #define ISOFLOP_FIT_MIXED_UNITS_H_
 

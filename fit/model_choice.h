@@ -2,12 +2,11 @@
 // on the cheap part (backtest.h says which) and judged by the root mean square of ln(predicted /
 // measured) on the hidden part.
 //
-//   chinchilla           E + A / N^alpha + B / D^beta
-//   chinchilla-equal     the same with alpha = beta
-//   kaplan               [(Nc / N)^(alphaN / alphaD) + Dc / D]^alphaD  (Kaplan et al. 2020,
-//   eq. 1.5) power-of-compute     E + K / C^gamma: what knows only the budget average the mean of
-//   the forms' predictions, each weighted by exp(-n ln rms_fitted): a
-//                        form that is much better inside has the say
+//   chinchilla        E + A / N^alpha + B / D^beta
+//   chinchilla-equal  the same with alpha = beta (Gadre et al.'s form is this one in C and D / N)
+//   kaplan            [(Nc / N)^(alpha_N / alpha_D) + Dc / D]^alpha_D
+//   power             E + A / C^alpha: what knows only the budget
+//   muennighoff       where every row says its unique_tokens
 //
 // A form that has more parameters must earn them outside its data: inside, it always fits better.
 #ifndef ISOFLOP_FIT_MODEL_CHOICE_H_
@@ -23,7 +22,7 @@
 
 namespace isoflop {
 
-// Empty when the rows that stay cannot be fitted.
+// Rows must have their C. Empty when the rows that stay cannot be fitted.
 std::optional<ModelChoice> choose_model(std::span<const Observation> observations,
                                         const ParametricOptions& options = {},
                                         const BacktestOptions& hiding = {});
