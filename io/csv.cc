@@ -1,6 +1,7 @@
 #include "io/csv.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "io/atomic_file.h"
@@ -30,6 +31,8 @@ class CsvReader {
   }
 
   std::int64_t record_line() const { return record_line_; }
+  // The text ends without a line end.
+  bool is_cut() const { return at_ == text_.size() && !text_.ends_with('\n'); }
   [[noreturn]] void fail(std::int64_t line, const std::string& what) const {
     throw usage_error(name_ + ":" + std::to_string(line) + ": " + what);
   }
@@ -87,6 +90,22 @@ class CsvReader {
   std::int64_t record_line_ = 1;
 };
 
+// Text that is no comma-separated UTF-8 gives one odd column; better said at once.
+void check_kind(const CsvReader& reader, std::string_view text,
+                const std::vector<std::string>& columns) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    reader.fail(1, "is UTF-16 text: save it as UTF-8");
+  }
+  const std::string& header = columns.front();
+  for (const auto& [separator, what] : {std::pair(';', "semicolons"), std::pair('\t', "tabs")}) {
+    if (columns.size() == 1 && header.find(separator) != std::string::npos) {
+      reader.fail(reader.record_line(),
+                  "the columns are separated by " + std::string(what) +
+                      ": separate cells by commas (and write decimals with a point)");
+    }
+  }
+}
+
 void check_columns(const CsvReader& reader, const std::vector<std::string>& columns) {
   for (size_t i = 0; i < columns.size(); ++i) {
     if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) !=
@@ -120,13 +139,15 @@ Table parse_csv(std::string_view text, const std::string& name) {
   if (!reader.next(table.columns)) {
     throw usage_error(name + ": is empty: the first line must name the columns");
   }
+  check_kind(reader, text, table.columns);
   check_columns(reader, table.columns);
   std::vector<std::string> row;
   while (reader.next(row)) {
     if (row.size() != table.columns.size()) {
-      reader.fail(reader.record_line(), "has " + std::to_string(row.size()) +
-                                            " cells, but there are " +
-                                            std::to_string(table.columns.size()) + " columns");
+      reader.fail(reader.record_line(),
+                  "has " + std::to_string(row.size()) + " cells, but there are " +
+                      std::to_string(table.columns.size()) + " columns" +
+                      (reader.is_cut() ? ": is the file cut short there?" : ""));
     }
     table.rows.push_back(row);
     table.line_of_row.push_back(reader.record_line());

@@ -3,7 +3,8 @@
 // no comments. All cells are text.
 //
 // Errors: Error(kUsage) "file:line: what" for a row of another length than the header, an open
-// quote, text after a closing quote, a column named twice, no header.
+// quote, text after a closing quote, a column named twice, no header, semicolons or tabs for
+// commas, UTF-16.
 #ifndef ISOFLOP_IO_CSV_H_
 #define ISOFLOP_IO_CSV_H_
 

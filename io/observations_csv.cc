@@ -3,129 +3,77 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <optional>
+#include <numeric>
+#include <set>
 
 #include "core/closest_word.h"
 #include "core/error.h"
-#include "core/trial.h"
 #include "core/units.h"
+#include "io/column_names.h"
 
 namespace isoflop {
 namespace {
 
-struct Field {
-  const char* name;
-  std::string ColumnMap::*column;
-  std::vector<std::string_view> usual;  // lower case
-};
-
-const std::vector<Field>& fields() {
-  static const std::vector<Field> all = {
-      {"params",
-       &ColumnMap::params,
-       {"params", "n", "parameters", "model size", "model_size", "n_params", "params_n"}},
-      {"tokens",
-       &ColumnMap::tokens,
-       {"tokens", "d", "training tokens", "training_tokens", "tokens_d"}},
-      {"flops",
-       &ColumnMap::flops,
-       {"flops", "c", "compute", "flop", "training flop", "training_flop"}},
-      {"loss", &ColumnMap::loss, {"loss", "l", "val_loss", "validation loss", "heldout_loss"}},
-      {"loss_error", &ColumnMap::loss_error, {"loss_error", "loss_se"}},
-      {"budget", &ColumnMap::budget, {"budget"}},
-      {"seed", &ColumnMap::seed, {"seed"}},
-      {"trial", &ColumnMap::trial, {"trial"}},
-  };
-  return all;
-}
-
 std::vector<std::string> field_names() {
   std::vector<std::string> names;
-  for (const Field& field : fields()) names.emplace_back(field.name);
+  for (const ColumnField& field : column_fields()) names.push_back(field.name);
   return names;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
-const Field& field_named(std::string_view name) {
-  for (const Field& field : fields()) {
+const ColumnField& field_named(std::string_view name) {
+  for (const ColumnField& field : column_fields()) {
     if (name == field.name) return field;
   }
   const std::string near = closest_word(name, field_names());
   throw usage_error(
       "--map: \"" + std::string(name) + "\" is not a field" +
-      (near.empty() ? ": give " + joined(field_names()) : ": did you mean " + near + "?"));
+      (near.empty() ? ": give " + joined_names(field_names()) : ": did you mean " + near + "?"));
 }
 
-bool is_mapped(const ColumnMap& map, const std::string& column) {
-  return std::any_of(fields().begin(), fields().end(),
-                     [&](const Field& field) { return map.*field.column == column; });
-}
-
-// The index of the column that the map names, or else of the one with a usual name that the map
-// does not give to another field.
-std::optional<size_t> find_column(const Table& table, const std::string& name, const Field& field,
-                                  const ColumnMap& map) {
-  const std::string& asked = map.*field.column;
-  std::vector<std::string> found;
-  size_t index = 0;
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    const std::string column(trimmed(table.columns[i]));
-    const bool usual = std::count(field.usual.begin(), field.usual.end(), lower(column)) > 0;
-    if (asked.empty() ? usual && !is_mapped(map, column) : column == asked) {
-      found.push_back(column);
-      index = i;
+void give_column(ColumnMap& map, const ColumnField& field, const std::string& column) {
+  if (field.column == &ColumnMap::loss && !map.loss.empty()) {
+    if (map.loss == column || std::count(map.more_losses.begin(), map.more_losses.end(), column)) {
+      throw usage_error("--map: loss=" + column + " is given twice");
     }
+    map.more_losses.push_back(column);
+    return;
   }
-  if (found.size() > 1) {
-    throw usage_error(name + ":1: " + field.name + ": could be any of " + joined(found) +
-                      ": say which, e.g. --map " + field.name + "=" + found.front());
+  if (!column_of(map, field).empty()) {
+    throw usage_error("--map: " + field.name + " is given twice");
   }
-  if (!found.empty()) return index;
-  if (asked.empty()) return std::nullopt;
-  const std::string near = closest_word(asked, table.columns);
-  throw usage_error(name + ":1: there is no column \"" + asked + "\"" +
-                    (near.empty() ? "" : ": did you mean " + near + "?") +
-                    " (columns: " + joined(table.columns) + ")");
+  (field.column != nullptr ? map.*field.column : map.extra[field.name]) = column;
 }
 
 // Where each field lies in the table.
 struct Columns {
-  std::optional<size_t> params, tokens, flops, loss, loss_error, budget, seed, trial;
+  std::optional<std::size_t> params, tokens, flops, loss, loss_error, budget, seed, trial, run;
+  std::map<std::string, std::size_t> extra;
 };
 
 Columns find_columns(const Table& table, const std::string& name, const ColumnMap& map) {
-  const auto find = [&](std::string ColumnMap::*column) {
-    for (const Field& field : fields()) {
-      if (field.column == column) return find_column(table, name, field, map);
-    }
-    return std::optional<size_t>();
-  };
-  return {find(&ColumnMap::params), find(&ColumnMap::tokens),     find(&ColumnMap::flops),
-          find(&ColumnMap::loss),   find(&ColumnMap::loss_error), find(&ColumnMap::budget),
-          find(&ColumnMap::seed),   find(&ColumnMap::trial)};
+  std::map<std::string, std::optional<std::size_t>> found;
+  Columns out;
+  for (const ColumnField& field : column_fields()) {
+    const auto column = find_column(table, name, field, map);
+    found[field.name] = column;
+    if (column && field.column == nullptr) out.extra[field.name] = *column;
+  }
+  out.params = found["params"];
+  out.tokens = found["tokens"];
+  out.flops = found["flops"];
+  out.loss = found["loss"];
+  out.loss_error = found["loss_error"];
+  out.budget = found["budget"];
+  out.seed = found["seed"];
+  out.trial = found["trial"];
+  out.run = found["run"];
+  return out;
 }
 
 [[noreturn]] void missing(const Table& table, const std::string& name, const std::string& what,
                           const std::string& example) {
-  throw usage_error(name + ":1: no column holds " + what + " (columns: " + joined(table.columns) +
-                    "): name it, e.g. --map " + example);
+  throw usage_error(name + ":1: no column holds " + what + " (columns: " +
+                    joined_names(table.columns) + "): name it, e.g. --map " + example);
 }
 
 void check_columns(const Table& table, const std::string& name, const Columns& columns,
@@ -143,26 +91,50 @@ void check_columns(const Table& table, const std::string& name, const Columns& c
           columns.tokens ? "flops=C" : "tokens=D");
 }
 
+// Why a cell is no number, as precisely as can be told.
+std::string why_no_number(std::string_view text) {
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (result.ec == std::errc::result_out_of_range) {
+    return "is beyond what a number can hold (2.2e-308 to 1.8e308)";
+  }
+  const std::size_t separator = text.find_first_of(",' _");
+  const bool of_digits =
+      !text.empty() && text.find_first_not_of("0123456789.,' _-+eE") == std::string_view::npos;
+  if (of_digits && separator != std::string_view::npos) {
+    const bool decimal = text[separator] == ',' && text.find(',', separator + 1) == text.npos &&
+                         text.size() - separator != 4;
+    return decimal ? "has a decimal comma: write a point"
+                   : "has thousands separators: write the digits alone, or like 2.8B";
+  }
+  return "is not a finite number";
+}
+
 // Cells of one row, with errors that name file, line and column.
 class Row {
  public:
-  Row(const Table& table, const std::string& name, size_t row)
+  Row(const Table& table, const std::string& name, std::size_t row)
       : table_(table), name_(name), row_(row) {}
 
-  std::string_view text(size_t column) const { return trimmed(table_.rows[row_][column]); }
+  std::string_view text(std::size_t column) const {
+    return trimmed_cell(table_.rows[row_][column]);
+  }
+  std::string label(std::optional<std::size_t> column) const {
+    return column ? std::string(text(*column)) : std::string();
+  }
 
-  double positive(size_t column) const {
+  double positive(std::size_t column) const {
     const double value = number(column);
     if (value <= 0) fail(column, "must be above 0");
     return value;
   }
-  std::optional<double> maybe_number(std::optional<size_t> column) const {
+  std::optional<double> maybe_number(std::optional<std::size_t> column) const {
     if (!column || text(*column).empty()) return std::nullopt;
     const double value = number(*column);
     if (value < 0) fail(*column, "must not be negative");
     return value;
   }
-  std::int64_t whole(std::optional<size_t> column) const {
+  std::int64_t whole(std::optional<std::size_t> column) const {
     if (!column || text(*column).empty()) return 0;
     std::int64_t value = 0;
     const std::string_view cell = text(*column);
@@ -173,20 +145,21 @@ class Row {
   }
 
  private:
-  double number(size_t column) const {
+  double number(std::size_t column) const {
     if (text(column).empty()) fail(column, "is empty: fill it in or remove the row");
     const auto value = try_parse_quantity(text(column));
-    if (!value || !std::isfinite(*value)) fail(column, "is not a finite number");
+    if (!value || !std::isfinite(*value)) fail(column, why_no_number(text(column)));
     return *value;
   }
-  [[noreturn]] void fail(size_t column, const std::string& what) const {
+  [[noreturn]] void fail(std::size_t column, const std::string& what) const {
     throw usage_error(name_ + ":" + std::to_string(table_.line_of_row[row_]) + ": " +
-                      table_.columns[column] + ": \"" + std::string(text(column)) + "\" " + what);
+                      std::string(trimmed_cell(table_.columns[column])) + ": \"" +
+                      std::string(text(column)) + "\" " + what);
   }
 
   const Table& table_;
   const std::string& name_;
-  size_t row_;
+  std::size_t row_;
 };
 
 Observation observation_of(const Row& row, const Columns& columns) {
@@ -200,49 +173,114 @@ Observation observation_of(const Row& row, const Columns& columns) {
   out.loss_error = row.maybe_number(columns.loss_error).value_or(0);
   out.budget = row.maybe_number(columns.budget);
   out.seed = row.whole(columns.seed);
-  if (columns.trial) out.trial = std::string(row.text(*columns.trial));
+  out.trial = row.label(columns.trial);
+  out.run = row.label(columns.run);
+  for (const auto& [name, column] : columns.extra) {
+    const auto value = row.maybe_number(column);
+    if (value) out.extra[name] = *value;
+  }
   return out;
 }
 
 ColumnMap names_of(const Table& table, const Columns& columns) {
-  const auto name = [&](std::optional<size_t> column) {
-    return column ? std::string(trimmed(table.columns[*column])) : std::string();
+  const auto name = [&](std::optional<std::size_t> column) {
+    return column ? std::string(trimmed_cell(table.columns[*column])) : std::string();
   };
-  return {name(columns.params),     name(columns.tokens), name(columns.flops), name(columns.loss),
-          name(columns.loss_error), name(columns.budget), name(columns.seed),  name(columns.trial)};
+  ColumnMap out{.params = name(columns.params),
+                .tokens = name(columns.tokens),
+                .flops = name(columns.flops),
+                .loss = name(columns.loss),
+                .loss_error = name(columns.loss_error),
+                .budget = name(columns.budget),
+                .seed = name(columns.seed),
+                .trial = name(columns.trial),
+                .run = name(columns.run),
+                .extra = {},
+                .more_losses = {}};
+  for (const auto& [field, column] : columns.extra) out.extra[field] = name(column);
+  return out;
+}
+
+std::vector<std::size_t> rows_to_read(const Table& table,
+                                      const std::optional<std::vector<std::size_t>>& only) {
+  if (only) return *only;
+  std::vector<std::size_t> all(table.rows.size());
+  std::iota(all.begin(), all.end(), 0u);
+  return all;
 }
 
 std::string number_or_empty(double value) { return value == 0 ? "" : exact_number(value); }
+
+// Further columns that at least one observation fills.
+std::vector<std::string> extra_columns(std::span<const Observation> observations) {
+  std::set<std::string> used;
+  for (const Observation& o : observations) {
+    for (const auto& [name, value] : o.extra) used.insert(name);
+  }
+  std::vector<std::string> names;
+  for (const std::string_view name : kExtraCoordinates) {
+    if (used.contains(std::string(name))) names.emplace_back(name);
+  }
+  return names;
+}
+
+// The cell as it stands, or what follows from the others under 6 N D.
+std::vector<std::string> cells_of(const Table& table, std::optional<std::size_t> column,
+                                  std::optional<std::size_t> params,
+                                  std::optional<std::size_t> other, bool times) {
+  std::vector<std::string> cells;
+  for (const std::vector<std::string>& row : table.rows) {
+    if (column) {
+      cells.push_back(row[*column]);
+      continue;
+    }
+    const auto n = try_parse_quantity(row[*params]);
+    const auto o = try_parse_quantity(row[*other]);
+    const bool known = n && o && *n > 0;
+    cells.push_back(!known ? "" : times ? exact_number(6 * *n * *o) : exact_number(*o / (6 * *n)));
+  }
+  return cells;
+}
 
 }  // namespace
 
 ColumnMap parse_column_map(std::string_view text) {
   ColumnMap map;
   while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view pair = trimmed(text.substr(0, comma));
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view pair = trimmed_cell(text.substr(0, comma));
     text.remove_prefix(std::min(comma + 1, text.size()));
-    const size_t equals = pair.find('=');
+    const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals + 1 == pair.size()) {
       throw usage_error("--map: \"" + std::string(pair) +
                         "\" is not field=column: give e.g. params=N");
     }
-    const Field& field = field_named(trimmed(pair.substr(0, equals)));
-    std::string& column = map.*field.column;
-    if (!column.empty()) throw usage_error(std::string("--map: ") + field.name + " is given twice");
-    column = std::string(trimmed(pair.substr(equals + 1)));
+    const ColumnField& field = field_named(trimmed_cell(pair.substr(0, equals)));
+    give_column(map, field, std::string(trimmed_cell(pair.substr(equals + 1))));
   }
   return map;
 }
 
+std::vector<ColumnMap> one_loss_each(const ColumnMap& map) {
+  ColumnMap first = map;
+  first.more_losses.clear();
+  std::vector<ColumnMap> out = {first};
+  for (const std::string& loss : map.more_losses) {
+    out.push_back(first);
+    out.back().loss = loss;
+  }
+  return out;
+}
+
 ObservationTable observations_from(const Table& table, const std::string& name,
-                                   const ColumnMap& map, FlopConvention convention) {
+                                   const ColumnMap& map, FlopConvention convention,
+                                   const std::optional<std::vector<std::size_t>>& only) {
   const Columns columns = find_columns(table, name, map);
   check_columns(table, name, columns, convention);
   if (table.rows.empty()) throw usage_error(name + ": has columns but no rows");
 
   ObservationTable out{.observations = {}, .notes = {}, .columns = names_of(table, columns)};
-  for (size_t i = 0; i < table.rows.size(); ++i) {
+  for (const std::size_t i : rows_to_read(table, only)) {
     out.observations.push_back(observation_of(Row(table, name, i), columns));
     out.observations.back().row = static_cast<std::int64_t>(i);
   }
@@ -256,13 +294,48 @@ ObservationTable read_observations(const std::string& path, const ColumnMap& map
   return observations_from(read_csv(path), path, map, convention);
 }
 
+std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(const Table& table,
+                                                                          const std::string& name,
+                                                                          const ColumnMap& map) {
+  const Columns columns = find_columns(table, name, map);
+  std::vector<std::pair<std::string, std::vector<std::string>>> out;
+  const auto add = [&](const char* letter, const char* word,
+                       const std::vector<std::string>& cells) {
+    for (const char* alias : {letter, word}) {
+      if (std::count(table.columns.begin(), table.columns.end(), alias) == 0) {
+        out.emplace_back(alias, cells);
+      }
+    }
+  };
+  if (columns.params) add("N", "params", cells_of(table, columns.params, {}, {}, false));
+  if (columns.loss) add("L", "loss", cells_of(table, columns.loss, {}, {}, false));
+  if (!columns.params || (!columns.tokens && !columns.flops)) return out;
+  add("D", "tokens", cells_of(table, columns.tokens, columns.params, columns.flops, false));
+  add("C", "flops", cells_of(table, columns.flops, columns.params, columns.tokens, true));
+  return out;
+}
+
 std::string observations_csv(std::span<const Observation> observations) {
-  Table table{.columns = field_names(), .rows = {}, .line_of_row = {}};
+  Table table{
+      .columns = {"params", "tokens", "flops", "loss", "loss_error", "budget", "seed", "trial"},
+      .rows = {},
+      .line_of_row = {}};
+  const bool runs = std::any_of(observations.begin(), observations.end(),
+                                [](const Observation& o) { return !o.run.empty(); });
+  if (runs) table.columns.push_back("run");
+  const std::vector<std::string> extra = extra_columns(observations);
+  table.columns.insert(table.columns.end(), extra.begin(), extra.end());
   for (const Observation& o : observations) {
-    table.rows.push_back({exact_number(o.params), exact_number(o.tokens), exact_number(o.flops),
-                          exact_number(o.loss), number_or_empty(o.loss_error),
-                          o.budget ? exact_number(*o.budget) : "", std::to_string(o.seed),
-                          o.trial});
+    std::vector<std::string>& row = table.rows.emplace_back();
+    row = {exact_number(o.params),        exact_number(o.tokens),
+           exact_number(o.flops),         exact_number(o.loss),
+           number_or_empty(o.loss_error), o.budget ? exact_number(*o.budget) : "",
+           std::to_string(o.seed),        o.trial};
+    if (runs) row.push_back(o.run);
+    for (const std::string& name : extra) {
+      const auto value = o.extra.find(name);
+      row.push_back(value == o.extra.end() ? "" : exact_number(value->second));
+    }
   }
   return csv_text(table);
 }

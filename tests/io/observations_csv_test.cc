@@ -82,6 +82,19 @@ TEST(ObservationsCsv, NamesFileLineAndColumnOfWhatIsMalformed) {
       {"N,D,L\n1,2,3\n\n1,2,\n", "", "runs.csv:4: L: \"\" is empty"},
       {"N,D,L\n1,2,nan\n", "", "runs.csv:2: L: \"nan\" is not a finite number"},
       {"N,D,L\n1,inf,3\n", "", "runs.csv:2: D: \"inf\" is not a finite number"},
+      {"N,D,L\n1,1e400,3\n", "", "runs.csv:2: D: \"1e400\" is beyond what a number can hold"},
+      {"N,D,L\n1,2,1e-400\n", "", "runs.csv:2: L: \"1e-400\" is beyond what a number can hold"},
+      {"N,D,L\n\"1,000,000\",2,3\n", "", "runs.csv:2: N: \"1,000,000\" has thousands separators"},
+      {"N,D,L\n1 000,2,3\n", "", "runs.csv:2: N: \"1 000\" has thousands separators"},
+      {"N,D,L\n1,2,\"3,52\"\n", "", "runs.csv:2: L: \"3,52\" has a decimal comma"},
+      {"N,D,L\n1,2,3\n4,5", "",
+       "runs.csv:3: has 2 cells, but there are 3 columns: is the file cut"},
+      {"N,D,L\n1,2,3\n4,5\n6,7,8\n", "", "runs.csv:3: has 2 cells, but there are 3 columns"},
+      {"N;D;L\n1;2;3,5\n", "", "runs.csv:1: the columns are separated by semicolons"},
+      {"N\tD\tL\n1\t2\t3\n", "", "runs.csv:1: the columns are separated by tabs"},
+      {"\xFF\xFEN,D", "", "UTF-16"},
+      {"N,D,L,experts\n1,2,3,-8\n", "", "runs.csv:2: experts: \"-8\" must not be negative"},
+      {"N,D,L,score\n1,2,3,high\n", "", "runs.csv:2: score: \"high\" is not a finite number"},
       {"N,D,L\nsmall,2,3\n", "", "runs.csv:2: N: \"small\" is not"},
       {"N,D,L\n0,2,3\n", "", "runs.csv:2: N: \"0\" must be above 0"},
       {"N,D,L\n1,-2,3\n", "", "runs.csv:2: D: \"-2\" must be above 0"},
@@ -99,14 +112,61 @@ TEST(ObservationsCsv, NamesFileLineAndColumnOfWhatIsMalformed) {
   }
 }
 
+TEST(ObservationsCsv, ReadsRunsAndFurtherCoordinatesAndWritesThemBack) {
+  const auto table = read(
+      "params_N,tokens_D,val_loss,unique_tokens_U,run_name,num_experts,bits\n"
+      "1e9,2e10,3,1e10,a-1,,4\n1e9,4e10,2.9,1e10,a-1,8,4\n",
+      "weight_bits=bits");
+  const Observation& first = table.observations[0];
+  EXPECT_EQ(first.run, "a-1");
+  EXPECT_EQ(first.extra,
+            (std::map<std::string, double>{{"unique_tokens", 1e10}, {"weight_bits", 4}}))
+      << "an empty cell says nothing";
+  EXPECT_EQ(table.observations[1].extra.at("experts"), 8);
+  EXPECT_EQ(table.columns.extra.at("unique_tokens"), "unique_tokens_U");
+  const auto again = observations_from(parse_csv(observations_csv(table.observations), "x"), "x");
+  EXPECT_EQ(again.observations, table.observations);
+}
+
+TEST(ObservationsCsv, ReadsOnlyTheRowsItIsToldAndKeepsTheirNumbers) {
+  const Table table = parse_csv("N,D,L\n1,2,3\n4,bad,6\n7,8,9\n", "runs.csv");
+  const auto read = observations_from(table, "runs.csv", {}, FlopConvention::k6nd, {{0, 2}});
+  ASSERT_EQ(read.observations.size(), 2u);
+  EXPECT_EQ(read.observations[1].row, 2);
+  EXPECT_EQ(read.observations[1].params, 7);
+}
+
+TEST(ObservationsCsv, HasALossColumnForEachThatTheMapNames) {
+  const ColumnMap map = parse_column_map("loss=c4,loss=pile,params=N");
+  EXPECT_THAT(map.more_losses, ElementsAre("pile"));
+  const std::vector<ColumnMap> maps = one_loss_each(map);
+  ASSERT_EQ(maps.size(), 2u);
+  const Table table = parse_csv("N,D,c4,pile\n1,2,3,4\n", "x");
+  EXPECT_EQ(observations_from(table, "x", maps[0]).observations[0].loss, 3);
+  EXPECT_EQ(observations_from(table, "x", maps[1]).observations[0].loss, 4);
+  EXPECT_EQ(one_loss_each({}).size(), 1u);
+}
+
+TEST(ObservationsCsv, OffersShortNamesForConditions) {
+  const Table table = parse_csv("Model Size,C,val_loss\n1B,1.2e20,3\n?,1e20,4\n", "x");
+  std::map<std::string, std::vector<std::string>> aliases;
+  for (const auto& [name, cells] : alias_cells(table, "x")) aliases[name] = cells;
+  EXPECT_THAT(aliases["N"], ElementsAre("1B", "?"));
+  EXPECT_THAT(aliases["tokens"], ElementsAre("20000000000", ""));
+  EXPECT_THAT(aliases["L"], ElementsAre("3", "4"));
+  EXPECT_FALSE(aliases.contains("C")) << "the table has one";
+  EXPECT_TRUE(aliases.contains("flops"));
+}
+
 TEST(ColumnMap, IsReadWithSuggestions) {
   const ColumnMap map = parse_column_map("params=N, tokens = Training Tokens ,loss=L");
   EXPECT_EQ(map, (ColumnMap{.params = "N", .tokens = "Training Tokens", .loss = "L"}));
   EXPECT_EQ(parse_column_map(""), ColumnMap{});
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"parms=N", "did you mean params?"}, {"colour=N", "is not a field: give params"},
-      {"params", "is not field=column"},   {"params=", "is not field=column"},
-      {"loss=a,loss=b", "given twice"},    {"params=N,,loss=L", "is not field=column"},
+      {"parms=N", "did you mean params?"},    {"colour=N", "is not a field: give params"},
+      {"params", "is not field=column"},      {"params=", "is not field=column"},
+      {"params=a,params=b", "given twice"},   {"loss=a,loss=a", "given twice"},
+      {"experts=a,experts=b", "given twice"}, {"params=N,,loss=L", "is not field=column"},
   };
   for (const auto& [text, said] : cases) {
     EXPECT_THAT(message_of<Error>([&] { parse_column_map(text); }), HasSubstr(said)) << text;
