@@ -65,5 +65,34 @@ TEST(Units, ExactNumbersReadBackTheSame) {
   }
 }
 
+TEST(Units, TimesNeedTheirUnit) {
+  EXPECT_EQ(parse_duration("24h", "t"), 86400);
+  EXPECT_EQ(parse_duration("90 min", "t"), 5400);
+  EXPECT_EQ(parse_duration("20ms", "t"), 0.02);
+  EXPECT_EQ(parse_duration("2w", "t"), 1209600);
+  for (const char* text : {"24", "", "h", "3 moons", "1e3"}) {
+    EXPECT_THROW(parse_duration(text, "t"), Error) << text;
+  }
+}
+
+TEST(Units, MemoryIsDecimalUnlessItSaysOtherwise) {
+  EXPECT_EQ(parse_bytes("80GB", "m"), 80e9);
+  EXPECT_EQ(parse_bytes("80G", "m"), 80e9);
+  EXPECT_EQ(parse_bytes("1GiB", "m"), 1073741824.0);
+  EXPECT_THROW(parse_bytes("80", "m"), Error);
+  EXPECT_EQ(format_bytes(140e9), "140 GB");
+  EXPECT_EQ(format_bytes(1.12e12), "1.12 TB");
+  EXPECT_EQ(format_bytes(512), "512 B");
+}
+
+TEST(Units, MoneyIsDollars) {
+  EXPECT_EQ(parse_money("$500", "m"), 500);
+  EXPECT_EQ(parse_money("1.2M", "m"), 1.2e6);
+  EXPECT_EQ(parse_money("$2.69", "m"), 2.69);
+  EXPECT_THROW(parse_money("500 EUR", "m"), Error);
+  EXPECT_EQ(format_money(5830), "$5.83k");
+  EXPECT_EQ(format_money(0.004), "$0.004");
+}
+
 }  // namespace
 }  // namespace isoflop
