@@ -15,7 +15,7 @@ namespace isoflop {
 namespace {
 
 constexpr int kMostFormRedraws = 1000;
-constexpr std::size_t kFewestRuns = 3;
+constexpr std::size_t kFewestFormRuns = 3;
 
 using RowGroups = std::vector<std::vector<std::size_t>>;
 
@@ -62,11 +62,11 @@ FormDraws form_draws(const FormProblem& problem, std::span<const Observation> ob
                      const std::vector<std::vector<double>>& warm_starts,
                      const FormFitOptions& options) {
   const RowGroups groups = row_groups(observations, options.resample);
-  if (groups.size() < kFewestRuns) {
+  if (groups.size() < kFewestFormRuns) {
     throw refusal("too_few_runs",
                   fmt::format("bootstrap: {}: {} runs, at least {} are needed; draw "
                               "rows instead",
-                              problem.form->name, groups.size(), kFewestRuns));
+                              problem.form->name, groups.size(), kFewestFormRuns));
   }
   std::vector<FormDescent> ends(static_cast<std::size_t>(std::max(options.draws, 0)));
   parallel_for(static_cast<int>(ends.size()), options.threads, [&](int k) {

@@ -56,13 +56,12 @@ struct Profiler {
   ProfileOptions options;
 };
 
+// The best of what the starts lead to with coordinate k held.
 Refit refit_at(const Profiler& profiler, std::size_t k, double at,
-               const std::vector<double>& warm) {
+               std::vector<std::vector<double>> starts) {
   FormProblem held = profiler.problem;
   held.coordinates[k].low = held.coordinates[k].high = at;
-  Refit best{.at = at, .u = warm, .objective = std::numeric_limits<double>::infinity()};
-  std::vector<std::vector<double>> starts = profiler.rivals;
-  starts.push_back(warm);
+  Refit best{.at = at, .u = starts.front(), .objective = std::numeric_limits<double>::infinity()};
   for (std::vector<double>& start : starts) {
     start[k] = at;
     FormDescent end = form_newton(held, start);
@@ -76,7 +75,7 @@ Refit refit_at(const Profiler& profiler, std::size_t k, double at,
 // The place between `in` (below the threshold) and `out` (above) where the rise reaches it.
 double crossing(const Profiler& profiler, std::size_t k, Refit in, Refit out) {
   for (int section = 0; section < kEndSections; ++section) {
-    const Refit middle = refit_at(profiler, k, (in.at + out.at) / 2, in.u);
+    const Refit middle = refit_at(profiler, k, (in.at + out.at) / 2, {in.u, out.u});
     const bool below = middle.objective - profiler.objective <= profiler.thresholds[k];
     (below ? in : out) = middle;
   }
@@ -100,7 +99,9 @@ Side walk(const Profiler& profiler, std::size_t k, double sign) {
     if (last.at == bound) return side;
     double at = last.at + sign * step;
     if (sign * (bound - at) < 0) at = bound;
-    Refit next = refit_at(profiler, k, at, last.u);
+    std::vector<std::vector<double>> starts = profiler.rivals;
+    starts.insert(starts.begin(), last.u);
+    Refit next = refit_at(profiler, k, at, std::move(starts));
     side.points.push_back(next);
     if (next.objective - profiler.objective > profiler.thresholds[k]) {
       side.end = crossing(profiler, k, last, next);

@@ -40,7 +40,7 @@ inline std::vector<FormTruth> form_truths() {
   };
 }
 
-// 252 runs: 7 sizes x 6 token counts x 6 ways of training.
+// 120 runs: 5 sizes x 4 token counts x 6 ways of training.
 inline std::vector<Observation> varied_runs() {
   constexpr double kUnique[] = {1, 0.25, 0.1, 0.02, 0.5, 0.01};
   constexpr double kExperts[] = {1, 2, 8, 32, 128, 512};
@@ -51,14 +51,14 @@ inline std::vector<Observation> varied_runs() {
   constexpr double kCacheBits[] = {6, 4, 16, 5, 8, 12};
   constexpr double kQuantizedBits[] = {3, 4, 5, 6, 8, 16};
   std::vector<Observation> runs;
-  for (int n = 0; n < 7; ++n) {
-    for (int d = 0; d < 6; ++d) {
+  for (int n = 0; n < 5; ++n) {
+    for (int d = 0; d < 4; ++d) {
       for (std::size_t way = 0; way < 6; ++way) {
         Observation run;
-        run.params = 2e7 * std::pow(10, 0.5 * n);
-        run.tokens = 5e8 * std::pow(10, 0.5 * d);
+        run.params = 2e7 * std::pow(10, 0.75 * n);
+        run.tokens = 5e8 * std::pow(10, 0.8 * d);
         run.flops = 6 * run.params * run.tokens;
-        run.loss = 1.5 + 0.4 * n + 0.05 * d + 0.01 * static_cast<double>(way);
+        run.loss = 1.5 + 0.5 * n + 0.05 * d + 0.01 * static_cast<double>(way);
         // Shifted by size and tokens, so that no two columns go together.
         const std::size_t other = (way + 2 * static_cast<std::size_t>(n) + d) % 6;
         const std::size_t third = (way * 5 + static_cast<std::size_t>(n) + 3 * d) % 6;
