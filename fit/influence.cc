@@ -58,8 +58,9 @@ struct ForwardSearch {
   }
 };
 
+// Losses without noise still have rounding.
 double robust_scale(const std::vector<double>& absolute) {
-  return kMadScale * quantile(absolute, 0.5);
+  return std::max(kMadScale * quantile(absolute, 0.5), 1e-9);
 }
 
 std::vector<std::size_t> smallest_first(const std::vector<double>& values) {

@@ -88,6 +88,12 @@ TEST(Influence, FindsARowThatTheFitLeansOn) {
   EXPECT_THAT(named_rows(influence_of(rows)), UnorderedElementsAre(far.row));
 }
 
+TEST(Influence, LossesWithoutNoiseAreNoTrouble) {
+  const Influence found = influence_of(isoflop_grid({1e18, 1e19, 1e20, 1e21}, 7, 0, 1));
+  EXPECT_THAT(found.rows, IsEmpty());
+  EXPECT_TRUE(std::isfinite(found.cutoff));
+}
+
 TEST(Influence, IsTheSameOnOneThreadAndOnTwo) {
   std::vector<Observation> rows = isoflop_grid({1e18, 1e19, 1e20}, 7, 0.002, 6);
   rows[3].loss *= 1.1;
