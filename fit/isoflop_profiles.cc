@@ -20,11 +20,16 @@ constexpr double kSameSize = 1e-9;
 // An interval of a this wide, and this many times the parabola's, is worth a warning.
 constexpr double kWideExponent = 0.04;
 constexpr double kUnsteady = 2;
+// A joint refit costs as much as several hundred of the others; its draws are repeated.
+constexpr int kDrawsPerJointDraw = 5;
+// A valley whose curvature is fewer standard errors than this above 0 may as well be flat.
+constexpr double kFewestErrors = 2;
 
 struct IsoflopBudget {
   BudgetProfile profile;
   Valley valley;
   ValleyDraws draws;
+  MinimumDraws joint_draws;
 };
 
 Valley valley_of(std::span<const Observation> rows, const BudgetGroup& group) {
@@ -103,13 +108,20 @@ IsoflopBudget make_budget(std::span<const Observation> rows, const BudgetGroup& 
 }
 
 const MinimumDraws& draws_of(const IsoflopBudget& budget, std::string_view estimator) {
+  if (estimator == "joint") return budget.joint_draws;
   return estimator == "parabola" ? budget.draws.parabola : budget.draws.akima;
 }
 
 // A minimum that the noise would push out of the range in most repetitions is not bracketed.
 void add_noise(double sigma, const IsoflopOptions& options, IsoflopBudget& budget) {
   BudgetProfile& p = budget.profile;
-  if (!p.usable || options.draws <= 0) return;
+  if (!p.usable) return;
+  if (curvature_ratio(budget.valley, sigma) < kFewestErrors) {
+    p.usable = false;
+    p.code = "not_convex";
+    return;
+  }
+  if (options.draws <= 0) return;
   const auto which = static_cast<std::uint64_t>(std::llround(1e6 * std::log(p.budget)));
   budget.draws = draw_minima(budget.valley, sigma, options.draws,
                              splitmix64(options.seed) ^ splitmix64(which));
@@ -122,18 +134,28 @@ void add_noise(double sigma, const IsoflopOptions& options, IsoflopBudget& budge
   p.log_error = draws.error;
 }
 
-void add_joint(const IsoflopOptions& options, std::vector<IsoflopBudget>& budgets) {
+void add_joint(double sigma, const IsoflopOptions& options, std::vector<IsoflopBudget>& budgets) {
   std::vector<Valley> valleys;
-  for (const IsoflopBudget& b : budgets) {
-    if (b.profile.usable) valleys.push_back(b.valley);
+  std::vector<IsoflopBudget*> usable;
+  for (IsoflopBudget& b : budgets) {
+    if (!b.profile.usable) continue;
+    valleys.push_back(b.valley);
+    usable.push_back(&b);
   }
   const auto joint = fit_joint_valleys(valleys);
   if (!joint) return;
-  for (IsoflopBudget& b : budgets) {
-    if (!b.profile.usable) continue;
+  const int draws = options.draws / kDrawsPerJointDraw;
+  std::vector<MinimumDraws> shifts(valleys.size());
+  if (sigma > 0 && draws > 1) {
+    shifts = draw_joint_minima(valleys, *joint, options.flops, sigma, draws, options.seed);
+  }
+  for (std::size_t i = 0; i < usable.size(); ++i) {
+    IsoflopBudget& b = *usable[i];
     const auto found = joint_minimum(*joint, b.profile.budget, options.flops,
                                      b.valley.log_params.front(), b.valley.log_params.back());
-    if (found) b.profile.joint = std::exp(*found);
+    if (!found) continue;
+    b.profile.joint = std::exp(*found);
+    b.joint_draws = std::move(shifts[i]);
   }
 }
 
@@ -170,7 +192,7 @@ std::vector<BottomEstimate> bottoms_by(const std::vector<IsoflopBudget>& budgets
     BottomEstimate bottom{.budget = b.profile.budget, .log_params = std::log(*minimum)};
     bottom.step = step_at(b.valley, bottom.log_params);
     const std::string_view by = estimator.empty() ? b.profile.estimator : estimator;
-    if (by != "joint") bottom.draws = draws_of(b, by);
+    bottom.draws = draws_of(b, by);
     out.push_back(std::move(bottom));
   }
   return out;
@@ -275,7 +297,7 @@ IsoflopFit fit_isoflop(std::span<const Observation> observations, const IsoflopO
   if (noise.sigma > 0) {
     for (IsoflopBudget& budget : budgets) add_noise(noise.sigma, options, budget);
   }
-  add_joint(options, budgets);
+  add_joint(noise.sigma, options, budgets);
   IsoflopFit fit{.level = options.level, .noise = noise.sigma, .noise_source = noise.source};
   for (IsoflopBudget& budget : budgets) {
     set_disagreement(budget.profile);

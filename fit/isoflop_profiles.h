@@ -15,7 +15,8 @@
 // A budget that cannot say where its minimum is does not stop the others; it is marked
 //   too_few_points   fewer than 3 distinct sizes
 //   not_one_budget   rows without a stated budget, chained over more than 35 % in C
-//   not_convex       the parabola opens downwards (or is flat)
+//   not_convex       the parabola opens downwards or is flat, or its curvature is less than two
+//                    standard errors above 0: noise alone could have made the valley
 //   not_bracketed    the lowest loss is at the smallest or largest size, the minimum is not inside
 //                    the range, or would not be in half of the draws with the losses' noise
 // Fewer than 2 usable budgets make the whole unusable, with the reason.

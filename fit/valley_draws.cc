@@ -2,15 +2,8 @@
 
 #include <cmath>
 
-#include "core/hash.h"
-
 namespace isoflop {
 namespace {
-
-double gaussian(SplitMix64& random) {
-  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
-  return radius * std::cos(2 * M_PI * random.uniform());
-}
 
 std::vector<double> noiseless(const Valley& valley) {
   std::vector<double> out = valley.log_loss;
@@ -32,6 +25,13 @@ void add_shift(const std::optional<ValleyMinimum>& truth, const std::optional<Va
   if (truth && drawn) out.shift.push_back(drawn->log_params - truth->log_params);
 }
 
+}  // namespace
+
+double standard_normal(SplitMix64& random) {
+  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+  return radius * std::cos(2 * M_PI * random.uniform());
+}
+
 void finish_draws(int draws, MinimumDraws& out) {
   const auto n = static_cast<double>(out.shift.size());
   out.inside = n / draws;
@@ -43,8 +43,6 @@ void finish_draws(int draws, MinimumDraws& out) {
   out.error = std::sqrt(square) / out.inside;
 }
 
-}  // namespace
-
 ValleyDraws draw_minima(const Valley& valley, double sigma, int draws, std::uint64_t seed) {
   const std::span<const double> x = valley.log_params;
   const std::vector<double> truth = noiseless(valley);
@@ -55,7 +53,7 @@ ValleyDraws draw_minima(const Valley& valley, double sigma, int draws, std::uint
   for (int k = 0; k < draws; ++k) {
     SplitMix64 random(splitmix64(seed) + static_cast<std::uint64_t>(k) * 0x632be59bd9b4e019ULL);
     for (std::size_t i = 0; i < y.size(); ++i) {
-      y[i] = truth[i] + sigma / std::sqrt(valley.rows[i]) * gaussian(random);
+      y[i] = truth[i] + sigma / std::sqrt(valley.rows[i]) * standard_normal(random);
     }
     add_shift(akima, akima_minimum(x, y), out.akima);
     add_shift(parabola, lowest_of_parabola(x, y), out.parabola);

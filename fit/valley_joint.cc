@@ -121,17 +121,26 @@ ExponentPair best_on_grid(const JointData& data, const std::vector<double>& r) {
   return best;
 }
 
+bool allowed(double exponent) {
+  return exponent >= kSmallestExponent && exponent <= kLargestExponent;
+}
+
 ExponentPair best_neighbour(const JointData& data, const std::vector<double>& r,
                             const ExponentPair& from, double step) {
+  std::array<std::vector<double>, 3> v;
+  for (std::size_t j = 0; j < 3; ++j) {
+    const double beta = from.beta + (static_cast<double>(j) - 1) * step;
+    if (allowed(beta)) v[j] = power_column(data, &JointPoint::y, beta);
+  }
   ExponentPair best = from;
-  for (int i = -1; i <= 1; ++i) {
-    const double alpha = from.alpha + i * step;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double alpha = from.alpha + (static_cast<double>(i) - 1) * step;
+    if (!allowed(alpha)) continue;
     const std::vector<double> u = power_column(data, &JointPoint::x, alpha);
-    for (int j = -1; j <= 1; ++j) {
-      const double beta = from.beta + j * step;
-      if (alpha < kSmallestExponent || beta < kSmallestExponent) continue;
-      if (alpha > kLargestExponent || beta > kLargestExponent) continue;
-      const Projection found = project(data, u, power_column(data, &JointPoint::y, beta), r);
+    for (std::size_t j = 0; j < 3; ++j) {
+      if (v[j].empty()) continue;
+      const Projection found = project(data, u, v[j], r);
+      const double beta = from.beta + (static_cast<double>(j) - 1) * step;
       if (found.squares < best.projection.squares) best = {alpha, beta, found};
     }
   }
@@ -139,15 +148,58 @@ ExponentPair best_neighbour(const JointData& data, const std::vector<double>& r,
 }
 
 // Pattern search: well-conditioned and two-dimensional, so that halving the step is enough.
-ExponentPair refined(const JointData& data, const std::vector<double>& r, ExponentPair best) {
+ExponentPair refined(const JointData& data, const std::vector<double>& r, ExponentPair best,
+                     double smallest_step) {
   constexpr int kMostMoves = 400;
   double step = kExponentStep;
-  for (int move = 0; move < kMostMoves && step > 1e-8; ++move) {
+  for (int move = 0; move < kMostMoves && step > smallest_step; ++move) {
     const ExponentPair next = best_neighbour(data, r, best, step);
     if (next.alpha == best.alpha && next.beta == best.beta) step *= 0.5;
     best = next;
   }
   return best;
+}
+
+JointValleys joint_of(const JointData& data, const ExponentPair& best) {
+  return {.alpha = best.alpha,
+          .beta = best.beta,
+          .log_A = std::log(best.projection.A) + best.alpha * data.x_mean,
+          .log_B = std::log(best.projection.B) + best.beta * data.y_mean};
+}
+
+// The same points with the joint fit's own losses.
+JointData noiseless_joint(JointData data, const JointValleys& joint) {
+  std::vector<double> level(data.total_weight.size());
+  const auto shape = [&](const JointPoint& p) {
+    return std::exp(joint.log_A - joint.alpha * (p.x + data.x_mean)) +
+           std::exp(joint.log_B - joint.beta * (p.y + data.y_mean));
+  };
+  for (const JointPoint& p : data.points) {
+    level[p.valley] += p.weight / data.total_weight[p.valley] * (p.loss - shape(p));
+  }
+  for (JointPoint& p : data.points) p.loss = level[p.valley] + shape(p);
+  return data;
+}
+
+JointData noisy_joint(JointData data, double sigma, SplitMix64& random) {
+  for (JointPoint& p : data.points) {
+    const double rows = p.weight * p.loss * p.loss;
+    p.loss *= std::exp(sigma / std::sqrt(rows) * standard_normal(random));
+  }
+  return data;
+}
+
+std::optional<std::vector<double>> minima_of(std::span<const Valley> valleys,
+                                             const JointValleys& joint,
+                                             const FlopsPerToken& flops) {
+  std::vector<double> out;
+  for (const Valley& v : valleys) {
+    const auto found =
+        joint_minimum(joint, v.budget, flops, v.log_params.front(), v.log_params.back());
+    if (!found) return std::nullopt;
+    out.push_back(*found);
+  }
+  return out;
 }
 
 bool at_edge(double exponent) {
@@ -162,14 +214,38 @@ std::optional<JointValleys> fit_joint_valleys(std::span<const Valley> valleys) {
       static_cast<double>(data.points.size()) - static_cast<double>(valleys.size()) - 4;
   if (valleys.size() < 2 || degrees < 1) return std::nullopt;
   const std::vector<double> r = loss_column(data);
-  const ExponentPair best = refined(data, r, best_on_grid(data, r));
+  const ExponentPair best = refined(data, r, best_on_grid(data, r), 1e-8);
   if (!std::isfinite(best.projection.squares)) return std::nullopt;
   if (at_edge(best.alpha) || at_edge(best.beta)) return std::nullopt;
-  return JointValleys{.alpha = best.alpha,
-                      .beta = best.beta,
-                      .log_A = std::log(best.projection.A) + best.alpha * data.x_mean,
-                      .log_B = std::log(best.projection.B) + best.beta * data.y_mean,
-                      .residual_rms = std::sqrt(best.projection.squares / degrees)};
+  JointValleys joint = joint_of(data, best);
+  joint.residual_rms = std::sqrt(best.projection.squares / degrees);
+  return joint;
+}
+
+std::vector<MinimumDraws> draw_joint_minima(std::span<const Valley> valleys,
+                                            const JointValleys& joint, const FlopsPerToken& flops,
+                                            double sigma, int draws, std::uint64_t seed) {
+  std::vector<MinimumDraws> out(valleys.size());
+  const auto truth = minima_of(valleys, joint, flops);
+  if (!truth) return out;
+  const JointData data = noiseless_joint(joint_data(valleys), joint);
+  // Finer than any noise; a refit from the truth needs no grid.
+  constexpr double kSmallestStep = 1e-4;
+  for (int k = 0; k < draws; ++k) {
+    SplitMix64 random(splitmix64(seed) + static_cast<std::uint64_t>(k) * 0x632be59bd9b4e019ULL);
+    const JointData drawn = noisy_joint(data, sigma, random);
+    const std::vector<double> r = loss_column(drawn);
+    const ExponentPair start{joint.alpha, joint.beta, {}};
+    const ExponentPair best = refined(drawn, r, start, kSmallestStep);
+    if (!std::isfinite(best.projection.squares)) continue;
+    const auto minima = minima_of(valleys, joint_of(drawn, best), flops);
+    if (!minima) continue;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i].shift.push_back((*minima)[i] - (*truth)[i]);
+    }
+  }
+  for (MinimumDraws& d : out) finish_draws(draws, d);
+  return out;
 }
 
 std::optional<double> joint_minimum(const JointValleys& joint, double budget,

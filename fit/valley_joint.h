@@ -20,11 +20,14 @@
 #ifndef ISOFLOP_FIT_VALLEY_JOINT_H_
 #define ISOFLOP_FIT_VALLEY_JOINT_H_
 
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "core/flops.h"
 #include "fit/valley.h"
+#include "fit/valley_draws.h"
 
 namespace isoflop {
 
@@ -44,6 +47,13 @@ std::optional<JointValleys> fit_joint_valleys(std::span<const Valley> valleys);
 // ln N at the minimum between the given ln N; empty where it is at an end.
 std::optional<double> joint_minimum(const JointValleys& joint, double budget,
                                     const FlopsPerToken& flops, double log_low, double log_high);
+
+// Shifts of the valleys' minima (those of the same valleys, in their order) when noise with
+// standard deviation `sigma` in ln L goes on the joint fit's own losses and all is fitted again.
+// Shift k of every valley is of the same refit.
+std::vector<MinimumDraws> draw_joint_minima(std::span<const Valley> valleys,
+                                            const JointValleys& joint, const FlopsPerToken& flops,
+                                            double sigma, int draws, std::uint64_t seed);
 
 }  // namespace isoflop
 

@@ -1,5 +1,7 @@
 #include "fit/valley_noise.h"
 
+#include <Eigen/Core>
+#include <Eigen/LU>
 #include <cmath>
 #include <map>
 
@@ -90,6 +92,25 @@ ValleyNoise noise_of(std::span<const Observation> observations, std::span<const 
   }
   if (residuals.count == 0) return {};
   return {.sigma = residuals.root_mean(), .source = "residuals", .degrees = residuals.count};
+}
+
+double curvature_ratio(const Valley& v, double sigma) {
+  const ValleyWindow window =
+      window_around_lowest(v.log_params, v.log_loss, kNoiseReach, kNoiseRise);
+  double centre = 0;
+  for (std::size_t i = window.first; i < window.last; ++i) {
+    centre += v.log_params[i] / static_cast<double>(window.size());
+  }
+  Eigen::Matrix3d matrix = Eigen::Matrix3d::Zero();
+  Eigen::Vector3d right = Eigen::Vector3d::Zero();
+  for (std::size_t i = window.first; i < window.last; ++i) {
+    const double u = v.log_params[i] - centre;
+    const Eigen::Vector3d row(1, u, u * u);
+    matrix += v.rows[i] * row * row.transpose();
+    right += v.rows[i] * row * v.log_loss[i];
+  }
+  const Eigen::Matrix3d inverse = matrix.inverse();
+  return (inverse * right)[2] / (sigma * std::sqrt(inverse(2, 2)));
 }
 
 }  // namespace isoflop

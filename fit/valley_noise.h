@@ -36,6 +36,10 @@ struct ValleyNoise {
 ValleyNoise noise_of(std::span<const Observation> observations, std::span<const BudgetGroup> groups,
                      std::span<const Valley> valleys);
 
+// Does the valley rise above the noise? The quadratic coefficient of ln L in ln N over the same
+// windows as `residuals`, in units of its standard error; about normal around 0 for a flat valley.
+double curvature_ratio(const Valley& valley, double sigma);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_FIT_VALLEY_NOISE_H_
