@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_fit_command(app);
   add_plan_command(app);
   add_compare_command(app);
+  add_reproduce_command(app);
   add_suggest_command(app);
   check_verb(app, argc, argv);
   try {

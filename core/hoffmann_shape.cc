@@ -14,14 +14,18 @@ ModelConfig hoffmann_config(const ModelShape& shape) {
           .hidden = shape.hidden};
 }
 
-std::int64_t hoffmann_params(const ModelConfig& config) {
+std::int64_t hoffmann_matrices(const ModelConfig& config) {
   const std::int64_t attention = config.width * config.heads * config.head_size;
   return config.layers * (5 * attention + 2 * config.width * config.hidden) +
          config.vocab * config.width;
 }
 
+std::int64_t hoffmann_biases_and_norms(const ModelConfig& config) {
+  return config.layers * (11 * config.width + config.hidden) + 2 * config.width;
+}
+
 HoffmannRatios hoffmann_flop_ratios(const ModelConfig& config) {
-  const double six_n = 6 * static_cast<double>(hoffmann_params(config));
+  const double six_n = 6 * static_cast<double>(hoffmann_matrices(config));
   const double layers = train_flops_per_token(config, FlopConvention::kHoffmannLayers);
   const double printed = train_flops_per_token(config, FlopConvention::kHoffmann);
   // Embedding and final logits are the same product twice.

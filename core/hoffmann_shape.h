@@ -1,10 +1,11 @@
 // Models as Hoffmann et al. 2022 count them: their vocabulary of 32,000, their context of 2,048,
 // and a matrix of relative positions in every layer, which our own decoders do not have.
 //
-//   N = L (4 d h k + 2 d f) + L d h k + V d
+//   matrices          L (4 d h k + 2 d f) + L d h k + V d
+//   biases and norms  L (11 d + f) + 2 d
 //
-// That formula gives Table A9 to 0.7 % at the two smallest shapes, 0.25 % up to 600M and 0.1 %
-// beyond.
+// Both together give Table A9 to 0.7 % at the two smallest shapes, 0.25 % up to 600M and 0.1 %
+// beyond; the matrices alone are up to 0.15 % less. Table A4 divides by the matrices.
 #ifndef ISOFLOP_CORE_HOFFMANN_SHAPE_H_
 #define ISOFLOP_CORE_HOFFMANN_SHAPE_H_
 
@@ -18,9 +19,10 @@ namespace isoflop {
 // As a configuration whose FLOPs are counted by conventions hoffmann and hoffmann-layers.
 ModelConfig hoffmann_config(const ModelShape& shape);
 
-std::int64_t hoffmann_params(const ModelConfig& config);
+std::int64_t hoffmann_matrices(const ModelConfig& config);
+std::int64_t hoffmann_biases_and_norms(const ModelConfig& config);
 
-// Training FLOPs per token by App. F over 6 N, N by hoffmann_params: in the form that gives Table
+// Training FLOPs per token by App. F over 6 N, N the matrices: in the form that gives Table
 // A4, as printed, and with the final logits but no embedding.
 struct HoffmannRatios {
   double layers = 0;

@@ -81,6 +81,15 @@ struct TaskRow {  // Tables A5 (Pile), A6 (MMLU), A7 (BIG-bench)
   std::string source;
 };
 
+// What the text says of a suite: on how many tasks Chinchilla is better than Gopher, and both
+// means.
+struct SuiteRow {
+  std::string suite;
+  int better = 0, equal = 0, worse = 0;
+  std::optional<double> chinchilla, gopher;
+  std::string source;
+};
+
 struct BenchmarkRow {  // headline results
   std::string task;
   std::string setting;

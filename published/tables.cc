@@ -90,6 +90,16 @@ TaskRow read_task(const RowReader& row) {
           .source = row.text("source")};
 }
 
+SuiteRow read_suite(const RowReader& row) {
+  return {.suite = row.text("suite"),
+          .better = static_cast<int>(row.whole("better")),
+          .equal = static_cast<int>(row.whole("equal")),
+          .worse = static_cast<int>(row.whole("worse")),
+          .chinchilla = row.maybe("chinchilla"),
+          .gopher = row.maybe("gopher"),
+          .source = row.text("source")};
+}
+
 BenchmarkRow read_benchmark(const RowReader& row) {
   return {.task = row.text("task"),
           .setting = row.text("setting"),
@@ -166,6 +176,11 @@ std::span<const FlopRatioRow> flop_ratio_table() {
 
 std::span<const TaskRow> task_table() {
   static const auto rows = rows_of("tasks.csv", read_task);
+  return rows;
+}
+
+std::span<const SuiteRow> suite_table() {
+  static const auto rows = rows_of("suites.csv", read_suite);
   return rows;
 }
 
