@@ -25,7 +25,9 @@ constexpr std::size_t kFewestSearchable = 12;
 constexpr double kCoreShare = 0.75;
 constexpr double kLargestGroup = 0.25;
 constexpr int kRandomCores = 16;
-constexpr std::size_t kManyRows = 1000;  // beyond, fewer random cores
+constexpr std::size_t kManyRows = 1000;    // beyond, fewer random cores,
+constexpr std::size_t kMassOfRows = 5000;  // and no simulation: no row has leverage
+constexpr std::size_t kStepsOfLeaving = 64;
 constexpr int kConcentrations = 4;
 constexpr int kGrowths = 20;
 constexpr int kSimulations = 100;
@@ -188,7 +190,9 @@ double null_cutoff(const ForwardSearch& core, const InfluenceOptions& options) {
   const std::size_t n = core.points.size();
   const double scale = robust_scale(core.absolute_residuals());
   // P(max <= c) = 1/2 at level 1 - 2^(-1/n) a row, ln 2 together.
-  const double moved = simulated_median(core, scale, options) / laplace_bound(n, std::log(2.0));
+  const double moved =
+      n > kMassOfRows ? 1
+                      : simulated_median(core, scale, options) / laplace_bound(n, std::log(2.0));
   return laplace_bound(n, options.level) * std::max(moved, 1.0);
 }
 
@@ -212,23 +216,33 @@ std::vector<std::size_t> leaving_order(const ForwardSearch& search) {
   return rows;
 }
 
+InfluentialRow influential_row(const Observation& row, const ForwardSearch& end, std::size_t i) {
+  return {
+      .row = row.row,
+      .trial = row.trial,
+      .run_params = row.params,
+      .run_tokens = row.tokens,
+      .run_loss = row.loss,
+      .residual = end.points.log_loss[i] - log_loss(end.theta, end.points.x[i], end.points.y[i])};
+}
+
+// Large groups leave in batches, whose rows share the N* after the batch.
 void fill_rows(std::span<const Observation> observations, const ForwardSearch& all,
                const ForwardSearch& end, const InfluenceOptions& options, Influence& out) {
+  const std::vector<std::size_t> order = leaving_order(end);
+  const std::size_t batch = (order.size() + kStepsOfLeaving - 1) / kStepsOfLeaving;
   ForwardSearch leaving = all;
-  for (const std::size_t i : leaving_order(end)) {
-    leaving.points.weight[i] = 0;
+  for (std::size_t first = 0; first < order.size(); first += batch) {
+    const std::size_t last = std::min(first + batch, order.size());
+    for (std::size_t k = first; k < last; ++k) leaving.points.weight[order[k]] = 0;
     leaving.refit();
-    const Observation& row = observations[i];
     const double params = chinchilla_optimum(law_of(leaving), out.budget, options.flops);
-    out.rows.push_back(
-        {.row = row.row,
-         .trial = row.trial,
-         .run_params = row.params,
-         .run_tokens = row.tokens,
-         .run_loss = row.loss,
-         .residual = end.points.log_loss[i] - log_loss(end.theta, end.points.x[i], end.points.y[i]),
-         .params = params,
-         .params_ratio = params / out.with.params});
+    for (std::size_t k = first; k < last; ++k) {
+      InfluentialRow row = influential_row(observations[order[k]], end, order[k]);
+      row.params = params;
+      row.params_ratio = params / out.with.params;
+      out.rows.push_back(row);
+    }
   }
 }
 

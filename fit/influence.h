@@ -5,15 +5,13 @@
 // other way, from a core that a bad group is outside of:
 //
 //   1. Core: the three quarters of the rows that one law fits best. From the fit of all rows and
-//   from
-//      random subsets, concentration steps (Rousseeuw and Van Driessen 1999): keep the rows of
+//      from random subsets, concentration steps (Rousseeuw and Van Driessen 1999): keep the rows of
 //      smallest |r|, refit, repeat; the lowest objective of the kept rows wins.
 //   2. Growth: all rows with |r| <= cutoff x s come in, s = 1.4826 x median |r|, and the law is
 //      refitted, until nothing changes. A row that only fits because the fit leans on it (leverage)
 //      is tried without it.
-//   3. The rows that stay outside are the group; they leave the most foreign first, and N*(budget)
-//   is
-//      given as each leaves.
+//   3. The rows that stay outside are the group. The most foreign leaves first, and N*(budget) is
+//      given as each leaves (of more than 64 rows, as each batch of them does).
 //
 // Cutoff: from a null distribution. A fit whose Huber delta is below the noise is nearly least
 // absolute deviations, whose likelihood is Laplace's; the largest of n such residuals is beyond c s

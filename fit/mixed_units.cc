@@ -26,6 +26,7 @@ constexpr double kTightSurface = 0.015;
 constexpr double kOnSurface = 0.09;  // for the worst row of a group; a quadratic is no law
 constexpr double kOffSurface = 0.2;  // what asks for an explanation
 constexpr std::size_t kFewestForSurface = 12;
+constexpr int kReweightings = 30;
 
 // The widest step between neighbours when sorted, and the rows on the side of fewer rows.
 struct WidestHole {
@@ -74,9 +75,11 @@ bool has_every_flops(std::span<const Observation> rows) {
 void refuse_foreign_flops(std::span<const Observation> rows, std::string_view source,
                           const FlopsPerToken& flops) {
   if (!has_every_flops(rows)) return;
-  std::vector<double> logs;
+  std::vector<double> logs;      // of C over the convention's
+  std::vector<double> six_logs;  // and over 6 N D: a convention may have been read off the table
   for (const Observation& row : rows) {
     logs.push_back(std::log(row.flops / (flops(row.params) * row.tokens)));
+    six_logs.push_back(std::log(row.flops / (6 * row.params * row.tokens)));
   }
   const auto far = [](double log) { return std::abs(log) > std::log(kNoConvention); };
   const auto first = std::find_if(logs.begin(), logs.end(), far);
@@ -91,7 +94,7 @@ void refuse_foreign_flops(std::span<const Observation> rows, std::string_view so
             flops.is_six_n() ? "6" : flops.convention(), flops(row.params) * row.tokens,
             std::exp(-*first)));
   }
-  const WidestHole hole = widest_hole(logs);
+  const WidestHole hole = widest_hole(six_logs);
   if (hole.factor <= kFlopsHole) return;
   const Observation& row = rows[hole.fewer.front()];
   refuse_units(source, row, hole.fewer.size() - 1,
@@ -114,30 +117,42 @@ void refuse_hole(std::span<const Observation> rows, std::string_view source, con
                            hole.factor, why));
 }
 
-// Residuals of z = quadratic in (ln N, ln D), by least absolute deviations (reweighting).
-std::vector<double> surface_residuals(std::span<const Observation> rows,
-                                      const std::vector<double>& z) {
+using SurfaceColumns = Eigen::Matrix<double, Eigen::Dynamic, 6>;
+
+// 1, x, y and their squares and product, x and y of mean 0 and variance 1.
+SurfaceColumns surface_columns(std::span<const Observation> rows) {
   const auto n = static_cast<Eigen::Index>(rows.size());
   Eigen::VectorXd x(n), y(n);
   for (Eigen::Index i = 0; i < n; ++i) {
     x[i] = std::log(rows[static_cast<std::size_t>(i)].params);
     y[i] = std::log(rows[static_cast<std::size_t>(i)].tokens);
   }
-  x.array() -= x.mean();
-  y.array() -= y.mean();
-  Eigen::MatrixXd columns(n, 6);
+  for (Eigen::VectorXd* v : {&x, &y}) {
+    v->array() -= v->mean();
+    *v /= std::max(v->norm() / std::sqrt(static_cast<double>(n)), 1e-9);
+  }
+  SurfaceColumns columns(n, 6);
   columns << Eigen::VectorXd::Ones(n), x, y, x.cwiseProduct(x), x.cwiseProduct(y),
       y.cwiseProduct(y);
-  const Eigen::VectorXd target = Eigen::Map<const Eigen::VectorXd>(z.data(), n);
-  Eigen::VectorXd root = Eigen::VectorXd::Ones(n);
+  return columns;
+}
+
+// Residuals of z = quadratic in (ln N, ln D), by least absolute deviations (reweighting).
+std::vector<double> surface_residuals(std::span<const Observation> rows,
+                                      const std::vector<double>& z) {
+  const SurfaceColumns columns = surface_columns(rows);
+  const Eigen::Map<const Eigen::VectorXd> target(z.data(), columns.rows());
+  Eigen::VectorXd weight = Eigen::VectorXd::Ones(columns.rows());
   Eigen::VectorXd r;
-  for (int k = 0; k < 50; ++k) {
-    const Eigen::VectorXd c =
-        (root.asDiagonal() * columns).colPivHouseholderQr().solve(root.cwiseProduct(target));
+  for (int k = 0; k < kReweightings; ++k) {
+    const SurfaceColumns weighted = weight.asDiagonal() * columns;
+    const Eigen::Matrix<double, 6, 6> normal = weighted.transpose() * columns;
+    const Eigen::Matrix<double, 6, 1> right = weighted.transpose() * target;
+    const Eigen::Matrix<double, 6, 1> c = normal.completeOrthogonalDecomposition().solve(right);
     r = target - columns * c;
-    root = r.cwiseAbs().cwiseMax(1e-4).cwiseSqrt().cwiseInverse();
+    weight = r.cwiseAbs().cwiseMax(1e-4).cwiseInverse();
   }
-  return {r.data(), r.data() + n};
+  return {r.data(), r.data() + r.size()};
 }
 
 double median_size(std::vector<double> values) {

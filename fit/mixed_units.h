@@ -1,8 +1,8 @@
 // Cells in other units than the rest of their column: millions among units, PF-days among FLOP,
 // perplexities or bits among nats. A fit would take them for physics.
 //
-//   C     off from f(N) D of the convention by more than a factor 700 either way, or by more than
-//         100 from all other rows. No convention explains that: the most extreme on record, 6 N D
+//   C     off from f(N) D of the convention by more than a factor 700 either way, or a hole of more
+//         than 100 in C / (6 N D). No convention explains that: the most extreme on record, 6 N D
 //         without embeddings for a model of 768 parameters (Kaplan et al. 2020), is 570.
 //   N, D / N, N D
 //         a hole of a factor of 1,000 or more. Sweeps step by small factors: the widest holes of

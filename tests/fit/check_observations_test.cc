@@ -210,6 +210,16 @@ TEST(CheckObservations, MixedUnitsAreMalformedInAThirdOfTheRowsAndInASeventh) {
   }
 }
 
+// A convention that is read off the table's own C takes any C for granted.
+TEST(CheckObservations, ForeignFlopsAreSeenWhateverTheConvention) {
+  std::vector<Observation> rows = good_rows();
+  rows[4].flops /= 1e12;
+  std::vector<std::pair<double, double>> nodes;
+  for (const Observation& row : rows) nodes.emplace_back(row.params, row.flops / row.tokens);
+  EXPECT_THROW(check_observations(rows, "runs.csv", FlopsPerToken::from_nodes("exact", nodes)),
+               Error);
+}
+
 TEST(CheckObservations, TheRowInOtherUnitsIsTheOneNamed) {
   std::vector<Observation> rows = good_rows();
   rows[4].loss /= std::log(2.0);
