@@ -4,64 +4,102 @@
 
 #include "app/commands.h"
 #include "app/fit_flags.h"
+#include "app/fit_input.h"
 #include "app/output.h"
-#include "app/study.h"
 #include "core/error.h"
+#include "core/hash.h"
+#include "db/store.h"
+#include "fit/fit_law.h"
 #include "io/fit_json.h"
-#include "io/observations_csv.h"
+#include "io/json.h"
 #include "report/fit_text.h"
 
 namespace isoflop {
 namespace {
 
 struct FitCommandFlags {
-  std::string db;
-  std::string csv;
-  std::string map;
-  std::string study;
-  std::string heldout = "heldout";
-  std::string convention = "6nd";
-  std::string out;
+  FitInputFlags input;
   FitFlags fit;
+  LawFlags law;
+  std::string out;
+  bool details = false;
   bool json = false;
 };
 
-// C = f(N) D as the table itself has it, where its C is not 6 N D.
-FlopsPerToken flops_of_table(const std::vector<Observation>& observations,
-                             FlopConvention convention) {
-  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
-  std::vector<std::pair<double, double>> nodes;
-  for (const Observation& o : observations) nodes.emplace_back(o.params, o.flops / o.tokens);
-  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
-}
-
-LawFit fit_table(const FitCommandFlags& flags) {
-  const FlopConvention convention = parse_flop_convention(flags.convention);
-  const ColumnMap map = flags.map.empty() ? ColumnMap{} : parse_column_map(flags.map);
-  const ObservationTable table = read_observations(flags.csv, map, convention);
-  for (const std::string& note : table.notes) say("note: " + note);
+LawFit fit_one(const FitCommandFlags& flags, const FitInput& input) {
   FitOptions options = flags.fit.options();
-  options.flops = flops_of_table(table.observations, convention);
-  LawFit fit = fit_law(table.observations, flags.csv, options);
+  flags.law.set(options);
+  options.flops = input.flops;
+  options.curves = input.curves;
+  LawFit fit = fit_law(input.observations, input.source, options);
+  fit.set = input.set;
+  fit.where = input.where;
+  fit.exclusions = input.exclusions;
   fit.version = program_version();
   return fit;
 }
 
-LawFit fit_store(const FitCommandFlags& flags) {
-  Store store(flags.db);
-  return fit_study(store, choose_study(store, flags.study), flags.heldout, flags.fit.options());
+// Where a fit of several is written: "fit.json" becomes "fit.SET.json".
+std::string out_path(const FitCommandFlags& flags, const FitInput& input, bool several) {
+  if (!several || flags.out.empty()) return flags.out;
+  const std::string stem =
+      flags.out.ends_with(".json") ? flags.out.substr(0, flags.out.size() - 5) : flags.out;
+  std::string set = input.set;
+  for (char& c : set) {
+    if (c == '/' || c == ':' || c == ' ') c = '-';
+  }
+  return stem + "." + set + ".json";
+}
+
+void keep_in_store(const FitCommandFlags& flags, const FitInput& input, const LawFit& fit) {
+  if (flags.input.db.empty()) return;
+  Store store(flags.input.db);
+  store.save_fit(input.study, fit_json(fit));
 }
 
 void run(const FitCommandFlags& flags) {
-  if (flags.db.empty() == flags.csv.empty()) {
-    throw usage_error(
-        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv");
+  const bool with_curves = flags.law.approach == "1" || flags.law.approach == "all";
+  const auto inputs = read_fit_inputs(flags.input, with_curves);
+  const bool several = inputs.size() > 1;
+  std::vector<LawFit> fits;
+  for (const FitInput& input : inputs) fits.push_back(fit_one(flags, input));
+  Json all = Json::array();
+  for (std::size_t i = 0; i < fits.size(); ++i) {
+    const std::string path = out_path(flags, inputs[i], several);
+    if (!path.empty()) write_fit(fits[i], path);
+    keep_in_store(flags, inputs[i], fits[i]);
+    if (flags.json) {
+      all.push_back(parse_json(fit_json(fits[i]), "fit"));
+    } else {
+      print((several ? "== " + inputs[i].set + '\n' : std::string()) +
+            fit_text(fits[i], flags.details));
+    }
   }
-  const LawFit fit = flags.csv.empty() ? fit_store(flags) : fit_table(flags);
-  if (!flags.out.empty()) write_fit(fit, flags.out);
-  print(flags.json ? fit_json(fit) : fit_text(fit));
-  say("next: isoflop plan --flops 1e21 --fit " + (flags.out.empty() ? "fit.json" : flags.out) +
-      (flags.out.empty() ? "   (write the file with --out fit.json)" : ""));
+  if (several && !flags.json) print('\n' + aligned_text(law_table(fits)));
+  if (flags.json) print(several ? json_text({{"fits", all}}) : fit_json(fits.front()));
+  const std::string path = out_path(flags, inputs.front(), several);
+  say("next: isoflop plan --flops 1e21 --fit " + (path.empty() ? "fit.json" : path) +
+      (path.empty() ? "   (write the file with --out fit.json)" : ""));
+}
+
+void add_input_flags(CLI::App* command, FitInputFlags& flags) {
+  command->add_option("--db", flags.db, "A store");
+  command->add_option("--csv", flags.csv, "A table with a header");
+  command->add_option("--map", flags.map,
+                      "Columns of the table: params=N,tokens=D,flops=C,loss=L; loss twice: a law "
+                      "for each");
+  command->add_option("--study", flags.study, "Study in the store; default: the newest");
+  command->add_option("--heldout", flags.heldout,
+                      "Held-out set of the store (repeat for a law each), or all; default heldout");
+  command->add_option("--convention", flags.convention,
+                      "What the table's C counts: 6nd (default), exact, kaplan, hoffmann, "
+                      "hoffmann-layers");
+  command->add_option("--where", flags.where, "Rows to take, in SQL: \"N > 1e8 and D/N < 100\"");
+  command->add_option("--exclude", flags.exclude,
+                      "Leave out a row (from 0), a range 3-5 or a trial; repeat for more");
+  command->add_option("--because", flags.because, "Why, for the record; one for all or one each");
+  command->add_option("--curves", flags.curves,
+                      "Training curves (run,params,tokens,loss) for approach 1");
 }
 
 }  // namespace
@@ -71,18 +109,14 @@ void add_fit_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("fit", "A loss law from a store or a table of runs");
   command->footer(
       "  isoflop fit --db runs.db --out fit.json\n"
-      "  isoflop fit --csv examples/runs.csv --convention exact\n"
-      "  isoflop fit --csv runs.csv --map params=N,tokens=D,loss=val_loss --json");
-  command->add_option("--db", flags->db, "A store");
-  command->add_option("--csv", flags->csv, "A table with a header");
-  command->add_option("--map", flags->map,
-                      "Columns of the table: params=N,tokens=D,flops=C,loss=L");
-  command->add_option("--study", flags->study, "Study in the store; default: the newest");
-  command->add_option("--heldout", flags->heldout, "Held-out set; default heldout");
-  command->add_option("--convention", flags->convention,
-                      "What the table's C counts: 6nd (default), exact, kaplan, hoffmann, "
-                      "hoffmann-layers");
+      "  isoflop fit --csv runs.csv --map params=N,tokens=D,loss=val_loss --approach all\n"
+      "  isoflop fit --csv runs.csv --exclude 0-4 --because \"warm-up too long\" --fix E=1.7 "
+      "--json");
+  add_input_flags(command, flags->input);
+  add_law_flags(command, flags->law);
   command->add_option("--out", flags->out, "Also write the fit, with its draws, to this file");
+  command->add_flag("--details", flags->details,
+                    "Also residuals, identifiability, conventions and other forms of law");
   command->add_flag("--json", flags->json, "Print JSON");
   add_fit_flags(command, flags->fit);
   command->callback([flags] { run(*flags); });

@@ -86,20 +86,6 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         "text and prepare it again");
 }
 
-// One law for two corpora would be nonsense that looks like a law.
-void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
-  const TrialRow* first = nullptr;
-  for (const TrialRow& row : rows) {
-    if (row.state != "done") continue;
-    if (first == nullptr) first = &row;
-    if (row.trial.data == first->trial.data && row.trial.trainer == first->trial.trainer) continue;
-    throw refusal("mixed_data",
-                  "fit: study \"" + study +
-                      "\" holds finished trials of more than one corpus or trainer: run "
-                      "each in a study of its own (sweep run --study NAME)");
-  }
-}
-
 void plan_trials(Store& store, const LoadedGrid& loaded) {
   if (loaded.corpus) {
     store.add_corpus({.identity = loaded.corpus->manifest.identity(),
@@ -242,6 +228,19 @@ std::string choose_study(const Store& store, const std::string& name) {
   throw usage_error(
       "--study: \"" + name + "\" is not in " + store.path() +
       (near.empty() ? ": it holds \"" + names.front() + "\"" : ": did you mean \"" + near + "\"?"));
+}
+
+void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done") continue;
+    if (first == nullptr) first = &row;
+    if (row.trial.data == first->trial.data && row.trial.trainer == first->trial.trainer) continue;
+    throw refusal("mixed_data",
+                  "fit: study \"" + study +
+                      "\" holds finished trials of more than one corpus or trainer: run "
+                      "each in a study of its own (sweep run --study NAME)");
+  }
 }
 
 FlopConvention convention_of(const Store& store, const std::string& study) {

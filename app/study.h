@@ -70,6 +70,9 @@ std::string choose_study(const Store& store, const std::string& name);
 // shape rule to any size.
 FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
 
+// One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
+void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
+
 // The convention that the study's grid names.
 FlopConvention convention_of(const Store& store, const std::string& study);
 

@@ -7,10 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "core/approach_comparison.h"
+#include "core/diagnostics.h"
+#include "core/envelope_fit.h"
 #include "core/flops.h"
 #include "core/form_parameters.h"
 #include "core/isoflop_fit.h"
 #include "core/law_parameters.h"
+#include "core/noise_estimate.h"
 
 namespace isoflop {
 
@@ -42,10 +46,23 @@ struct Backtest {
   bool operator==(const Backtest&) const = default;
 };
 
+// How far a parameter can be pushed before the data object (profile likelihood).
+struct ParameterRange {
+  std::string name;
+  double value = 0;
+  double low = 0;  // a bound of the search where the range is open
+  double high = 0;
+  bool low_open = false;
+  bool high_open = false;
+  std::string why_flat;  // not identified, in words; empty: it is
+
+  bool operator==(const ParameterRange&) const = default;
+};
+
 struct LawFit {
-  std::string law = "chinchilla";  // or a preset's name
+  std::string law = "chinchilla";  // the form, or a preset's name
   std::string citation;            // of a preset
-  int approach = 3;
+  int approach = 3;                // 1 or 2: only that was made, there is no law
   LawParameters parameters;
   std::vector<LawParameters> draws;  // bootstrap refits; empty for presets
   // A law of another form than Chinchilla's; `parameters` and `draws` then say nothing.
@@ -58,9 +75,12 @@ struct LawFit {
   double huber_delta = 1e-3;
   double gradient_norm = 0;  // max norm at the solution, in (ln A, ln B, ln E, alpha, beta)
   int starts_tried = 0;
-  int starts_agreeing = 0;  // ended within 1e-6 relative of the best objective
-  double second_best = 0;   // objective of the next distinct optimum; 0: none was met
-  double residual_rms = 0;  // of ln L
+  int starts_agreeing = 0;               // ended within 1e-6 relative of the best objective
+  double second_best = 0;                // objective of the next distinct optimum; 0: none was met
+  double residual_rms = 0;               // of ln L
+  std::optional<double> r_squared;       // of L; for forms other than Chinchilla's
+  std::vector<std::string> constraints;  // what was fixed, bounded, tied or known: "E = 1.7"
+  std::vector<ParameterRange> ranges;    // profile likelihood, where asked for
 
   FlopsPerToken flops = FlopsPerToken::six_n();
   double params_low = 0, params_high = 0;  // range of the data
@@ -69,12 +89,21 @@ struct LawFit {
   double tokens_per_param_low = 0, tokens_per_param_high = 0;  // of D / N; 0: unknown
 
   std::optional<IsoflopFit> isoflop;
+  std::optional<EnvelopeFit> envelope;
+  std::optional<ApproachComparison> approaches;
+  std::optional<NoiseEstimate> noise;
+  std::optional<Diagnostics> diagnostics;
   std::optional<Backtest> backtest;
-  std::string source;       // file or store it was fitted on
-  std::string data_sha256;  // of the observations
-  std::string version;      // of isoflop
+  std::string set;                    // held-out set or loss column; empty: the usual one
+  std::string where;                  // the condition that rows had to satisfy
+  std::vector<Exclusion> exclusions;  // rows left out by hand, with reasons
+  std::string source;                 // file or store it was fitted on
+  std::string data_sha256;            // of the observations
+  std::string version;                // of isoflop
   std::vector<Warning> warnings;
 
+  // Whether E, A, B, alpha, beta or another form's numbers are there.
+  bool has_law() const { return form.has_value() || parameters.A > 0; }
   double a() const { return parameters.beta / (parameters.alpha + parameters.beta); }
   double b() const { return parameters.alpha / (parameters.alpha + parameters.beta); }
 

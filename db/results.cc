@@ -163,6 +163,33 @@ std::vector<TrialRow> Store::trials(const std::string& study, const std::string&
   });
 }
 
+std::vector<std::string> Store::heldout_sets(const std::string& study) const {
+  return impl_->read([&] {
+    auto q =
+        prepare(impl_->db,
+                "SELECT heldout, count(*) AS n FROM results WHERE study = ? AND loss IS NOT NULL"
+                " GROUP BY heldout ORDER BY heldout",
+                study);
+    std::vector<std::string> sets;
+    while (q.executeStep()) sets.push_back(q.getColumn(0).getString());
+    return sets;
+  });
+}
+
+namespace {
+
+// Other ways of counting the same run; a tabular learner has no shape to count.
+std::map<std::string, double> extra_of(const TrialRow& row) {
+  std::map<std::string, double> extra;
+  if (row.trial.trainer == "tabular") return extra;
+  extra["nonembedding_params"] = static_cast<double>(count_params(row.trial.model).non_embedding());
+  extra["exact_flops"] = row.flops_exact;
+  if (row.unique_tokens) extra["unique_tokens"] = *row.unique_tokens;
+  return extra;
+}
+
+}  // namespace
+
 std::vector<Observation> Store::results(const std::string& study, FlopConvention convention,
                                         const std::string& heldout) const {
   std::vector<Observation> observations;
@@ -176,7 +203,8 @@ std::vector<Observation> Store::results(const std::string& study, FlopConvention
                             .budget = row.budget,
                             .seed = row.trial.seed,
                             .trial = row.identity,
-                            .row = row.ordinal});
+                            .row = row.ordinal,
+                            .extra = extra_of(row)});
   }
   return observations;
 }

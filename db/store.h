@@ -102,10 +102,12 @@ class Store {
   std::vector<TrialRow> trials(const std::string& study,
                                const std::string& heldout = "heldout") const;  // by ordinal
   // Points for a fit: the grid's done trials that have a loss on `heldout`, by ordinal. `row` is
-  // the ordinal.
+  // the ordinal. Further coordinates: nonembedding_params, exact_flops, unique_tokens.
   std::vector<Observation> results(const std::string& study,
                                    FlopConvention convention = FlopConvention::k6nd,
                                    const std::string& heldout = "heldout") const;
+  // Held-out sets on which finished trials of the study have a loss, by name.
+  std::vector<std::string> heldout_sets(const std::string& study) const;
   // What the study's brackets say, by N: those of which every trial has ended. A diverged trial's
   // loss is infinite; one that failed is left out.
   std::vector<RateRung> rate_rungs(const std::string& study,

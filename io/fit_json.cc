@@ -8,6 +8,7 @@
 #include "core/interval.h"
 #include "io/approaches_json.h"
 #include "io/atomic_file.h"
+#include "io/diagnostics_json.h"
 #include "io/json.h"
 
 namespace isoflop {
@@ -26,16 +27,38 @@ LawParameters read_parameters(const JsonReader& reader) {
           reader.number("beta")};
 }
 
-// Approach 2 alone gives exponents but no law.
-bool has_law(const LawFit& fit) { return fit.parameters != LawParameters{}; }
-
-Json exponents_json(const LawFit& fit) {
-  if (!fit.isoflop || (fit.approach != 2 && has_law(fit))) {
-    return {{"a", interval_json(exponent_a(fit), "exponents.a")},
-            {"b", interval_json(exponent_b(fit), "exponents.b")}};
+Json law_json(const LawFit& fit) {
+  Json json = {{"name", fit.law}};
+  if (!fit.citation.empty()) json["citation"] = fit.citation;
+  if (fit.form) {
+    json["form"] = fit.form->form;
+    for (std::size_t i = 0; i < fit.form->names.size(); ++i) {
+      json["parameters"][fit.form->names[i]] = finite(fit.form->values[i], "law.parameters");
+    }
+  } else if (fit.has_law()) {
+    json["parameters"] = parameters_json(fit.parameters);
   }
-  return {{"a", interval_json(fit.isoflop->a, "exponents.a")},
-          {"b", interval_json(fit.isoflop->b, "exponents.b")}};
+  return json;
+}
+
+FormParameters read_form(const JsonReader& law) {
+  FormParameters form{.form = law.text("form"), .names = {}, .values = {}, .draws = {}};
+  const JsonReader parameters = law.object("parameters");
+  for (const std::string& name : parameters.keys()) {
+    form.names.push_back(name);
+    form.values.push_back(parameters.number(name.c_str()));
+  }
+  return form;
+}
+
+// Of the law, or of the only approach that was made; other forms have none that holds everywhere.
+Json exponents_json(const LawFit& fit) {
+  const auto pair = [](const Interval& a, const Interval& b) {
+    return Json{{"a", interval_json(a, "exponents.a")}, {"b", interval_json(b, "exponents.b")}};
+  };
+  if (fit.approach == 1 && fit.envelope) return pair(fit.envelope->a, fit.envelope->b);
+  if (fit.approach == 2 && fit.isoflop) return pair(fit.isoflop->a, fit.isoflop->b);
+  return pair(exponent_a(fit), exponent_b(fit));
 }
 
 Json range_json(const LawFit& fit) {
@@ -109,6 +132,7 @@ void add_objective(const LawFit& fit, Json& json) {
   json["huber_delta"] = finite(fit.huber_delta, "huber_delta");
   json["gradient_norm"] = finite(fit.gradient_norm, "gradient_norm");
   json["residual_rms"] = finite(fit.residual_rms, "residual_rms");
+  if (fit.r_squared) json["r_squared"] = finite(*fit.r_squared, "r_squared");
   json["starts"] = {{"tried", fit.starts_tried}, {"agreeing", fit.starts_agreeing}};
   if (fit.second_best != 0) {
     json["starts"]["second_best"] = finite(fit.second_best, "starts.second_best");
@@ -120,6 +144,7 @@ void read_objective(const JsonReader& reader, LawFit& fit) {
   fit.huber_delta = reader.number_or("huber_delta", fit.huber_delta);
   fit.gradient_norm = reader.number_or("gradient_norm", 0);
   fit.residual_rms = reader.number_or("residual_rms", 0);
+  fit.r_squared = reader.maybe_number("r_squared");
   if (!reader.has("starts")) return;
   const JsonReader starts = reader.object("starts");
   fit.starts_tried = static_cast<int>(starts.whole("tried"));
@@ -127,33 +152,164 @@ void read_objective(const JsonReader& reader, LawFit& fit) {
   fit.second_best = starts.number_or("second_best", 0);
 }
 
+std::vector<std::string> draw_columns(const LawFit& fit) {
+  if (fit.form) return fit.form->names;
+  return {"E", "A", "B", "alpha", "beta"};
+}
+
+std::vector<std::vector<double>> draw_rows(const LawFit& fit) {
+  if (fit.form) return fit.form->draws;
+  std::vector<std::vector<double>> rows;
+  for (const LawParameters& d : fit.draws) rows.push_back({d.E, d.A, d.B, d.alpha, d.beta});
+  return rows;
+}
+
 Json interval_of(const LawFit& fit) {
   Json json = {{"level", finite(fit.interval_level, "interval.level")}};
   if (!fit.interval_method.empty()) json["method"] = fit.interval_method;
-  json["draws"] = fit.draws.size();
+  json["draws"] = draw_rows(fit).size();
   return json;
 }
 
-void add_draws(const LawFit& fit, Json& json) {
-  if (fit.draws.empty()) return;
-  json["draw_columns"] = {"E", "A", "B", "alpha", "beta"};
-  Json& draws = json["draws"] = Json::array();
-  for (const LawParameters& d : fit.draws) {
-    draws.push_back({finite(d.E, "draws"), finite(d.A, "draws"), finite(d.B, "draws"),
-                     finite(d.alpha, "draws"), finite(d.beta, "draws")});
+// Of the draws, in the order of draw_columns.
+Json covariance_json(const std::vector<std::vector<double>>& draws) {
+  const std::size_t p = draws.front().size();
+  const auto n = static_cast<double>(draws.size());
+  std::vector<double> mean(p);
+  for (const auto& d : draws) {
+    for (std::size_t i = 0; i < p; ++i) mean[i] += d[i] / n;
   }
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < p; ++i) {
+    Json row = Json::array();
+    for (std::size_t j = 0; j < p; ++j) {
+      double sum = 0;
+      for (const auto& d : draws) sum += (d[i] - mean[i]) * (d[j] - mean[j]);
+      row.push_back(finite(sum / (n - 1), "covariance"));
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+void add_draws(const LawFit& fit, Json& json) {
+  const auto rows = draw_rows(fit);
+  if (rows.empty()) return;
+  json["draw_columns"] = draw_columns(fit);
+  Json& draws = json["draws"] = Json::array();
+  for (const auto& row : rows) {
+    Json values = Json::array();
+    for (const double value : row) values.push_back(finite(value, "draws"));
+    draws.push_back(std::move(values));
+  }
+}
+
+Json noise_json(const NoiseEstimate& noise) {
+  Json json = {{"residual_sigma", finite(noise.residual_sigma, "noise.residual_sigma")},
+               {"residual_degrees", noise.residual_degrees},
+               {"replicate_degrees", noise.replicate_degrees},
+               {"replicated_points", noise.replicated_points},
+               {"evaluation_shared", noise.evaluation_shared}};
+  const auto maybe = [&](const char* key, const std::optional<double>& value) {
+    if (value) json[key] = finite(*value, key);
+  };
+  maybe("replicate_sigma", noise.replicate_sigma);
+  maybe("evaluation_sigma", noise.evaluation_sigma);
+  maybe("lack_of_fit_ratio", noise.lack_of_fit_ratio);
+  maybe("lack_of_fit_p", noise.lack_of_fit_p);
+  return json;
+}
+
+NoiseEstimate read_noise(const JsonReader& reader) {
+  return {.residual_sigma = reader.number("residual_sigma"),
+          .residual_degrees = static_cast<int>(reader.whole("residual_degrees")),
+          .replicate_sigma = reader.maybe_number("replicate_sigma"),
+          .replicate_degrees = static_cast<int>(reader.whole("replicate_degrees")),
+          .replicated_points = static_cast<int>(reader.whole("replicated_points")),
+          .evaluation_sigma = reader.maybe_number("evaluation_sigma"),
+          .evaluation_shared = reader.truth("evaluation_shared"),
+          .lack_of_fit_ratio = reader.maybe_number("lack_of_fit_ratio"),
+          .lack_of_fit_p = reader.maybe_number("lack_of_fit_p")};
+}
+
+Json ranges_json(const std::vector<ParameterRange>& ranges) {
+  Json json = Json::array();
+  for (const ParameterRange& range : ranges) {
+    Json one = {{"name", range.name},
+                {"value", finite(range.value, "ranges.value")},
+                {"low", finite(range.low, "ranges.low")},
+                {"high", finite(range.high, "ranges.high")},
+                {"low_open", range.low_open},
+                {"high_open", range.high_open},
+                {"flat", !range.why_flat.empty()}};
+    if (!range.why_flat.empty()) one["why_flat"] = range.why_flat;
+    json.push_back(std::move(one));
+  }
+  return json;
+}
+
+std::vector<ParameterRange> read_ranges(const JsonReader& reader) {
+  std::vector<ParameterRange> ranges;
+  for (const JsonReader& one : reader.objects("ranges")) {
+    ranges.push_back({.name = one.text("name"),
+                      .value = one.number("value"),
+                      .low = one.number("low"),
+                      .high = one.number("high"),
+                      .low_open = one.truth("low_open"),
+                      .high_open = one.truth("high_open"),
+                      .why_flat = one.text_or("why_flat", "")});
+  }
+  return ranges;
 }
 
 void add_text(Json& json, const char* key, const std::string& text) {
   if (!text.empty()) json[key] = text;
 }
 
-std::vector<LawParameters> read_draws(const JsonReader& reader) {
-  std::vector<LawParameters> draws;
-  for (const auto& row : reader.rows("draws", 5)) {
-    draws.push_back({row[0], row[1], row[2], row[3], row[4]});
+void read_draws(const JsonReader& reader, LawFit& fit) {
+  if (fit.form) {
+    fit.form->draws = reader.rows("draws", fit.form->names.size());
+    return;
   }
-  return draws;
+  for (const auto& row : reader.rows("draws", 5)) {
+    fit.draws.push_back({row[0], row[1], row[2], row[3], row[4]});
+  }
+}
+
+Json exclusions_json(const std::vector<Exclusion>& exclusions) {
+  Json json = Json::array();
+  for (const Exclusion& e : exclusions) json.push_back({{"rows", e.rows}, {"because", e.because}});
+  return json;
+}
+
+// What was done to the data and the law before the fit, and what was found beside it.
+void add_choices(const LawFit& fit, Json& json) {
+  add_text(json, "set", fit.set);
+  add_text(json, "where", fit.where);
+  if (!fit.exclusions.empty()) json["exclusions"] = exclusions_json(fit.exclusions);
+  if (!fit.constraints.empty()) json["constraints"] = fit.constraints;
+  if (!fit.ranges.empty()) json["ranges"] = ranges_json(fit.ranges);
+  if (fit.noise) json["noise"] = noise_json(*fit.noise);
+}
+
+void read_choices(const JsonReader& reader, LawFit& fit) {
+  fit.set = reader.text_or("set", "");
+  fit.where = reader.text_or("where", "");
+  if (reader.has("exclusions")) {
+    for (const JsonReader& e : reader.objects("exclusions")) {
+      fit.exclusions.push_back({.rows = e.text("rows"), .because = e.text("because")});
+    }
+  }
+  if (reader.has("constraints")) fit.constraints = reader.texts("constraints");
+  if (reader.has("ranges")) fit.ranges = read_ranges(reader);
+  if (reader.has("noise")) fit.noise = read_noise(reader.object("noise"));
+}
+
+// The rows that the answer hangs on stand at the top too, where scripts look for them.
+void add_diagnostics(const LawFit& fit, Json& json) {
+  if (!fit.diagnostics) return;
+  json["diagnostics"] = diagnostics_json(*fit.diagnostics);
+  json["influential"] = json["diagnostics"]["influential"];
 }
 
 void check(const JsonReader& reader, const LawFit& fit) {
@@ -161,7 +317,8 @@ void check(const JsonReader& reader, const LawFit& fit) {
     const bool fine = p.E >= 0 && p.A > 0 && p.B > 0 && p.alpha > 0 && p.beta > 0;
     if (!fine) reader.fail(where, "A, B, alpha and beta must be above 0, and E not below");
   };
-  if (has_law(fit) || fit.approach != 2) check_law(fit.parameters, "law.parameters");
+  const bool alone = fit.approach == 1 || fit.approach == 2;
+  if (!fit.form && (fit.has_law() || !alone)) check_law(fit.parameters, "law.parameters");
   for (std::size_t i = 0; i < fit.draws.size(); ++i) {
     check_law(fit.draws[i], "draws[" + std::to_string(i) + "]");
   }
@@ -174,23 +331,27 @@ void check(const JsonReader& reader, const LawFit& fit) {
 
 std::string fit_json(const LawFit& fit) {
   Json json;
-  json["law"]["name"] = fit.law;
-  add_text(json["law"], "citation", fit.citation);
-  if (has_law(fit)) json["law"]["parameters"] = parameters_json(fit.parameters);
+  json["law"] = law_json(fit);
   json["approach"] = fit.approach;
   json["observations"] = fit.observations;
-  if (fit.observations > 0) add_objective(fit, json);
-  if (has_law(fit) || fit.isoflop) json["exponents"] = exponents_json(fit);
+  if (fit.observations > 0 && fit.has_law()) add_objective(fit, json);
+  if (!fit.form) json["exponents"] = exponents_json(fit);
   if (!fit.draws.empty()) json["asymptote"] = interval_json(asymptote(fit), "asymptote");
   json["interval"] = interval_of(fit);
   json["flops"] = flops_json(fit.flops);
   if (fit.observations > 0) json["range"] = range_json(fit);
+  add_choices(fit, json);
   if (fit.isoflop) json["isoflop"] = isoflop_json(*fit.isoflop);
+  if (fit.envelope) json["envelope"] = envelope_json(*fit.envelope);
+  if (fit.approaches) json["approaches"] = approaches_json(*fit.approaches);
   if (fit.backtest) json["backtest"] = backtest_json(*fit.backtest);
+  add_diagnostics(fit, json);
   add_text(json, "source", fit.source);
   add_text(json, "data_sha256", fit.data_sha256);
   add_text(json, "version", fit.version);
   json["warnings"] = warnings_json(fit.warnings);
+  const auto draws = draw_rows(fit);
+  if (draws.size() > 1) json["covariance"] = covariance_json(draws);
   add_draws(fit, json);
   return json_text(json);
 }
@@ -203,7 +364,9 @@ LawFit parse_fit(std::string_view text, const std::string& name) {
   fit.law = law.text("name");
   fit.citation = law.text_or("citation", "");
   fit.approach = static_cast<int>(reader.whole_or("approach", fit.approach));
-  if (fit.approach != 2 || law.has("parameters")) {
+  if (law.has("form")) {
+    fit.form = read_form(law);
+  } else if (law.has("parameters") || fit.approach == 3) {
     fit.parameters = read_parameters(law.object("parameters"));
   }
   fit.observations = static_cast<int>(reader.whole_or("observations", 0));
@@ -214,8 +377,12 @@ LawFit parse_fit(std::string_view text, const std::string& name) {
   }
   if (reader.has("flops")) fit.flops = read_flops(reader.object("flops"));
   if (reader.has("range")) read_range(reader.object("range"), fit);
+  read_choices(reader, fit);
   if (reader.has("isoflop")) fit.isoflop = read_isoflop(reader.object("isoflop"));
+  if (reader.has("envelope")) fit.envelope = read_envelope(reader.object("envelope"));
+  if (reader.has("approaches")) fit.approaches = read_approaches(reader.object("approaches"));
   if (reader.has("backtest")) fit.backtest = read_backtest(reader.object("backtest"));
+  if (reader.has("diagnostics")) fit.diagnostics = read_diagnostics(reader.object("diagnostics"));
   fit.source = reader.text_or("source", "");
   fit.data_sha256 = reader.text_or("data_sha256", "");
   fit.version = reader.text_or("version", "");
@@ -224,7 +391,7 @@ LawFit parse_fit(std::string_view text, const std::string& name) {
       fit.warnings.push_back({warning.text("code"), warning.text("message")});
     }
   }
-  if (reader.has("draws")) fit.draws = read_draws(reader);
+  if (reader.has("draws")) read_draws(reader, fit);
   check(reader, fit);
   return fit;
 }

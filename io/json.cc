@@ -105,6 +105,23 @@ std::vector<JsonReader> JsonReader::objects(const char* key) const {
   return out;
 }
 
+std::vector<std::string> JsonReader::texts(const char* key) const {
+  const Json& array = field(key);
+  if (!array.is_array()) fail(key, "is not a list");
+  std::vector<std::string> out;
+  for (const Json& item : array) {
+    if (!item.is_string()) fail(key, "is not a list of texts");
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+std::vector<std::string> JsonReader::keys() const {
+  std::vector<std::string> out;
+  for (const auto& item : json_.items()) out.push_back(item.key());
+  return out;
+}
+
 std::vector<std::vector<double>> JsonReader::rows(const char* key, std::size_t columns) const {
   const Json& array = field(key);
   if (!array.is_array()) fail(key, "is not a list");

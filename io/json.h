@@ -32,6 +32,8 @@ class JsonReader {
   JsonReader object(const char* key) const;
   // Each element of an array of objects.
   std::vector<JsonReader> objects(const char* key) const;
+  std::vector<std::string> texts(const char* key) const;  // an array of strings
+  std::vector<std::string> keys() const;                  // of this object, in the file's order
   // An array of arrays of `columns` numbers.
   std::vector<std::vector<double>> rows(const char* key, std::size_t columns) const;
 

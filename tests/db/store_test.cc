@@ -128,6 +128,21 @@ TEST_F(StoreTest, AFinishedTrialIsAResultWithItsLossAndCosts) {
   EXPECT_TRUE(store_.results("s", FlopConvention::k6nd, "another set").empty());
 }
 
+TEST_F(StoreTest, AResultSaysHowElseItsRunCanBeCounted) {
+  Trial trial;
+  trial.train.tokens = 4096;
+  with_trials({{.trial = trial}});
+  Outcome outcome = done_with(2);
+  outcome.evaluations.push_back({.heldout = "heldout:books", .loss = 2.5});
+  ASSERT_TRUE(store_.finish(*store_.claim_next("s", self_), outcome));
+  const Observation result = store_.results("s").at(0);
+  EXPECT_EQ(result.extra.at("nonembedding_params"),
+            static_cast<double>(count_params(trial.model).non_embedding()));
+  EXPECT_EQ(result.extra.at("exact_flops"), total_flops(trial, FlopConvention::kExact));
+  EXPECT_EQ(store_.heldout_sets("s"), (std::vector<std::string>{"heldout", "heldout:books"}));
+  EXPECT_EQ(store_.results("s", FlopConvention::k6nd, "heldout:books").at(0).loss, 2.5);
+}
+
 TEST_F(StoreTest, CountsFlopsUnderTheConventionAskedFor) {
   Trial trial;
   trial.train.tokens = 4096;

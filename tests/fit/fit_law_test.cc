@@ -58,32 +58,6 @@ TEST(Backtest, TooLittleLeftIsNoBacktest) {
   EXPECT_FALSE(backtest({}).has_value());
 }
 
-TEST(Presets, EachPlansAsPublished) {
-  const struct {
-    const char* law;
-    double optimum, tolerance;  // N* at Gopher's budget; the tolerance is the printed digits
-  } table[] = {{"hoffmann2022", 40.4e9, 0.05e9},     {"hoffmann2022-rounded", 32.2e9, 0.05e9},
-               {"epoch2024", 72.2e9, 0.05e9},        {"epoch2024-unrounded", 72.4e9, 0.05e9},
-               {"chinchilla-huber", 73.2e9, 0.05e9}, {"muennighoff2023-c4", 69.96e9, 0.005e9}};
-  EXPECT_EQ(preset_laws().size(), std::size(table));
-  for (const auto& row : table) {
-    const LawFit& law = preset_law(row.law);
-    EXPECT_NEAR(true_optimum(5.76e23, law.parameters), row.optimum, row.tolerance) << row.law;
-    EXPECT_TRUE(law.draws.empty());
-    EXPECT_FALSE(law.citation.empty());
-  }
-}
-
-TEST(Presets, AnUnknownNameListsTheKnown) {
-  try {
-    preset_law("hofmann2022");
-    FAIL() << "was accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
-    EXPECT_NE(std::string(error.what()).find("hoffmann2022"), std::string::npos);
-  }
-}
-
 TEST(FitLaw, EverythingIsFilled) {
   const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 6, 0.002, 8);
   const LawFit fit = fit_law(rows, "runs.csv", {.draws = 50});
@@ -108,6 +82,71 @@ TEST(FitLaw, EverythingIsFilled) {
   EXPECT_EQ(a.value, fit.a());
   EXPECT_LT(*a.low, *a.high);
   EXPECT_NEAR(*a.low + *exponent_b(fit).high, 1, 1e-12);
+}
+
+TEST(FitLaw, TheApproachesStandBesideEachOtherAndTheLawIsTheThirds) {
+  const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 7, 0.002, 8);
+  const LawFit fit = fit_law(rows, "x", {.draws = 50, .approach = 0, .at = 1e20});
+  ASSERT_TRUE(fit.approaches.has_value());
+  EXPECT_EQ(fit.approach, 3);
+  EXPECT_EQ(fit.approaches->flops, 1e20);
+  ASSERT_EQ(fit.approaches->answers.size(), 3u);
+  const ApproachAnswer& law = fit.approaches->answers[2];
+  EXPECT_NEAR(law.params.value / true_optimum(1e20, fit.parameters), 1, 1e-6);
+  EXPECT_LT(*law.params.low, *law.params.high);
+  EXPECT_FALSE(fit.approaches->answers[0].usable) << "there are no curves";
+}
+
+TEST(FitLaw, AnApproachThatWasAskedForAloneAndHasNoAnswerIsRefused) {
+  const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 7, 0.002, 8);
+  try {
+    fit_law(rows, "x", {.draws = 0, .approach = 1});
+    FAIL() << "was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kRefused);
+    EXPECT_EQ(error.code(), "no_curves");
+  }
+  const LawFit two = fit_law(rows, "x", {.draws = 0, .approach = 2});
+  EXPECT_FALSE(two.has_law());
+  EXPECT_TRUE(two.isoflop->usable);
+}
+
+TEST(FitLaw, ConstraintsHoldInTheLawAndInEveryDraw) {
+  const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 6, 0.002, 8);
+  const LawFit fit = fit_law(rows, "x",
+                             {.constraints = {{.name = "E", .fixed = 1.7}},
+                              .draws = 30,
+                              .isoflop = false,
+                              .backtest = false});
+  EXPECT_EQ(fit.parameters.E, 1.7);
+  ASSERT_EQ(fit.draws.size(), 30u);
+  for (const LawParameters& draw : fit.draws) EXPECT_EQ(draw.E, 1.7);
+  EXPECT_EQ(fit.constraints.size(), 1u);
+  // The truth has E = 1.8172: held to another, the fit is worse.
+  EXPECT_GT(fit.objective, fit_law(rows, "x", {.draws = 0}).objective);
+}
+
+TEST(FitLaw, AnotherFormBringsItsOwnNumbersAndDraws) {
+  const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 6, 0.002, 8);
+  const LawFit fit = fit_law(rows, "x", {.law = "kaplan", .draws = 20});
+  ASSERT_TRUE(fit.form.has_value());
+  EXPECT_EQ(fit.form->form, "kaplan");
+  EXPECT_EQ(fit.form->draws.size(), 20u);
+  EXPECT_FALSE(fit.citation.empty());
+  EXPECT_THROW(fit_law(rows, "x", {.law = "kaplan", .bootstrap = BootstrapKind::kWild}), Error);
+}
+
+TEST(FitLaw, ForeignRowsAreNamedAndTheLawWithoutThemStandsBeside) {
+  auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18, 1e19}, 9, 0.002, 8);
+  for (const std::size_t k : {8u, 17u, 26u}) rows[k].loss *= 1.08;
+  const LawFit fit = fit_law(rows, "x", {.draws = 50, .diagnostics = true});
+  ASSERT_TRUE(fit.diagnostics.has_value());
+  std::vector<std::int64_t> named;
+  for (const auto& row : fit.diagnostics->influence->rows) named.push_back(row.row);
+  for (const std::int64_t k : {8, 17, 26}) {
+    EXPECT_NE(std::find(named.begin(), named.end(), k), named.end()) << k;
+  }
+  EXPECT_LE(named.size(), 6u);
 }
 
 TEST(FitLaw, SameRowsAndSeedGiveTheSameBits) {

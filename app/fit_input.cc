@@ -1,0 +1,224 @@
+#include "app/fit_input.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "app/output.h"
+#include "app/study.h"
+#include "core/error.h"
+#include "core/schedule.h"
+#include "core/units.h"
+#include "db/row_filter.h"
+#include "db/store.h"
+#include "fit/exclusions.h"
+#include "io/csv.h"
+#include "io/curves_csv.h"
+#include "io/observations_csv.h"
+#include "report/text_table.h"
+
+namespace isoflop {
+namespace {
+
+std::vector<Exclusion> exclusions_of(const FitInputFlags& flags) {
+  if (!flags.exclude.empty() && flags.because.empty()) {
+    throw usage_error(
+        "--exclude " + flags.exclude.front() +
+        ": say why, for whoever reads the fit: --because \"diverged after a restart\"");
+  }
+  const bool one_reason = flags.because.size() == 1;
+  if (!one_reason && flags.because.size() != flags.exclude.size()) {
+    throw usage_error("--because: " + std::to_string(flags.because.size()) + " reasons for " +
+                      std::to_string(flags.exclude.size()) +
+                      " --exclude: give one for each, or one for all");
+  }
+  std::vector<Exclusion> out;
+  for (std::size_t i = 0; i < flags.exclude.size(); ++i) {
+    out.push_back({.rows = flags.exclude[i], .because = flags.because[one_reason ? 0 : i]});
+  }
+  return out;
+}
+
+// C = f(N) D as the table itself has it, where its C is not 6 N D.
+FlopsPerToken flops_of_table(const std::vector<Observation>& observations,
+                             FlopConvention convention) {
+  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
+  std::vector<std::pair<double, double>> nodes;
+  for (const Observation& o : observations) nodes.emplace_back(o.params, o.flops / o.tokens);
+  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
+}
+
+std::vector<FilterAlias> table_aliases(const Table& table, const std::string& name,
+                                       const ColumnMap& map) {
+  std::vector<FilterAlias> out;
+  for (auto& [alias, cells] : alias_cells(table, name, map)) {
+    out.push_back({.name = alias, .cells = std::move(cells)});
+  }
+  return out;
+}
+
+std::vector<FitInput> read_tables(const FitInputFlags& flags) {
+  const FlopConvention convention = parse_flop_convention(flags.convention);
+  const ColumnMap map = flags.map.empty() ? ColumnMap{} : parse_column_map(flags.map);
+  const Table table = read_csv(flags.csv);
+  std::vector<FitInput> inputs;
+  for (const ColumnMap& one : one_loss_each(map)) {
+    std::optional<std::vector<std::size_t>> chosen;
+    if (!flags.where.empty()) {
+      chosen =
+          rows_where(table.columns, table.rows, flags.where, table_aliases(table, flags.csv, one));
+      say("note: --where keeps " + std::to_string(chosen->size()) + " of " +
+          std::to_string(table.rows.size()) + " rows");
+    }
+    const ObservationTable read = observations_from(table, flags.csv, one, convention, chosen);
+    if (inputs.empty()) {
+      for (const std::string& note : read.notes) say("note: " + note);
+    }
+    inputs.push_back({.source = flags.csv,
+                      .set = map.more_losses.empty() ? "" : one.loss,
+                      .study = "",
+                      .observations = read.observations,
+                      .flops = flops_of_table(read.observations, convention)});
+  }
+  return inputs;
+}
+
+std::vector<std::string> sets_of(const FitInputFlags& flags, const Store& store,
+                                 const std::string& study) {
+  if (flags.heldout.empty()) return {"heldout"};
+  if (flags.heldout == std::vector<std::string>{"all"}) {
+    const auto sets = store.heldout_sets(study);
+    return sets.empty() ? std::vector<std::string>{"heldout"} : sets;
+  }
+  return flags.heldout;
+}
+
+// Trials of the study that the condition keeps, by ordinal.
+std::optional<std::set<std::int64_t>> chosen_trials(const FitInputFlags& flags, const Store& store,
+                                                    const std::string& study) {
+  if (flags.where.empty()) return std::nullopt;
+  const auto rows = store.trials(study);
+  const TextTable table = trial_table(rows);
+  std::vector<std::string> params, tokens, flops, losses;
+  for (const TrialRow& row : rows) {
+    params.push_back(exact_number(row.params));
+    tokens.push_back(exact_number(row.tokens));
+    flops.push_back(exact_number(total_flops(row.trial, convention_of(store, study))));
+    losses.push_back(row.loss ? exact_number(*row.loss) : "");
+  }
+  std::set<std::int64_t> kept;
+  for (const std::size_t i :
+       rows_where(table.columns, table.rows, flags.where,
+                  {{"N", params}, {"D", tokens}, {"C", flops}, {"L", losses}, {"flops", flops}})) {
+    kept.insert(rows[i].ordinal);
+  }
+  say("note: --where keeps " + std::to_string(kept.size()) + " of " + std::to_string(rows.size()) +
+      " trials");
+  return kept;
+}
+
+std::vector<TrainingCurve> curves_of(const Store& store, const std::string& study) {
+  std::vector<TrainingCurve> curves;
+  const FlopConvention convention = convention_of(store, study);
+  for (const TrialRow& row : store.trials(study)) {
+    if (row.state != "done" || row.role != TrialRole::kGrid) continue;
+    TrainingCurve curve{.run = row.identity.substr(0, 12),
+                        .params = row.params,
+                        .flops_per_token = flops_per_token(row.trial, convention),
+                        .schedule = row.trial.trainer == "tabular"
+                                        ? CurveSchedule::kUnknown
+                                        : parse_curve_schedule(row.trial.train.schedule),
+                        .planned_tokens = row.tokens,
+                        .points = {}};
+    for (const CurvePoint& point : store.curve(row.id)) {
+      if (point.train_loss > 0) curve.points.push_back({point.tokens, point.train_loss});
+    }
+    // The end is what was measured on held-out data; the curve's own last mean lags behind.
+    if (row.loss && !curve.points.empty()) {
+      std::erase_if(curve.points, [&](const LossPoint& p) { return p.tokens >= row.tokens; });
+      curve.points.push_back({row.tokens, *row.loss});
+    }
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+std::vector<TrainingCurve> curves_in(const FitInputFlags& flags) {
+  return read_curves(flags.curves).curves;
+}
+
+// Where nothing but curves is given their ends are the runs.
+FitInput ends_of_curves(const FitInputFlags& flags) {
+  const CurveTable table = read_curves(flags.curves);
+  for (const std::string& note : table.notes) say("note: " + note);
+  FitInput input{.source = flags.curves};
+  for (const TrainingCurve& curve : table.curves) {
+    if (curve.points.empty()) continue;
+    const LossPoint& end = curve.points.back();
+    Observation o{.params = curve.params,
+                  .tokens = end.tokens,
+                  .flops = flops_at(curve, end.tokens),
+                  .loss = end.loss,
+                  .trial = curve.run,
+                  .row = static_cast<std::int64_t>(input.observations.size()),
+                  .run = curve.run};
+    input.observations.push_back(std::move(o));
+  }
+  return input;
+}
+
+std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
+  const Store store(flags.db, StoreMode::kReadOnly);
+  const std::string study = choose_study(store, flags.study);
+  require_one_corpus(store.trials(study), study);
+  const FlopConvention convention = convention_of(store, study);
+  const auto chosen = chosen_trials(flags, store, study);
+  std::vector<FitInput> inputs;
+  for (const std::string& set : sets_of(flags, store, study)) {
+    FitInput input{.source = store.path() + ", study " + study,
+                   .set = set,
+                   .study = study,
+                   .observations = store.results(study, convention, set),
+                   .flops = flops_of(store, study, convention)};
+    if (chosen) {
+      std::erase_if(input.observations,
+                    [&](const Observation& o) { return chosen->count(o.row) == 0; });
+    }
+    if (input.observations.empty()) {
+      throw refusal("no_results", "fit: study \"" + study + "\" in " + store.path() +
+                                      " has no finished trial with a loss on \"" + set + "\"" +
+                                      (flags.where.empty() ? "" : " that --where keeps") +
+                                      ": run `isoflop sweep run` first");
+    }
+    if (with_curves) input.curves = curves_of(store, study);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+}  // namespace
+
+std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curves) {
+  const bool only_curves = flags.db.empty() && flags.csv.empty() && !flags.curves.empty();
+  if (flags.db.empty() == flags.csv.empty() && !only_curves) {
+    throw usage_error(
+        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv");
+  }
+  if (only_curves && !flags.where.empty()) {
+    throw usage_error("--where: chooses among the rows of --csv or --db; give one of them");
+  }
+  const std::vector<Exclusion> exclusions = exclusions_of(flags);
+  std::vector<FitInput> inputs = only_curves         ? std::vector{ends_of_curves(flags)}
+                                 : flags.csv.empty() ? read_store(flags, with_curves)
+                                                     : read_tables(flags);
+  for (FitInput& input : inputs) {
+    input.where = flags.where;
+    input.exclusions = exclusions;
+    input.observations = without(input.observations, exclusions);
+    if (!flags.curves.empty()) input.curves = curves_in(flags);
+  }
+  return inputs;
+}
+
+}  // namespace isoflop

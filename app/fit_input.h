@@ -1,0 +1,47 @@
+// What `isoflop fit` reads: runs from a store or a table, filtered, without the rows left out by
+// hand, one set of observations for each law that is to be fitted.
+#ifndef ISOFLOP_APP_FIT_INPUT_H_
+#define ISOFLOP_APP_FIT_INPUT_H_
+
+#include <string>
+#include <vector>
+
+#include "core/diagnostics.h"
+#include "core/flops.h"
+#include "core/observation.h"
+#include "core/training_curve.h"
+
+namespace isoflop {
+
+struct FitInputFlags {
+  std::string db;
+  std::string csv;
+  std::string map;
+  std::string study;
+  std::vector<std::string> heldout;  // sets of a store; "all": every one; empty: "heldout"
+  std::string convention = "6nd";    // of a table's C
+  std::string where;                 // SQL condition on the rows
+  std::vector<std::string> exclude;  // rows or labels, see Exclusion
+  std::vector<std::string> because;  // one a --exclude, or one for all
+  std::string curves;                // a table of training curves, for approach 1
+};
+
+struct FitInput {
+  std::string source;  // for messages
+  std::string set;     // the held-out set or loss column
+  std::string study;   // of a store
+  std::vector<Observation> observations;
+  FlopsPerToken flops = FlopsPerToken::six_n();
+  std::string where;
+  std::vector<Exclusion> exclusions;
+  std::vector<TrainingCurve> curves;
+};
+
+// At least one. `with_curves`: also the training curves of a store's trials. Throws
+// Error(kUsage) for flags that contradict each other and for rows that cannot be read;
+// Error(kRefused, "no_results") for a study without finished trials.
+std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curves);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_FIT_INPUT_H_
