@@ -46,22 +46,20 @@ std::string code_of(const auto& work) {
   return "";
 }
 
-// Predictions at the runs and at three times their size, tokens and compute.
+// At `factor` times the runs' sizes and tokens.
 double worst_prediction(const LawForm& form, const std::vector<double>& truth,
-                        const std::vector<double>& fitted, const std::vector<Observation>& runs) {
+                        const std::vector<double>& fitted, const std::vector<Observation>& runs,
+                        double factor) {
   double worst = 0;
   for (const Observation& run : runs) {
-    for (const double factor : {1.0, 3.0}) {
-      LawPoint point = law_point(run);
-      point.params *= factor;
-      point.active_params *= factor;
-      point.tokens *= factor;
-      point.unique_tokens *= factor;
-      point.flops *= factor * factor;
-      worst = std::max(
-          worst,
-          std::abs(form.predict(fitted, point, nullptr) / form.predict(truth, point, nullptr) - 1));
-    }
+    LawPoint point = law_point(run);
+    point.params *= factor;
+    point.active_params *= factor;
+    point.tokens *= factor;
+    point.unique_tokens *= factor;
+    point.flops *= factor * factor;
+    const double expected = form.predict(truth, point, nullptr);
+    worst = std::max(worst, std::abs(form.predict(fitted, point, nullptr) / expected - 1));
   }
   return worst;
 }
