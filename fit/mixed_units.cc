@@ -27,6 +27,10 @@ constexpr double kOnSurface = 0.09;  // for the worst row of a group; a quadrati
 constexpr double kOffSurface = 0.2;  // what asks for an explanation
 constexpr std::size_t kFewestForSurface = 12;
 constexpr int kReweightings = 30;
+constexpr double kTwoSurfaces = 0.04;  // spread around one quadratic that two surfaces leave
+constexpr std::size_t kManyLosses = 2000;
+constexpr std::size_t kSplits = 8;
+constexpr int kAssignments = 10;
 
 // The widest step between neighbours when sorted, and the rows on the side of fewer rows.
 struct WidestHole {
@@ -95,7 +99,7 @@ void refuse_foreign_flops(std::span<const Observation> rows, std::string_view so
             std::exp(-*first)));
   }
   const WidestHole hole = widest_hole(six_logs);
-  if (hole.factor <= kFlopsHole) return;
+  if (hole.factor < kFlopsHole) return;
   const Observation& row = rows[hole.fewer.front()];
   refuse_units(source, row, hole.fewer.size() - 1,
                fmt::format("flops = {}", exact_number(row.flops)),
@@ -138,9 +142,7 @@ SurfaceColumns surface_columns(std::span<const Observation> rows) {
 }
 
 // Residuals of z = quadratic in (ln N, ln D), by least absolute deviations (reweighting).
-std::vector<double> surface_residuals(std::span<const Observation> rows,
-                                      const std::vector<double>& z) {
-  const SurfaceColumns columns = surface_columns(rows);
+std::vector<double> surface_residuals(const SurfaceColumns& columns, const std::vector<double>& z) {
   const Eigen::Map<const Eigen::VectorXd> target(z.data(), columns.rows());
   Eigen::VectorXd weight = Eigen::VectorXd::Ones(columns.rows());
   Eigen::VectorXd r;
@@ -182,43 +184,116 @@ constexpr LossUnits kLossUnits[] = {
     {"in nats where the others are perplexities", [](double loss) { return std::exp(loss); }, 2},
 };
 
-// Whether the conversion brings the rows of the group, and only that, onto one surface with the
-// rest.
-bool explains(std::span<const Observation> rows, const std::vector<std::size_t>& group,
+struct LossRows {
+  std::span<const Observation> rows;
+  SurfaceColumns columns;
+  std::vector<double> z;          // ln L
+  std::vector<double> residuals;  // of z
+};
+
+// ln L of the row in the others' units; not finite where it cannot be.
+double converted(const LossRows& losses, std::size_t i, const LossUnits& units) {
+  return std::log(units.to_others(losses.rows[i].loss));
+}
+
+// Whether the conversion brings the rows of the group onto one surface with the rest.
+bool explains(const LossRows& losses, const std::vector<std::size_t>& group,
               const LossUnits& units) {
   if (group.size() < units.fewest) return false;
-  std::vector<double> z;
-  for (const Observation& row : rows) z.push_back(std::log(row.loss));
+  std::vector<double> z = losses.z;
   for (const std::size_t i : group) {
-    const double loss = units.to_others(rows[i].loss);
-    if (!(loss > 0) || !std::isfinite(loss)) return false;
-    z[i] = std::log(loss);
+    z[i] = converted(losses, i, units);
+    if (!std::isfinite(z[i])) return false;
   }
-  const std::vector<double> residuals = surface_residuals(rows, z);
+  const std::vector<double> residuals = surface_residuals(losses.columns, z);
   const double spread = kMadToSigma * median_size(residuals);
   const std::vector<double> sizes = sizes_of(residuals, group);
   return spread < kTightSurface && median_size(sizes) < std::max(0.01, 2.5 * spread) &&
          *std::max_element(sizes.begin(), sizes.end()) < kOnSurface;
 }
 
+// Each row goes to the units in which it lies nearer the surface, until nothing changes.
+std::vector<std::size_t> nearest_units(const LossRows& losses, std::vector<bool> other,
+                                       const LossUnits& units) {
+  const std::size_t n = losses.z.size();
+  for (int k = 0; k < kAssignments; ++k) {
+    std::vector<double> z = losses.z;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (other[i]) z[i] = converted(losses, i, units);
+    }
+    const std::vector<double> residuals = surface_residuals(losses.columns, z);
+    std::vector<bool> next(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double surface = z[i] - residuals[i];
+      const double there = converted(losses, i, units);
+      next[i] = std::isfinite(there) && std::abs(there - surface) < std::abs(losses.z[i] - surface);
+    }
+    if (next == other) break;
+    other = next;
+  }
+  std::vector<std::size_t> group;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (other[i]) group.push_back(i);
+  }
+  return group;
+}
+
+// Ways of halving the rows to begin with: above the common surface, and the highest losses.
+std::vector<std::vector<bool>> first_halves(const LossRows& losses) {
+  std::vector<double> sorted = losses.z;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::vector<bool>> halves(kSplits, std::vector<bool>(sorted.size()));
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    halves[0][i] = losses.residuals[i] > 0;
+    for (std::size_t k = 1; k < kSplits; ++k) {
+      halves[k][i] = losses.z[i] > 0 && losses.z[i] >= sorted[k * sorted.size() / kSplits];
+    }
+  }
+  return halves;
+}
+
+[[noreturn]] void refuse_losses(const LossRows& losses, std::string_view source,
+                                const std::vector<std::size_t>& group, const LossUnits& units) {
+  const Observation& row = losses.rows[group.front()];
+  refuse_units(source, row, group.size() - 1, fmt::format("loss = {}", exact_number(row.loss)),
+               fmt::format("the losses there seem to be {}", units.what));
+}
+
+// About as many rows in the one as in the other: no surface is the others'.
+void refuse_mixed_halves(const LossRows& losses, std::string_view source) {
+  const std::size_t n = losses.z.size();
+  if (n > kManyLosses) return;
+  const std::vector<std::vector<bool>> halves = first_halves(losses);
+  for (const LossUnits& units : kLossUnits) {
+    if (units.fewest > 1) continue;  // the same halves the other way round
+    for (const std::vector<bool>& half : halves) {
+      const std::vector<std::size_t> group = nearest_units(losses, half, units);
+      if (10 * group.size() < n || 10 * (n - group.size()) < n || group.size() < 3) continue;
+      if (explains(losses, group, units)) refuse_losses(losses, source, group, units);
+    }
+  }
+}
+
 void refuse_loss_units(std::span<const Observation> rows, std::string_view source) {
   if (rows.size() < kFewestForSurface) return;
-  std::vector<double> z;
-  for (const Observation& row : rows) z.push_back(std::log(row.loss));
-  const std::vector<double> residuals = surface_residuals(rows, z);
-  for (const WidestHole& hole : {widest_hole(residuals), widest_hole(z)}) {
-    const std::vector<double> sizes = sizes_of(residuals, hole.fewer);
+  LossRows losses{.rows = rows, .columns = surface_columns(rows), .z = {}, .residuals = {}};
+  for (const Observation& row : rows) losses.z.push_back(std::log(row.loss));
+  losses.residuals = surface_residuals(losses.columns, losses.z);
+  for (const WidestHole& hole : {widest_hole(losses.residuals), widest_hole(losses.z)}) {
+    const std::vector<double> sizes = sizes_of(losses.residuals, hole.fewer);
     if (hole.factor < kSmallestShift ||
         *std::max_element(sizes.begin(), sizes.end()) < kOffSurface) {
       continue;
     }
     for (const LossUnits& units : kLossUnits) {
-      if (!explains(rows, hole.fewer, units)) continue;
-      const Observation& row = rows[hole.fewer.front()];
-      refuse_units(source, row, hole.fewer.size() - 1,
-                   fmt::format("loss = {}", exact_number(row.loss)),
-                   fmt::format("the losses there seem to be {}", units.what));
+      if (explains(losses, hole.fewer, units)) {
+        refuse_losses(losses, source, hole.fewer, units);
+      }
     }
+  }
+  // One surface as it stands needs no explanation.
+  if (kMadToSigma * median_size(losses.residuals) > kTwoSurfaces) {
+    refuse_mixed_halves(losses, source);
   }
 }
 

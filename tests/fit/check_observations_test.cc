@@ -210,6 +210,37 @@ TEST(CheckObservations, MixedUnitsAreMalformedInAThirdOfTheRowsAndInASeventh) {
   }
 }
 
+TEST(CheckObservations, LossesOfWhichHalfAreInOtherUnitsAreMalformed) {
+  for (const bool bits : {true, false}) {
+    std::vector<Observation> rows = isoflop_grid({1e18, 1e19, 1e20, 1e21}, 7, 0.002, 3);
+    for (std::size_t i = 0; i < rows.size(); i += 2) {
+      rows[i].loss = bits ? rows[i].loss / std::log(2.0) : std::exp(rows[i].loss);
+    }
+    EXPECT_THAT(complaint(rows),
+                AllOf(HasSubstr("13 rows more"), HasSubstr(bits ? "in bits" : "perplexities")));
+  }
+}
+
+TEST(CheckObservations, CleanTablesOfManyKindsAreNotTakenForMixed) {
+  SplitMix64 random(7);
+  const auto between = [&](double low, double high) {
+    return low * std::pow(high / low, random.uniform());
+  };
+  for (int k = 0; k < 400; ++k) {
+    const LawParameters law = {.E = between(0.3, 3),
+                               .A = between(50, 5000),
+                               .B = between(50, 20000),
+                               .alpha = between(0.2, 0.5),
+                               .beta = between(0.2, 0.5)};
+    std::vector<double> budgets;
+    const double step = between(1.8, 20);
+    for (int b = 0; b < 3 + k % 4; ++b) budgets.push_back(1e17 * std::pow(step, b));
+    const auto rows = isoflop_grid(budgets, 4 + k % 7, between(1e-4, 0.03),
+                                   static_cast<std::uint64_t>(k), between(1.5, 30), law);
+    EXPECT_EQ(complaint(rows), "") << k;
+  }
+}
+
 // A convention that is read off the table's own C takes any C for granted.
 TEST(CheckObservations, ForeignFlopsAreSeenWhateverTheConvention) {
   std::vector<Observation> rows = good_rows();
