@@ -17,6 +17,7 @@ namespace {
 constexpr double kWidestBudget = 0.3;
 // Sizes closer than this (in ln N) are one size.
 constexpr double kSameSize = 1e-9;
+constexpr std::size_t kMostSizes = 100;
 // An interval of a this wide, and this many times the parabola's, is worth a warning.
 constexpr double kWideExponent = 0.04;
 constexpr double kUnsteady = 2;
@@ -48,6 +49,26 @@ Valley valley_of(std::span<const Observation> rows, const BudgetGroup& group) {
     v.log_loss.back() += (std::log(rows[i].loss) - v.log_loss.back()) / n;
   }
   return v;
+}
+
+// Neighbours averaged until at most kMostSizes points are left: so many sizes lie closer than any
+// shape that they could show, and time and noise of an interpolant grow with them.
+Valley thinned(const Valley& v) {
+  if (v.size() <= kMostSizes) return v;
+  Valley out{.budget = v.budget};
+  for (std::size_t bin = 0; bin < kMostSizes; ++bin) {
+    const std::size_t first = bin * v.size() / kMostSizes;
+    const std::size_t last = (bin + 1) * v.size() / kMostSizes;
+    double rows = 0, x = 0, d = 0, y = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      rows += v.rows[i];
+      x += v.rows[i] * v.log_params[i], d += v.rows[i] * v.log_tokens[i];
+      y += v.rows[i] * v.log_loss[i];
+    }
+    out.log_params.push_back(x / rows), out.log_tokens.push_back(d / rows);
+    out.log_loss.push_back(y / rows), out.rows.push_back(rows);
+  }
+  return out;
 }
 
 // How far apart the C of rows without a stated budget lie, in ln C.
@@ -97,6 +118,7 @@ IsoflopBudget make_budget(std::span<const Observation> rows, const BudgetGroup& 
   IsoflopBudget out{.profile = {.budget = group.budget}, .valley = valley_of(rows, group)};
   out.profile.points = static_cast<int>(group.rows.size());
   out.profile.sizes = static_cast<int>(out.valley.size());
+  out.valley = thinned(out.valley);
   if (out.valley.size() < 3) {
     out.profile.code = "too_few_points";
   } else if (flops_spread(rows, group) > kWidestBudget) {

@@ -12,6 +12,8 @@
 // is the least steady of the three; then its standard errors say so (`noisy_minima`), and they are
 // in the intervals.
 //
+// Rows of one size are averaged; of more than 100 sizes neighbours are, down to 100 points.
+//
 // A budget that cannot say where its minimum is does not stop the others; it is marked
 //   too_few_points   fewer than 3 distinct sizes
 //   not_one_budget   rows without a stated budget, chained over more than 35 % in C

@@ -321,5 +321,17 @@ TEST(IsoflopProfiles, DrawsGiveTheIntervalsAndDependOnTheSeedOnly) {
   EXPECT_GT(width(1e24), 2 * width(3e19));
 }
 
+TEST(IsoflopProfiles, ThousandsOfSizesAreThinnedAndGiveTheLaw) {
+  const auto rows = isoflop_grid({1e18, 1e19, 1e20}, 2000, 0.002, 6, 6);
+  const IsoflopFit fit = fit_isoflop(rows, {.draws = 100});
+  ASSERT_TRUE(fit.usable && fit.a.low);
+  EXPECT_EQ(fit.profiles[0].sizes, 2000);
+  EXPECT_NEAR(fit.noise, 0.002, 0.0003);
+  const double truth = kTruth.beta / (kTruth.alpha + kTruth.beta);
+  EXPECT_NEAR(fit.a.value, truth, 0.05);
+  ASSERT_EQ(fit.estimators.size(), 3u);
+  EXPECT_NEAR(fit.estimators[2].a.value, truth, 0.005);  // joint: all points together
+}
+
 }  // namespace
 }  // namespace isoflop
