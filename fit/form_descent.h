@@ -1,45 +1,17 @@
 // One start of a fit of form_problem.h to its end: Ceres' Levenberg-Marquardt with HuberLoss and
-// bounds brings it near, damped Newton steps finish.
-//
-// The Newton steps have the second derivatives of the residuals, which Levenberg-Marquardt drops
-// and without which it creeps where most residuals are beyond delta: their sum, weighted by psi, is
-// the forward difference of a gradient with psi held. At a bound that the gradient pushes against,
-// a coordinate rests.
+// bounds brings it near, form_newton.h finishes.
 #ifndef ISOFLOP_FIT_FORM_DESCENT_H_
 #define ISOFLOP_FIT_FORM_DESCENT_H_
 
 #include <vector>
 
+#include "fit/form_newton.h"
 #include "fit/form_problem.h"
 
 namespace isoflop {
 
-struct FormDescent {
-  std::vector<double> u;
-  double objective = 0;      // with priors
-  double gradient_norm = 0;  // projected, max norm
-  bool converged = false;
-};
-
-// Any weights. `start` lies within the bounds.
-FormDescent form_newton(const FormProblem& problem, const std::vector<double>& start);
-
-// All weights 1.
+// All weights are 1; `start` lies within the bounds.
 FormDescent form_descent(const FormProblem& problem, const std::vector<double>& start);
-
-// Of J'J, columns scaled to 1; infinite where a coordinate has no effect.
-double form_condition_number(const FormProblem& problem, const std::vector<double>& u);
-
-// What rows that differ in noise do to one coordinate's estimate (Huber's sandwich): with
-//   H = sum w_i grad r grad r',  w_i = delta / h where |r_i| <= h, else 0  (h: form_noise_window)
-//   M = n / (n - p) sum psi_i^2 grad r grad r',  V = H^-1 M H^-1,
-// error_k = sqrt(V_kk), and 2 (rise of the profiled objective) / scale_k is chi-square with one
-// degree of freedom for scale_k = V_kk / (H^-1)_kk (Kent 1982). Infinite where H is singular.
-struct FormSpread {
-  std::vector<double> error;
-  std::vector<double> scale;
-};
-FormSpread form_spread(const FormProblem& problem, const std::vector<double>& u);
 
 }  // namespace isoflop
 

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "fit/form_descent.h"
+#include "fit/form_newton.h"
 #include "fit/parallel.h"
 
 namespace isoflop {

@@ -10,6 +10,7 @@
 #include "fit/form_descent.h"
 #include "fit/form_draws.h"
 #include "fit/form_problem.h"
+#include "fit/form_spread.h"
 #include "fit/form_starts.h"
 #include "fit/parallel.h"
 

@@ -7,8 +7,9 @@
 #include <optional>
 
 #include "core/units.h"
-#include "fit/form_descent.h"
+#include "fit/form_newton.h"
 #include "fit/form_problem.h"
+#include "fit/form_spread.h"
 #include "fit/parallel.h"
 
 namespace isoflop {

@@ -11,8 +11,6 @@
 namespace isoflop {
 namespace {
 
-using Index = Eigen::Index;
-
 constexpr double kApart = 0.06;  // of the unit cube, in some coordinate
 
 struct FormNode {
@@ -60,7 +58,7 @@ bool fill_system(const FormProblem& problem, const std::vector<double>& u, Linea
     const double target = problem.targets[i];
     const double slope = log_of ? 1 / predicted : 1;
     const double scale = log_of || problem.space == FitSpace::kPlain ? 1 : 1 / target;
-    const auto row = static_cast<Index>(i);
+    const auto row = static_cast<Eigen::Index>(i);
     double right = log_of ? std::log(target / predicted) : target - predicted;
     out.columns.row(row).setZero();
     for (std::size_t k = 0; k < gradient.size(); ++k) {
@@ -77,48 +75,72 @@ bool fill_system(const FormProblem& problem, const std::vector<double>& u, Linea
   return out.columns.allFinite() && out.right.allFinite();
 }
 
-// Least squares within bounds: whatever falls outside rests at its bound and the others are solved
-// again. Bounds of logarithmic coordinates keep away from where nothing can be felt.
+// The system as normal equations, columns scaled to 1.
+struct ScaledNormal {
+  Eigen::MatrixXd matrix;
+  Eigen::VectorXd right;
+  Eigen::VectorXd scale;
+};
+
+ScaledNormal scaled_normal(const LinearSystem& system) {
+  ScaledNormal n{.matrix = system.columns.transpose() * system.columns,
+                 .right = system.columns.transpose() * system.right,
+                 .scale = {}};
+  n.scale = n.matrix.diagonal().cwiseSqrt().cwiseMax(1e-300);
+  n.matrix = n.scale.cwiseInverse().asDiagonal() * n.matrix * n.scale.cwiseInverse().asDiagonal();
+  n.matrix.diagonal().array() += 1e-12;
+  n.right = n.right.cwiseQuotient(n.scale);
+  return n;
+}
+
+// The least-squares solution with some of x held.
+Eigen::VectorXd solve_others(const ScaledNormal& n, const Eigen::VectorXd& x,
+                             const std::vector<bool>& held) {
+  Eigen::MatrixXd matrix = n.matrix;
+  Eigen::VectorXd right = n.right;
+  for (Eigen::Index k = 0; k < x.size(); ++k) {
+    if (!held[static_cast<std::size_t>(k)]) continue;
+    right -= n.matrix.col(k) * x[k];
+    matrix.row(k).setZero();
+    matrix.col(k).setZero();
+    matrix(k, k) = 1;
+  }
+  for (Eigen::Index k = 0; k < x.size(); ++k) {
+    if (held[static_cast<std::size_t>(k)]) right[k] = x[k];
+  }
+  return matrix.ldlt().solve(right);
+}
+
+// x (scaled) within the bounds of a coordinate. A term below a thousandth of the target has no
+// gradient in its logarithm.
+double scaled_within(const FormCoordinate& c, double x, double scale) {
+  const double low = c.logarithmic ? std::max(value_of(c, c.low), 1e-3 / scale) : c.low;
+  const double high = std::max(low, value_of(c, c.high));
+  return std::clamp(x / scale, low, high) * scale;
+}
+
+// Least squares within bounds: whatever falls outside is held at its bound and the others are
+// solved again.
 Eigen::VectorXd solve_within(const FormProblem& problem, const LinearSystem& system) {
-  const Index q = system.columns.cols();
-  Eigen::MatrixXd normal = system.columns.transpose() * system.columns;
-  Eigen::VectorXd right = system.columns.transpose() * system.right;
-  const Eigen::VectorXd scale = normal.diagonal().cwiseSqrt().cwiseMax(1e-300);
-  normal = scale.cwiseInverse().asDiagonal() * normal * scale.cwiseInverse().asDiagonal();
-  normal.diagonal().array() += 1e-12;
-  right = right.cwiseQuotient(scale);
-  Eigen::VectorXd x = Eigen::VectorXd::Zero(q);
-  std::vector<bool> rests(static_cast<std::size_t>(q), false);
-  for (Index pass = 0; pass <= q; ++pass) {
-    Eigen::MatrixXd matrix = normal;
-    Eigen::VectorXd b = right;
-    for (Index k = 0; k < q; ++k) {
-      if (!rests[static_cast<std::size_t>(k)]) continue;
-      b -= normal.col(k) * x[k];
-      matrix.row(k).setZero();
-      matrix.col(k).setZero();
-      matrix(k, k) = 1;
-    }
-    for (Index k = 0; k < q; ++k) {
-      if (rests[static_cast<std::size_t>(k)]) b[k] = x[k];
-    }
-    x = matrix.ldlt().solve(b);
+  const ScaledNormal n = scaled_normal(system);
+  const auto q = static_cast<std::size_t>(n.right.size());
+  Eigen::VectorXd x = Eigen::VectorXd::Zero(n.right.size());
+  std::vector<bool> held(q, false);
+  for (std::size_t pass = 0; pass <= q; ++pass) {
+    x = solve_others(n, x, held);
     bool inside = true;
-    for (Index k = 0; k < q; ++k) {
-      const FormCoordinate& c =
-          problem.coordinates[system.coordinates[static_cast<std::size_t>(k)]];
-      // A term below a thousandth of the target's scale has no gradient in its logarithm.
-      const double low = c.logarithmic ? std::max(value_of(c, c.low), 1e-3 / scale[k]) : c.low;
-      const double high = std::max(low, value_of(c, c.high));
-      const double clamped = std::clamp(x[k] / scale[k], low, high) * scale[k];
-      if (std::abs(clamped - x[k]) <= 1e-12 * std::abs(x[k])) continue;
-      x[k] = clamped;
-      rests[static_cast<std::size_t>(k)] = true;
+    for (std::size_t k = 0; k < q; ++k) {
+      const auto i = static_cast<Eigen::Index>(k);
+      const double within =
+          scaled_within(problem.coordinates[system.coordinates[k]], x[i], n.scale[i]);
+      if (std::abs(within - x[i]) <= 1e-12 * std::abs(x[i])) continue;
+      x[i] = within;
+      held[k] = true;
       inside = false;
     }
     if (inside) break;
   }
-  return x.cwiseQuotient(scale);
+  return x.cwiseQuotient(n.scale);
 }
 
 // Two passes: parameters that are only nearly linear are so at the first one's end.
@@ -126,8 +148,8 @@ void solve_linear(const FormProblem& problem, std::vector<double>& u) {
   LinearSystem system;
   system.coordinates = coordinates_where(problem, true);
   if (system.coordinates.empty()) return;
-  const auto rows = static_cast<Index>(problem.size());
-  system.columns.resize(rows, static_cast<Index>(system.coordinates.size()));
+  const auto rows = static_cast<Eigen::Index>(problem.size());
+  system.columns.resize(rows, static_cast<Eigen::Index>(system.coordinates.size()));
   system.right.resize(rows);
   for (int pass = 0; pass < 2; ++pass) {
     if (!fill_system(problem, u, system)) return;
@@ -135,7 +157,7 @@ void solve_linear(const FormProblem& problem, std::vector<double>& u) {
     if (!x.allFinite()) return;
     for (std::size_t k = 0; k < system.coordinates.size(); ++k) {
       const FormCoordinate& c = problem.coordinates[system.coordinates[k]];
-      const double value = x[static_cast<Index>(k)];
+      const double value = x[static_cast<Eigen::Index>(k)];
       u[system.coordinates[k]] = std::clamp(c.logarithmic ? std::log(value) : value, c.low, c.high);
     }
   }
