@@ -36,7 +36,7 @@
 // 0.002: 0.035 rms by Akima, 0.010 by the parabola, 0.005 by the joint projection.
 //
 // Warnings: few_budgets (2 usable ones: no scatter to see), noisy_minima, estimators_disagree.
-// Draws depend on the seed only..
+// Draws depend on the seed only.
 #ifndef ISOFLOP_FIT_ISOFLOP_PROFILES_H_
 #define ISOFLOP_FIT_ISOFLOP_PROFILES_H_
 
