@@ -16,7 +16,7 @@ namespace {
 // Valleys of budgets further apart than this (in ln C) would mix.
 constexpr double kWidestBudget = 0.3;
 // Sizes closer than this (in ln N) are one size.
-constexpr double kSameSize = 1e-9;
+constexpr double kSameModelSize = 1e-9;
 constexpr std::size_t kMostSizes = 100;
 // An interval of a this wide, and this many times the parabola's, is worth a warning.
 constexpr double kWideExponent = 0.04;
@@ -40,7 +40,7 @@ Valley valley_of(std::span<const Observation> rows, const BudgetGroup& group) {
   Valley v{.budget = group.budget};
   for (const std::size_t i : order) {
     const double x = std::log(rows[i].params);
-    if (v.size() == 0 || x - v.log_params.back() > kSameSize) {
+    if (v.size() == 0 || x - v.log_params.back() > kSameModelSize) {
       v.log_params.push_back(x);
       v.log_tokens.push_back(0), v.log_loss.push_back(0), v.rows.push_back(0);
     }

@@ -8,7 +8,7 @@
 namespace isoflop {
 namespace {
 
-constexpr int kFewestDegrees = 3;
+constexpr int kFewestNoiseDegrees = 3;
 
 struct SquareSum {
   double sum = 0;
@@ -82,7 +82,7 @@ double stated_error(std::span<const Observation> rows) {
 ValleyNoise noise_of(std::span<const Observation> observations, std::span<const BudgetGroup> groups,
                      std::span<const Valley> valleys) {
   const SquareSum replicates = replicate_squares(observations, groups);
-  if (replicates.count >= kFewestDegrees) {
+  if (replicates.count >= kFewestNoiseDegrees) {
     return {.sigma = replicates.root_mean(), .source = "replicates", .degrees = replicates.count};
   }
   const SquareSum residuals = residual_squares(valleys);

@@ -141,7 +141,7 @@ EnvelopeThird read_third(const JsonReader& reader) {
           .a = reader.maybe_number("a")};
 }
 
-Json answer_json(const ApproachAnswer& answer) {
+Json approach_answer_json(const ApproachAnswer& answer) {
   Json json = {{"approach", answer.approach}, {"usable", answer.usable}};
   add_word(json, "code", answer.code);
   add_word(json, "why_not", answer.why_not);
@@ -154,7 +154,7 @@ Json answer_json(const ApproachAnswer& answer) {
   return json;
 }
 
-ApproachAnswer read_answer(const JsonReader& reader) {
+ApproachAnswer read_approach_answer(const JsonReader& reader) {
   ApproachAnswer answer{.approach = static_cast<int>(reader.whole("approach")),
                         .usable = reader.truth("usable"),
                         .code = reader.text_or("code", ""),
@@ -286,7 +286,7 @@ EnvelopeFit read_envelope(const JsonReader& reader) {
 Json approaches_json(const ApproachComparison& comparison) {
   Json json = {{"flops", finite(comparison.flops, "approaches.flops")},
                {"level", finite(comparison.level, "approaches.level")}};
-  json["answers"] = list_json(comparison.answers, answer_json);
+  json["answers"] = list_json(comparison.answers, approach_answer_json);
   json["pairs"] = list_json(comparison.pairs, pair_json);
   add_word(json, "verdict", comparison.verdict);
   json["warnings"] = warnings_json(comparison.warnings);
@@ -296,7 +296,7 @@ Json approaches_json(const ApproachComparison& comparison) {
 ApproachComparison read_approaches(const JsonReader& reader) {
   return {.flops = reader.number("flops"),
           .level = reader.number("level"),
-          .answers = read_list(reader, "answers", read_answer),
+          .answers = read_list(reader, "answers", read_approach_answer),
           .pairs = read_list(reader, "pairs", read_pair),
           .verdict = reader.text_or("verdict", ""),
           .warnings = read_approach_warnings(reader)};
