@@ -73,8 +73,7 @@ std::string isoflop_text(const IsoflopFit& isoflop) {
   if (!isoflop.usable) return out + "no law from the minima: " + isoflop.why_not + '\n';
   out += "their minima: a " + interval_text(isoflop.a, fixed3) + ", b " +
          interval_text(isoflop.b, fixed3) + '\n' + noise_line(isoflop);
-  out += aligned_text(estimator_table(isoflop));
-  return out + warning_lines(isoflop.warnings);
+  return out + aligned_text(estimator_table(isoflop));
 }
 
 TextTable envelope_table(const EnvelopeFit& envelope) {
@@ -93,8 +92,7 @@ std::string envelope_text(const EnvelopeFit& envelope) {
                     std::to_string(envelope.sizes) + " sizes\n" +
                     aligned_text(envelope_table(envelope));
   if (!envelope.usable) {
-    return out + "no law from the envelope: " + envelope.why_not + '\n' +
-           warning_lines(envelope.warnings);
+    return out + "no law from the envelope: " + envelope.why_not + '\n';
   }
   out += "envelope: a " + interval_text(envelope.a, fixed3) + ", b " +
          interval_text(envelope.b, fixed3) + " (least squares of ln N on ln C as printed: a " +
@@ -102,7 +100,7 @@ std::string envelope_text(const EnvelopeFit& envelope) {
   for (const EnvelopeThird& third : envelope.thirds) {
     out += third.a ? ' ' + fixed3(*third.a) : std::string(" -");
   }
-  return out + '\n' + warning_lines(envelope.warnings);
+  return out + '\n';
 }
 
 TextTable approaches_table(const ApproachComparison& comparison) {
@@ -137,7 +135,7 @@ std::string approaches_text(const ApproachComparison& comparison) {
                   : ", error unknown\n";
   }
   if (!comparison.verdict.empty()) out += comparison.verdict + '\n';
-  return out + warning_lines(comparison.warnings);
+  return out;
 }
 
 }  // namespace isoflop

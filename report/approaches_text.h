@@ -1,4 +1,5 @@
-// Approaches 1 and 2 in words and tables, and the three approaches side by side.
+// Approaches 1 and 2 in words and tables, and the three approaches side by side. Their warnings are
+// not repeated here: a fit prints all of its warnings in one place.
 #ifndef ISOFLOP_REPORT_APPROACHES_TEXT_H_
 #define ISOFLOP_REPORT_APPROACHES_TEXT_H_
 
@@ -16,7 +17,7 @@ namespace isoflop {
 TextTable profile_table(const IsoflopFit& isoflop);
 // Exponents by each estimator.
 TextTable estimator_table(const IsoflopFit& isoflop);
-// Both tables, the power law or why there is none, noise, warnings.
+// Both tables, the power law or why there is none, noise.
 std::string isoflop_text(const IsoflopFit& isoflop);
 
 // One row a size on the envelope.
@@ -25,7 +26,7 @@ std::string envelope_text(const EnvelopeFit& envelope);
 
 // One row an approach; a refused one shows its reason below the table.
 TextTable approaches_table(const ApproachComparison& comparison);
-// Table, verdict, disagreement of each pair, warnings.
+// Table, reasons, disagreement of each pair, verdict.
 std::string approaches_text(const ApproachComparison& comparison);
 
 }  // namespace isoflop
