@@ -74,6 +74,12 @@ SurfaceSettings settings_of(const PlanFlags& flags) {
   return settings;
 }
 
+Device serving_device(const PlanFlags& flags, const PlanRequest& request) {
+  if (!flags.serve_on.empty()) return require_device(flags.serve_on, "--serve-on");
+  if (request.fleet) return request.fleet->device;
+  throw usage_error("--latency: on which device? name it, as in --serve-on H100");
+}
+
 std::optional<SizeCap> cap_of(const PlanFlags& flags, const PlanRequest& request) {
   std::optional<SizeCap> cap;
   if (!flags.max_params.empty()) {
@@ -84,11 +90,8 @@ std::optional<SizeCap> cap_of(const PlanFlags& flags, const PlanRequest& request
                                request.settings));
   }
   if (!flags.latency.empty()) {
-    if (!request.fleet) {
-      throw usage_error("--latency: whose? name the device that serves it, as in --gpus 1xH100");
-    }
-    tighten(cap, cap_of_latency(parse_duration(flags.latency, "--latency"), request.fleet->device,
-                                1, flags.serve_precision));
+    tighten(cap, cap_of_latency(parse_duration(flags.latency, "--latency"),
+                                serving_device(flags, request), 1, flags.serve_precision));
   }
   return cap;
 }
@@ -126,8 +129,8 @@ void add_constraints(CLI::App* command, PlanFlags& flags) {
   limits->add_option("--max-params", flags.max_params, "N is at most this");
   limits->add_option("--memory", flags.memory,
                      "Served weights fit into this: 80GB, at --serve-precision");
-  limits->add_option("--latency", flags.latency,
-                     "Served alone, a token takes at most this: 20ms, on the device of --gpus");
+  limits->add_option("--latency", flags.latency, "Served alone, a token takes at most this: 20ms");
+  limits->add_option("--serve-on", flags.serve_on, "The device of --latency; default: --gpus'");
   limits->add_option("--serve-precision", flags.serve_precision,
                      "Of served weights: bf16 (default), fp8, fp32");
   limits->add_option("--memory-per-device", flags.memory_per_device,

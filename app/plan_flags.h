@@ -24,6 +24,7 @@ struct PlanFlags {
   std::string params, tokens;
   std::string max_params, memory, latency, memory_per_device;
   std::string serve_precision = "bf16";
+  std::string serve_on;  // a device; empty: that of --gpus
   std::string unique;
   double repeat_decay = kRepeatDecay;
   std::string inference, fine_tune;

@@ -84,16 +84,15 @@ void assume_cost(const Plan& plan, std::vector<std::string>& out) {
   if (!plan.cost) return;
   const DeviceCost& cost = *plan.cost;
   out.push_back(
-      fmt::format("an MFU of {:.3g} % of a {}'s dense {} peak, {:.4g} TFLOP/s, and no "
-                  "time lost to failures or waiting",
+      fmt::format("an MFU of {:.3g} % ({}, dense {} peak {:.4g} TFLOP/s) and no time lost to "
+                  "failures or waiting",
                   100 * cost.mfu, cost.device, cost.precision, cost.peak_flops / 1e12));
   if (cost.watts) {
     out.push_back(fmt::format("energy at {:.4g} W a device, without hosts, network and cooling",
                               *cost.watts));
   }
   if (cost.price) {
-    out.push_back(
-        fmt::format("${:.2f} an hour of a {} ({})", *cost.price, cost.device, cost.price_source));
+    out.push_back(fmt::format("${:.2f} a device hour ({})", *cost.price, cost.price_source));
   }
 }
 
@@ -158,6 +157,9 @@ void fill_details(const PlanRequest& request, const LossSurface& surface, const 
   fill_iso_loss(request, surface, spend, plan);
   plan.training = training_advice(plan.spending->training, plan.params.value, plan.tokens.value,
                                   plan.loss.value);
+  plan.assumptions.push_back(
+      "training like the law's runs: such text and tokenizer, tuned rates, a schedule that ends at "
+      "D");
   assume_data(request, plan.assumptions);
   assume_model(request, plan, plan.assumptions);
   assume_cost(plan, plan.assumptions);

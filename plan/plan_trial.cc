@@ -44,8 +44,7 @@ GridSpec plan_trial(const Plan& plan, const std::string& corpus) {
   // In the order of the keys, as a file is read.
   if (plan.epochs && *plan.epochs > 1) fix(spec, "data.epochs", exact_number(*plan.epochs));
   fix(spec, "model.context", std::to_string(model.context));
-  // The corpus says the vocabulary; where it differs, the shape's size does too.
-  fix(spec, "model.width", std::to_string(model.width));
+  // Layers and width follow from the size, by the rule that the shape came from.
   fix_rate(plan, spec);
   return spec;
 }

@@ -209,7 +209,7 @@ std::string size_trade_text(const SizeTrade& trade, const std::string& law) {
   }
   if (trade.beyond_small_one) {
     out += "; what the larger reaches with " + format_quantity(*trade.beyond_small_one) +
-           " tokens, the smaller reaches with none";
+           " tokens or more, the smaller never does";
   }
   out += '\n';
   if (trade.loss && trade.large_tokens) {

@@ -55,7 +55,7 @@ TEST_F(PlanCommand, TheTighterOfItsCapsHolds) {
   // 80 GB of fp8 are 80B, of bf16 40B; 20 ms of an H100 33.5B.
   EXPECT_EQ(plan("--flops 5.76e23 --memory 80GB")["binding"], "memory");
   EXPECT_FALSE(plan("--flops 5.76e23 --memory 80GB --serve-precision fp8").contains("binding"));
-  const auto both = plan("--flops 5.76e23 --memory 80GB --gpus H100 --latency 20ms");
+  const auto both = plan("--flops 5.76e23 --memory 80GB --serve-on H100 --latency 20ms");
   EXPECT_EQ(both["binding"], "latency");
   EXPECT_NEAR(both["params"]["value"].get<double>(), 33.5e9, 1);
 }
@@ -78,7 +78,7 @@ TEST_F(PlanCommand, WrongRequestsSayWhatToDo) {
       {"--flops 1e20 --price 2", 2, "--gpus"},
       {"--flops 1e20 --params 7B --tokens 1T", 2, "--tokens"},
       {"--flops 1e20 --memory 80", 2, "80GB"},
-      {"--flops 1e20 --latency 20ms", 2, "--gpus"},
+      {"--flops 1e20 --latency 20ms", 2, "--serve-on"},
       {"--flops 1e20 --unique everything", 2, "crawl"},
       {"--flops 1e20 --experts 8 --sparsity 0.5", 2, "one"},
       {"--flops 1e20 --corpus classics", 2, "--as-trial"},
