@@ -90,14 +90,6 @@ struct SuiteRow {
   std::string source;
 };
 
-struct BenchmarkRow {  // headline results
-  std::string task;
-  std::string setting;
-  std::string metric;
-  std::optional<double> chinchilla, gopher, gpt3, mtnlg;
-  std::string source;
-};
-
 // A number that one publication states twice.
 struct StatementRow {
   std::string what;

@@ -50,7 +50,11 @@ Interval interval_of(const Prediction& value, const Predictions& draws, double l
   std::vector<double> values;
   values.reserve(draws.size());
   for (const Prediction& draw : draws) values.push_back(of(draw));
-  return interval_over(of(value), std::move(values), level);
+  Interval interval = interval_over(of(value), std::move(values), level);
+  // Draws whose law has no valley may answer with infinity.
+  if (interval.low && !std::isfinite(*interval.low)) interval.low.reset();
+  if (interval.high && !std::isfinite(*interval.high)) interval.high.reset();
+  return interval;
 }
 
 ModelUnderLaw verdict_on(const LawFit& fit, const ComparedModel& model, const Prediction& value,

@@ -100,17 +100,6 @@ SuiteRow read_suite(const RowReader& row) {
           .source = row.text("source")};
 }
 
-BenchmarkRow read_benchmark(const RowReader& row) {
-  return {.task = row.text("task"),
-          .setting = row.text("setting"),
-          .metric = row.text("metric"),
-          .chinchilla = row.maybe("chinchilla"),
-          .gopher = row.maybe("gopher"),
-          .gpt3 = row.maybe("gpt3"),
-          .mtnlg = row.maybe("mtnlg"),
-          .source = row.text("source")};
-}
-
 StatementRow read_statement(const RowReader& row) {
   return {.what = row.text("what"),
           .where = row.text("where"),
@@ -181,11 +170,6 @@ std::span<const TaskRow> task_table() {
 
 std::span<const SuiteRow> suite_table() {
   static const auto rows = rows_of("suites.csv", read_suite);
-  return rows;
-}
-
-std::span<const BenchmarkRow> benchmark_table() {
-  static const auto rows = rows_of("benchmarks.csv", read_benchmark);
   return rows;
 }
 

@@ -28,7 +28,6 @@ std::span<const DatasetRow> dataset_table();        // Table A2
 std::span<const FlopRatioRow> flop_ratio_table();   // Table A4
 std::span<const TaskRow> task_table();              // Tables A5 to A7
 std::span<const SuiteRow> suite_table();            // what the text says of them
-std::span<const BenchmarkRow> benchmark_table();
 std::span<const StatementRow> statement_table();
 std::span<const ConstantRow> kaplan_constants();
 

@@ -17,18 +17,22 @@ std::string chance_text(const std::optional<double>& chance) {
   return chance ? with_decimals(*chance, 3) : "-";
 }
 
+// "a.json is better with probability 0.97", or that neither is.
+std::string fits_verdict(const FitComparison& c) {
+  const FitsAtBudget& at = c.at;
+  const std::string where = " at " + format_flops(at.flops) + " FLOP";
+  if (at.difference.value == 0) return "no difference" + where;
+  const bool a_wins = at.difference.value < 0;
+  std::string out = (a_wins ? c.name_a : c.name_b) + " is better" + where;
+  if (!at.a_better) return out;
+  return out + " with probability " + with_decimals(a_wins ? *at.a_better : 1 - *at.a_better, 3);
+}
+
 std::string fits_answer(const FitComparison& c) {
   const FitsAtBudget& at = c.at;
-  const bool a_wins = at.difference.value < 0;
-  std::string out =
-      (a_wins ? c.name_a : c.name_b) + " is better at " + format_flops(at.flops) + " FLOP";
-  if (at.difference.value == 0) out = "no difference at " + format_flops(at.flops) + " FLOP";
-  if (at.a_better) {
-    const double chance = a_wins ? *at.a_better : 1 - *at.a_better;
-    out += " with probability " + with_decimals(chance, 3);
-  }
-  out += ": loss " + interval_text(at.loss_a, fixed4) + " of " + c.name_a + " against " +
-         interval_text(at.loss_b, fixed4) + " of " + c.name_b + " (" + c.unit + "); ";
+  std::string out = fits_verdict(c) + ": loss " + interval_text(at.loss_a, fixed4) + " of " +
+                    c.name_a + " against " + interval_text(at.loss_b, fixed4) + " of " + c.name_b +
+                    " (" + c.unit + "); ";
   out += at.multiplier ? c.name_b + " needs " + multiplier_text(at) + " that compute for " +
                              c.name_a + "'s loss"
                        : "no compute gets " + c.name_b + " to " + c.name_a + "'s loss";

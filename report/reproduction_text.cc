@@ -43,7 +43,8 @@ std::string agreement_line(const Reproduction& r) {
     out += std::to_string(sum.within) + " of " + std::to_string(sum.compared) +
            " recomputed numbers are within 2 % of the printed ones; ";
   }
-  return out + std::to_string(sum.findings) + " contradictions found\n";
+  return out + std::to_string(sum.findings) +
+         (sum.findings == 1 ? " contradiction found\n" : " contradictions found\n");
 }
 
 std::string quantity_text(const std::optional<double>& value, QuantityKind kind) {
