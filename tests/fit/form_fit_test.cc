@@ -1,8 +1,8 @@
 #include "fit/form_fit.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -182,8 +182,6 @@ TEST(FormFit, ThreadsDoNotChangeABit) {
   EXPECT_NE(fit_form(chinchilla_law(), runs, options).draws, four.draws);
 }
 
-// Each draw is the optimum of its own resample: here of the same rows, each written as often as it
-// was drawn, which is what a weight means.
 TEST(FormFit, DrawsScatterLikeTheNoise) {
   const auto runs = isoflop_grid({1e17, 1e18, 1e19, 1e20}, 8, 0.003, 5);
   const FormFit fit = fit_form(chinchilla_law(), runs,
@@ -240,10 +238,10 @@ TEST(FormFit, RunsDrawnWholeAreWiderThanRowsWhereErrorsAreShared) {
 TEST(FormFit, AThousandDrawsTakeSeconds) {
   const auto runs = isoflop_grid({6e18, 1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21}, 30, 0.004, 2);
   ASSERT_EQ(runs.size(), 240u);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor, whoever else is busy
   fit_form(chinchilla_law(), runs, {.constraints = {{.name = "E", .fixed = 1.8}}, .draws = 1000});
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(taken.count(), 20);  // under sanitizers; 0.5 s without
+  const double taken = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  EXPECT_LT(taken, 20);  // under sanitizers; 0.5 s without
 }
 
 TEST(FormFit, TooFewRowsAreRefusedAndBadOptionsAreErrors) {
