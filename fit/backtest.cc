@@ -79,7 +79,7 @@ HiddenRow predicted_row(const LawParameters& law, const Observation& row) {
           .predicted = {.value = predict_loss(law, row.params, row.tokens)}};
 }
 
-void summarise(Backtest& out) {
+void summarise_hidden(Backtest& out) {
   out.hidden = static_cast<int>(out.rows.size());
   out.budget = out.rows.front().flops;
   double lowest_loss = std::numeric_limits<double>::infinity();
@@ -144,7 +144,7 @@ std::optional<Backtest> backtest(std::span<const Observation> observations,
   for (const Observation& row : parts.hidden) {
     out.rows.push_back(predicted_row(fit.parameters, row));
   }
-  summarise(out);
+  summarise_hidden(out);
   if (hiding.draws > 0) add_intervals(parts, fit, options, hiding, out);
   return out;
 }

@@ -169,7 +169,7 @@ void refuse_swapped(std::span<const Observation> rows, std::string_view source,
       fmt::format(
           "{}: half of the rows have fewer tokens than parameters (median of tokens / params "
           "{:.3g}; first {}: params {}, tokens {}): are the two columns swapped? Map them "
-          "the other way round, or, if the runs are like that, pass --allow-few-tokens",
+          "the other way round, or, if the runs are like that, pass --few-tokens",
           source, *middle, label_of_row(rows.front()), exact_number(rows.front().params),
           exact_number(rows.front().tokens)));
 }

@@ -22,8 +22,7 @@ Identifiability study_identifiability(const LawParameters& law,
 
 //   few_budgets         C of the rows spans less than a factor of 10, or there are two budgets
 //   ladder              ln N and ln D rise together (correlation above 0.98): N and D cannot be
-//   told
-//                       apart
+//                       told apart
 //   narrow_ratio        D / N spans less than a factor of 4
 //   ill_conditioned     condition_scaled above 1e4
 //   exponent_at_bound   alpha or beta below 0.02 or above 1.5

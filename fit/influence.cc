@@ -196,7 +196,7 @@ double null_cutoff(const ForwardSearch& core, const InfluenceOptions& options) {
   return laplace_bound(n, options.level) * std::max(moved, 1.0);
 }
 
-LawParameters law_of(const ForwardSearch& search) {
+LawParameters law_of_search(const ForwardSearch& search) {
   return from_vector(uncentred(search.theta, search.points));
 }
 
@@ -236,7 +236,7 @@ void fill_rows(std::span<const Observation> observations, const ForwardSearch& a
     const std::size_t last = std::min(first + batch, order.size());
     for (std::size_t k = first; k < last; ++k) leaving.points.weight[order[k]] = 0;
     leaving.refit();
-    const double params = chinchilla_optimum(law_of(leaving), out.budget, options.flops);
+    const double params = chinchilla_optimum(law_of_search(leaving), out.budget, options.flops);
     for (std::size_t k = first; k < last; ++k) {
       InfluentialRow row = influential_row(observations[order[k]], end, order[k]);
       row.params = params;
@@ -278,7 +278,7 @@ void search_group(std::span<const Observation> observations, const LawParameters
   const std::vector<Observation> inside = inside_rows(observations, search);
   const double named =
       1 - static_cast<double>(inside.size()) / static_cast<double>(all.points.size());
-  if (named > kLargestGroup || !can_be_searched(law_of(search))) {
+  if (named > kLargestGroup || !can_be_searched(law_of_search(search))) {
     out.why_not = fmt::format(
         "{:.0f} % of the rows lie beyond the cutoff of the law that fits the others best: the "
         "form, "
@@ -286,7 +286,8 @@ void search_group(std::span<const Observation> observations, const LawParameters
         100 * named);
     return;
   }
-  out.without = answer_of(law_of(search), inside, out.budget, options.flops, options.huber_delta);
+  out.without =
+      answer_of(law_of_search(search), inside, out.budget, options.flops, options.huber_delta);
   fill_rows(observations, all, search, options, out);
 }
 

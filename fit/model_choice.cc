@@ -57,8 +57,8 @@ struct JudgedForm {
   std::vector<double> hidden_errors;
 };
 
-JudgedForm judge(const FormCandidate& candidate, const Holdout& parts,
-                 const ParametricOptions& options) {
+JudgedForm judge_form(const FormCandidate& candidate, const Holdout& parts,
+                      const ParametricOptions& options) {
   const LawForm& form = law_form(candidate.form);
   JudgedForm out{.trial = {.form = candidate.name, .formula = std::string(form.formula)},
                  .hidden_errors = {}};
@@ -116,7 +116,7 @@ std::optional<ModelChoice> choose_model(std::span<const Observation> observation
   if (parts.hidden.empty() || parts.kept.empty() || !can_be_fitted(parts.kept)) return std::nullopt;
   std::vector<JudgedForm> judged;
   for (const FormCandidate& candidate : candidates_for(observations)) {
-    judged.push_back(judge(candidate, parts, options));
+    judged.push_back(judge_form(candidate, parts, options));
   }
   std::stable_sort(judged.begin(), judged.end(), [](const JudgedForm& a, const JudgedForm& b) {
     if (a.trial.usable != b.trial.usable) return a.trial.usable;
