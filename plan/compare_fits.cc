@@ -266,7 +266,7 @@ void find_crossovers(const FitPair& pair, FitComparison& result) {
 
 // --- Preparing the two sides.
 
-void check_form(const LawFit& fit, const std::string& name) {
+void check_comparable_form(const LawFit& fit, const std::string& name) {
   if (!fit.form) return;
   throw refusal(
       "other_form",
@@ -293,7 +293,7 @@ double in_six_nd(const LawFit& fit, double flops) {
 
 FitSide side_of(const LawFit& fit, const std::string& name,
                 const std::optional<double>& bytes_per_token, bool six_nd) {
-  check_form(fit, name);
+  check_comparable_form(fit, name);
   FitSide side{.name = name,
                .law = fit.parameters,
                .draws = fit.draws,

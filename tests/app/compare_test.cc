@@ -136,6 +136,18 @@ TEST_F(Compare, WrongQuestionsGetAWayOut) {
   }
 }
 
+TEST_F(Compare, HelpHasThreeExamples) {
+  for (const std::string verb : {"compare", "reproduce"}) {
+    const std::string help = run(verb + " --help").out;
+    int examples = 0;
+    for (size_t at = help.find("  isoflop " + verb); at != std::string::npos;
+         at = help.find("  isoflop " + verb, at + 1)) {
+      ++examples;
+    }
+    EXPECT_GE(examples, 3) << help;
+  }
+}
+
 class Reproduce : public ProgramTest {};
 
 TEST_F(Reproduce, EveryPieceOfTheListCanBeAskedFor) {
