@@ -130,7 +130,8 @@ void add_constraints(CLI::App* command, PlanFlags& flags) {
   limits->add_option("--memory", flags.memory,
                      "Served weights fit into this: 80GB, at --serve-precision");
   limits->add_option("--latency", flags.latency, "Served alone, a token takes at most this: 20ms");
-  limits->add_option("--serve-on", flags.serve_on, "The device of --latency; default: --gpus'");
+  limits->add_option("--serve-on", flags.serve_on,
+                     "The device of --latency; default: that of --gpus");
   limits->add_option("--serve-precision", flags.serve_precision,
                      "Of served weights: bf16 (default), fp8, fp32");
   limits->add_option("--memory-per-device", flags.memory_per_device,

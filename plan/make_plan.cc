@@ -155,15 +155,18 @@ void fill_shape(const PlanRequest& request, const LossSurface& surface, const Sp
   plan.shape.loss = surface(params, tokens);
 }
 
-void warn_of_extrapolation(const LawFit& fit, const PlanOptions& options, Plan& plan) {
+// Training alone is what the law extrapolates, not what else the budget pays for.
+void warn_of_extrapolation(const LawFit& fit, const PlanOptions& options, const Spend& spend,
+                           Plan& plan) {
   if (!(fit.flops_high > 0)) return;
-  plan.extrapolation = plan.flops / fit.flops_high;
+  const double training =
+      spend.extra_tokens == 0 ? plan.flops : spend.flops(plan.params.value) * plan.tokens.value;
+  plan.extrapolation = training / fit.flops_high;
   if (*plan.extrapolation <= options.extrapolation_factor) return;
-  warn(
-      plan, "extrapolation",
-      fmt::format("{} FLOP is {:.{}f}x the largest fitted run: the intervals assume that the law "
-                  "holds that far",
-                  format_flops(plan.flops), *plan.extrapolation, *plan.extrapolation < 10 ? 1 : 0));
+  warn(plan, "extrapolation",
+       fmt::format("{} FLOP is {:.{}f}x the largest fitted run: the intervals assume that the law "
+                   "holds that far",
+                   format_flops(training), *plan.extrapolation, *plan.extrapolation < 10 ? 1 : 0));
 }
 
 void warn_of_intervals(const LawFit& fit, const PlanOptions& options, const DrawnPlans& drawn,
@@ -235,7 +238,7 @@ Plan make_plan(const LawFit& fit, const PlanRequest& request) {
   if (!plan.binding.empty()) plan.against_optimum = against_optimum(surface, spend, best);
   plan.near_optimal = near_optimal(surface, spend, plan.flops, request.options.extra_compute);
   plan.price_of_size = price_of_size(surface, spend, plan.flops);
-  warn_of_extrapolation(fit, request.options, plan);
+  warn_of_extrapolation(fit, request.options, spend, plan);
   warn_of_intervals(fit, request.options, drawn, plan);
   warn_of_ratio(fit, plan);
   fill_shape(request, surface, spend, plan);

@@ -228,6 +228,14 @@ TEST(PlanRequests, SpendingAddsUpToTheBudget) {
   EXPECT_LT(plan.params.value, make_plan(preset_law("epoch2024"), 1e23).params.value);
 }
 
+TEST(PlanRequests, OnlyTrainingIsExtrapolated) {
+  LawFit law = preset_law("epoch2024");
+  law.flops_high = 1e22;
+  const Plan plan = make_plan(law, {.flops = 1e23, .inference_tokens = 1e12});
+  EXPECT_NEAR(*plan.extrapolation, plan.spending->training / 1e22, 1e-9);
+  EXPECT_LT(*plan.extrapolation, 10);
+}
+
 TEST(PlanRequests, ServingOnDearerFlopsMakesModelsSmaller) {
   const LawFit& law = preset_law("epoch2024");
   const Plan even = make_plan(law, {.flops = 1e23, .inference_tokens = 1e12});
