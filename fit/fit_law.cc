@@ -240,7 +240,8 @@ void fill_comparison(double at, LawFit& fit) {
 void fill_isoflop(std::span<const Observation> rows, const FitOptions& options, LawFit& fit) {
   fit.isoflop =
       fit_isoflop(rows, {.level = options.level, .seed = options.seed, .flops = options.flops});
-  append(fit.warnings, fit.isoflop->warnings);
+  // As a mere check of the law it keeps its warnings to itself.
+  if (options.approach != 3) append(fit.warnings, fit.isoflop->warnings);
 }
 
 void fill_envelope(const FitOptions& options, LawFit& fit) {

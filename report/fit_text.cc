@@ -175,6 +175,8 @@ std::string fit_text(const LawFit& fit, bool details) {
   if (fit.has_law()) out += search_line(fit) + range_lines(fit);
   if (fit.diagnostics) out += diagnosed(*fit.diagnostics, details);
   if (fit.isoflop) out += '\n' + isoflop_text(*fit.isoflop);
+  const bool a_check = fit.isoflop && fit.has_law() && !fit.envelope;
+  if (a_check) out += warning_lines(fit.isoflop->warnings);
   if (fit.envelope) out += '\n' + envelope_text(*fit.envelope);
   if (fit.envelope && fit.approaches) out += '\n' + approaches_text(*fit.approaches);
   if (fit.backtest) out += '\n' + backtest_line(*fit.backtest);
