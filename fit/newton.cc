@@ -15,40 +15,22 @@ constexpr double kRounding = 1e-11;  // relative, of the objective
 
 struct Model {
   double value = 0;
-  Vector5 gradient = Vector5::Zero();
-  Matrix5 hessian = Matrix5::Zero();
-  Vector5 scale = Vector5::Zero();  // diagonal of sum grad r grad r'
+  Vector5 gradient;
+  Matrix5 hessian;
+  Vector5 scale;  // diagonal of sum grad r grad r'
 };
 
-double huber(double r, double delta) {
-  const double size = std::abs(r);
-  return size <= delta ? 0.5 * r * r : delta * (size - 0.5 * delta);
-}
-
-// Value and derivatives at theta. Written out over the three terms' shares: this is the inner loop
-// of every bootstrap.
-Model model_at(const Points& points, const LawVector& theta, double delta) {
+Model model_at(const PointArrays& points, const LawVector& theta, double delta) {
+  HuberSums sums;
+  law_sums().sums(points, theta.data(), delta, sums);
   Model m;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const double w = points.weight[i];
-    if (w == 0) continue;
-    const LogLossDerivatives d = log_loss_derivatives(theta, points.x[i], points.y[i]);
-    const double r = d.value - points.log_loss[i];
-    const double psi = w * std::clamp(r, -delta, delta);
-    const double inner = std::abs(r) <= delta ? w : 0;
-    m.value += w * huber(r, delta);
-    for (int j = 0; j < 5; ++j) {
-      const auto row = static_cast<std::size_t>(j);
-      m.gradient[j] += psi * d.gradient[row];
-      m.scale[j] += w * d.gradient[row] * d.gradient[row];
-      for (int k = 0; k <= j; ++k) {
-        const auto column = static_cast<std::size_t>(k);
-        m.hessian(j, k) +=
-            inner * d.gradient[row] * d.gradient[column] + psi * d.hessian[row][column];
-      }
-    }
+  m.value = sums.value;
+  int at = 0;
+  for (int j = 0; j < 5; ++j) {
+    m.gradient[j] = sums.gradient[j];
+    m.scale[j] = sums.scale[j];
+    for (int k = 0; k <= j; ++k) m.hessian(j, k) = m.hessian(k, j) = sums.hessian[at++];
   }
-  m.hessian = m.hessian.selfadjointView<Eigen::Lower>();
   return m;
 }
 
@@ -90,44 +72,38 @@ double total_weight(const Points& points) {
 
 // One tried step: moves `out` and `m` when it is good, and sets the damping for the next.
 //
-// Near the optimum the gain drops below the objective's rounding; there a step is good when it
-// makes the gradient smaller.
+// A gain below the rounding of the sum says nothing: such a step is good when it lowers the
+// gradient.
 void try_step(const Points& points, double delta, Descent& out, Model& m, double& lambda) {
   const Vector5 step = damped_step(m, lambda);
   const LawVector next = moved(out.theta, step);
-  const double gained = m.value - huber_sum(points, next, delta);
+  const Model there = model_at(arrays_of(points), next, delta);
+  const double gained = m.value - there.value;
   const double promised = -(m.gradient.dot(step) + 0.5 * step.dot(m.hessian * step));
   const bool blind = promised <= kRounding * m.value && std::abs(gained) <= kRounding * m.value;
-  if (blind || (gained > 0 && gained > 1e-4 * promised)) {
-    const Model there = model_at(points, next, delta);
-    if (!blind || uncentred_norm(there, points) < 0.9 * uncentred_norm(m, points)) {
-      out.theta = next;
-      m = there;
-      if (blind || gained > 0.75 * promised) lambda /= 10;
-      if (!blind && gained < 0.25 * promised) lambda *= 4;
-      return;
-    }
+  const bool good = blind ? uncentred_norm(there, points) < 0.9 * uncentred_norm(m, points)
+                          : gained > 0 && gained > 1e-4 * promised;
+  if (!good) {
+    lambda = std::max(lambda * 8, 1e-12);
+    return;
   }
-  lambda = std::max(lambda * 8, 1e-12);
+  out.theta = next;
+  m = there;
+  if (blind || gained > 0.75 * promised) lambda /= 10;
+  if (!blind && gained < 0.25 * promised) lambda *= 4;
 }
 
 }  // namespace
 
 double huber_sum(const Points& points, const LawVector& theta, double huber_delta) {
-  double sum = 0;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (points.weight[i] == 0) continue;
-    const double r = log_loss(theta, points.x[i], points.y[i]) - points.log_loss[i];
-    sum += points.weight[i] * huber(r, huber_delta);
-  }
-  return sum;
+  return law_sums().value(arrays_of(points), theta.data(), huber_delta);
 }
 
 Descent newton_descent(const Points& points, const LawVector& start, const NewtonOptions& options) {
   const double delta = options.huber_delta;
   const double tolerance = 1e-9 * delta * total_weight(points);
   Descent out{.theta = start};
-  Model m = model_at(points, start, delta);
+  Model m = model_at(arrays_of(points), start, delta);
   double lambda = 1e-3;
   // Beyond 1e20 no step gains any more.
   while (out.steps < options.max_steps && lambda < 1e20 && uncentred_norm(m, points) > tolerance) {

@@ -17,6 +17,11 @@ namespace {
 
 constexpr double kSameObjective = 1e-6;  // relative
 constexpr std::size_t kKeptOptima = 4;
+constexpr std::size_t kPolishedStarts = 100;  // up to here every start is finished by itself
+constexpr int kSteps = 300;
+constexpr int kHopelessSteps = 30;
+constexpr double kFarAbove = 1.5;
+constexpr double kNear = 0.1;  // levenberg_marquardt's tolerance, where not
 // Exponents beyond these, or a term below this share of every loss, say that the data do not hold
 // the parameter: published exponents lie between 0.05 and 0.8.
 constexpr double kSmallExponent = 0.01;
@@ -51,6 +56,21 @@ double residual_rms(const Points& points, const LawVector& theta) {
     sum += r * r;
   }
   return std::sqrt(sum / static_cast<double>(points.size()));
+}
+
+// Whether the end is one by the definition too, with the C library's functions (see law_sums.h).
+bool stands(const Descent& end, const Points& points, double delta) {
+  LawVector sum{};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    LawVector gradient;
+    const double r = log_loss(end.theta, points.x[i], points.y[i], gradient) - points.log_loss[i];
+    for (std::size_t k = 0; k < kLawSize; ++k) sum[k] += std::clamp(r, -delta, delta) * gradient[k];
+  }
+  sum[3] -= points.x_mean * sum[1];
+  sum[4] -= points.y_mean * sum[2];
+  double largest = 0;
+  for (const double g : sum) largest = std::max(largest, std::abs(g));
+  return largest <= 2e-9 * delta * static_cast<double>(points.size());
 }
 
 void count_ends(const std::vector<Descent>& ends, const Points& points, double floor,
@@ -126,7 +146,8 @@ ParametricFit summarise(std::vector<Descent> ends, const Points& points,
     return fit;
   }
   const Descent& best = ends.front();
-  fit.status = best.converged ? FitStatus::kConverged : FitStatus::kNotConverged;
+  const bool converged = best.converged && stands(best, points, options.huber_delta);
+  fit.status = converged ? FitStatus::kConverged : FitStatus::kNotConverged;
   fit.parameters = from_vector(uncentred(best.theta, points));
   fit.objective = best.objective;
   fit.gradient_norm = best.gradient_norm;
@@ -169,6 +190,47 @@ std::vector<LawVector> starts_of(const Points& points, const ParametricOptions& 
   return screened_starts(points, options.huber_delta, options.refined);
 }
 
+std::vector<Descent> descend_each(const Points& points, const std::vector<LawVector>& starts,
+                                  const ParametricOptions& options) {
+  std::vector<Descent> ends(starts.size());
+  parallel_for(static_cast<int>(starts.size()), options.threads, [&](int i) {
+    const auto k = static_cast<std::size_t>(i);
+    ends[k] = robust_descent(points, starts[k], options.huber_delta);
+  });
+  return ends;
+}
+
+// Thousands of starts mostly meet in one valley: Ceres brings each near it, the lowest is finished,
+// and those from which the objective falls all the way to that end are counted as ending there. The
+// others are finished too; a start that Ceres leaves on a plateau far above gets few more steps.
+std::vector<Descent> descend_many(const Points& points, const std::vector<LawVector>& starts,
+                                  const ParametricOptions& options) {
+  const double delta = options.huber_delta;
+  const auto finished = [&](const Descent& from, int max_steps) {
+    return newton_descent(points, from.theta, {.huber_delta = delta, .max_steps = max_steps});
+  };
+  std::vector<Descent> ends(starts.size());
+  const auto each = [&](auto work) {
+    parallel_for(static_cast<int>(ends.size()), options.threads,
+                 [&](int i) { work(static_cast<std::size_t>(i)); });
+  };
+  each([&](std::size_t k) {
+    ends[k].theta = levenberg_marquardt(points, starts[k], delta, kNear);
+    ends[k].objective = huber_sum(points, ends[k].theta, delta);
+  });
+  const auto lower = [](const Descent& a, const Descent& b) {
+    return std::isfinite(a.objective) && !(b.objective <= a.objective);
+  };
+  const Descent lowest = finished(*std::min_element(ends.begin(), ends.end(), lower), kSteps);
+  each([&](std::size_t k) {
+    const bool same_end =
+        lowest.converged && falls_towards(points, ends[k].theta, lowest.theta, delta);
+    const bool far = ends[k].objective > kFarAbove * lowest.objective;
+    ends[k] = same_end ? lowest : finished(ends[k], far ? kHopelessSteps : kSteps);
+  });
+  return ends;
+}
+
 }  // namespace
 
 ParametricFit fit_parametric(std::span<const Observation> observations,
@@ -176,11 +238,9 @@ ParametricFit fit_parametric(std::span<const Observation> observations,
   check_delta(options.huber_delta);
   const Points points = make_points(observations);
   const std::vector<LawVector> starts = starts_of(points, options);
-  std::vector<Descent> ends(starts.size());
-  parallel_for(static_cast<int>(starts.size()), options.threads, [&](int i) {
-    const auto k = static_cast<std::size_t>(i);
-    ends[k] = robust_descent(points, starts[k], options.huber_delta);
-  });
+  std::vector<Descent> ends = starts.size() > kPolishedStarts
+                                  ? descend_many(points, starts, options)
+                                  : descend_each(points, starts, options);
   return summarise(std::move(ends), points, options);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/observation.h"
+#include "fit/law_sums.h"
 #include "law/loss_law.h"
 
 namespace isoflop {
@@ -29,6 +30,11 @@ struct Points {
 };
 
 Points make_points(std::span<const Observation> observations);
+
+inline PointArrays arrays_of(const Points& points) {
+  return {points.x.data(), points.y.data(), points.log_loss.data(), points.weight.data(),
+          points.size()};
+}
 
 // theta of loss_law.h to and from the centred coordinates.
 LawVector centred(const LawVector& theta, const Points& points);

@@ -9,6 +9,10 @@
 namespace isoflop {
 namespace {
 
+constexpr BootstrapKind kKinds[] = {BootstrapKind::kRow, BootstrapKind::kRun,
+                                    BootstrapKind::kBudget, BootstrapKind::kResidual,
+                                    BootstrapKind::kWild};
+
 std::vector<double> optima(const std::vector<LawParameters>& draws, double flops) {
   std::vector<double> out;
   for (const LawParameters& draw : draws) out.push_back(true_optimum(flops, draw));
@@ -41,7 +45,7 @@ TEST(Quantile, AnIntervalWithoutDrawsHasNoEnds) {
 TEST(Bootstrap, DrawsDependOnTheSeedAndNotOnTheThreads) {
   const auto rows = isoflop_grid({1e17, 1e18, 1e19}, 6, 0.003, 5);
   const ParametricFit fit = fit_parametric(rows);
-  for (const auto kind : {BootstrapKind::kRow, BootstrapKind::kBudget, BootstrapKind::kResidual}) {
+  for (const auto kind : kKinds) {
     const auto draw = [&](std::uint64_t seed, int threads) {
       return bootstrap(rows, fit, {.kind = kind, .draws = 30, .seed = seed, .threads = threads})
           .draws;
@@ -130,7 +134,7 @@ TEST(Bootstrap, TwoBudgetsCannotBeDrawnFrom) {
 }
 
 TEST(Bootstrap, NamesAreReadAsTheyAreWritten) {
-  for (const auto kind : {BootstrapKind::kRow, BootstrapKind::kBudget, BootstrapKind::kResidual}) {
+  for (const auto kind : kKinds) {
     EXPECT_EQ(parse_bootstrap_kind(name_of(kind)), kind);
   }
   EXPECT_THROW(parse_bootstrap_kind("rows"), Error);
