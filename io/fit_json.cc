@@ -9,6 +9,7 @@
 #include "io/approaches_json.h"
 #include "io/atomic_file.h"
 #include "io/diagnostics_json.h"
+#include "io/fit_parts_json.h"
 #include "io/json.h"
 
 namespace isoflop {
@@ -107,25 +108,6 @@ FlopsPerToken read_flops(const JsonReader& reader) {
   }
 }
 
-Json backtest_json(const Backtest& backtest) {
-  Json json = {{"budget", finite(backtest.budget, "backtest.budget")},
-               {"fitted", backtest.fitted},
-               {"hidden", backtest.hidden},
-               {"mean_error", finite(backtest.mean_error, "backtest.mean_error")},
-               {"max_error", finite(backtest.max_error, "backtest.max_error")}};
-  if (backtest.best_error) json["best_error"] = finite(*backtest.best_error, "backtest.best_error");
-  return json;
-}
-
-Backtest read_backtest(const JsonReader& reader) {
-  return {.budget = reader.number("budget"),
-          .fitted = static_cast<int>(reader.whole("fitted")),
-          .hidden = static_cast<int>(reader.whole("hidden")),
-          .mean_error = reader.number("mean_error"),
-          .max_error = reader.number("max_error"),
-          .best_error = reader.maybe_number("best_error")};
-}
-
 // What only a fit to data has; a preset has none of it.
 void add_objective(const LawFit& fit, Json& json) {
   json["objective"] = finite(fit.objective, "objective");
@@ -204,64 +186,6 @@ void add_draws(const LawFit& fit, Json& json) {
   }
 }
 
-Json noise_json(const NoiseEstimate& noise) {
-  Json json = {{"residual_sigma", finite(noise.residual_sigma, "noise.residual_sigma")},
-               {"residual_degrees", noise.residual_degrees},
-               {"replicate_degrees", noise.replicate_degrees},
-               {"replicated_points", noise.replicated_points},
-               {"evaluation_shared", noise.evaluation_shared}};
-  const auto maybe = [&](const char* key, const std::optional<double>& value) {
-    if (value) json[key] = finite(*value, key);
-  };
-  maybe("replicate_sigma", noise.replicate_sigma);
-  maybe("evaluation_sigma", noise.evaluation_sigma);
-  maybe("lack_of_fit_ratio", noise.lack_of_fit_ratio);
-  maybe("lack_of_fit_p", noise.lack_of_fit_p);
-  return json;
-}
-
-NoiseEstimate read_noise(const JsonReader& reader) {
-  return {.residual_sigma = reader.number("residual_sigma"),
-          .residual_degrees = static_cast<int>(reader.whole("residual_degrees")),
-          .replicate_sigma = reader.maybe_number("replicate_sigma"),
-          .replicate_degrees = static_cast<int>(reader.whole("replicate_degrees")),
-          .replicated_points = static_cast<int>(reader.whole("replicated_points")),
-          .evaluation_sigma = reader.maybe_number("evaluation_sigma"),
-          .evaluation_shared = reader.truth("evaluation_shared"),
-          .lack_of_fit_ratio = reader.maybe_number("lack_of_fit_ratio"),
-          .lack_of_fit_p = reader.maybe_number("lack_of_fit_p")};
-}
-
-Json ranges_json(const std::vector<ParameterRange>& ranges) {
-  Json json = Json::array();
-  for (const ParameterRange& range : ranges) {
-    Json one = {{"name", range.name},
-                {"value", finite(range.value, "ranges.value")},
-                {"low", finite(range.low, "ranges.low")},
-                {"high", finite(range.high, "ranges.high")},
-                {"low_open", range.low_open},
-                {"high_open", range.high_open},
-                {"flat", !range.why_flat.empty()}};
-    if (!range.why_flat.empty()) one["why_flat"] = range.why_flat;
-    json.push_back(std::move(one));
-  }
-  return json;
-}
-
-std::vector<ParameterRange> read_ranges(const JsonReader& reader) {
-  std::vector<ParameterRange> ranges;
-  for (const JsonReader& one : reader.objects("ranges")) {
-    ranges.push_back({.name = one.text("name"),
-                      .value = one.number("value"),
-                      .low = one.number("low"),
-                      .high = one.number("high"),
-                      .low_open = one.truth("low_open"),
-                      .high_open = one.truth("high_open"),
-                      .why_flat = one.text_or("why_flat", "")});
-  }
-  return ranges;
-}
-
 void add_text(Json& json, const char* key, const std::string& text) {
   if (!text.empty()) json[key] = text;
 }
@@ -274,12 +198,6 @@ void read_draws(const JsonReader& reader, LawFit& fit) {
   for (const auto& row : reader.rows("draws", 5)) {
     fit.draws.push_back({row[0], row[1], row[2], row[3], row[4]});
   }
-}
-
-Json exclusions_json(const std::vector<Exclusion>& exclusions) {
-  Json json = Json::array();
-  for (const Exclusion& e : exclusions) json.push_back({{"rows", e.rows}, {"because", e.because}});
-  return json;
 }
 
 // What was done to the data and the law before the fit, and what was found beside it.
@@ -295,13 +213,9 @@ void add_choices(const LawFit& fit, Json& json) {
 void read_choices(const JsonReader& reader, LawFit& fit) {
   fit.set = reader.text_or("set", "");
   fit.where = reader.text_or("where", "");
-  if (reader.has("exclusions")) {
-    for (const JsonReader& e : reader.objects("exclusions")) {
-      fit.exclusions.push_back({.rows = e.text("rows"), .because = e.text("because")});
-    }
-  }
+  if (reader.has("exclusions")) fit.exclusions = read_exclusions(reader.objects("exclusions"));
   if (reader.has("constraints")) fit.constraints = reader.texts("constraints");
-  if (reader.has("ranges")) fit.ranges = read_ranges(reader);
+  if (reader.has("ranges")) fit.ranges = read_ranges(reader.objects("ranges"));
   if (reader.has("noise")) fit.noise = read_noise(reader.object("noise"));
 }
 

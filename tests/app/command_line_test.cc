@@ -36,7 +36,7 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
       {"fit --csv other.csv", 2, "a, b"},
       {"fit --csv three.csv --map parms=N", 2, "params"},
       {"fit --csv three.csv --draws 5", 2, "--draws"},
-      {"fit --csv three.csv --bootstrap wild", 2, "wild"},
+      {"fit --csv three.csv --bootstrap feral", 2, "feral"},
       {"fit --csv three.csv --convention 8nd", 2, "8nd"},
       {"fit --db missing.db", 2, "missing.db"},
       {"plan --flops 1e20", 2, "--law"},
@@ -72,8 +72,9 @@ TEST_F(CommandLine, AnswersWrongOnesWithACodeAndAWayOut) {
 }
 
 TEST_F(CommandLine, EveryVerbHasHelpWithThreeExamples) {
-  for (const char* verb : {"demo", "data prepare", "data mix", "data info", "sweep run",
-                           "sweep status", "sweep export", "train", "fit", "plan"}) {
+  for (const char* verb :
+       {"demo", "data prepare", "data mix", "data info", "sweep run", "sweep status",
+        "sweep export", "train", "fit", "plan", "suggest", "compare", "reproduce"}) {
     const Ran ran = run(std::string(verb) + " --help");
     EXPECT_EQ(ran.code, 0) << verb;
     const std::string example = "  isoflop " + std::string(verb);

@@ -42,7 +42,7 @@ TEST_F(Compare, GopherLosesToChinchillaUnderEveryPublishedLaw) {
 }
 
 TEST_F(Compare, AnyModelsUnderAFitOfOnesOwn) {
-  fit("fit.json", "--draws 200");
+  fit("fit.json", "");
   const Ran ran = run("compare 100k:1M 25k:4M 50k:2M --law epoch2024 --fit fit.json --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto json = ran.json();
@@ -56,8 +56,8 @@ TEST_F(Compare, AnyModelsUnderAFitOfOnesOwn) {
 }
 
 TEST_F(Compare, TwoFitsOfTheSameRunsAreATossUp) {
-  fit("a.json", "--draws 300 --fit-seed 1");
-  fit("b.json", "--draws 300 --fit-seed 2");
+  fit("a.json", "--fit-seed 1");
+  fit("b.json", "--fit-seed 2");
   const Ran ran = run("compare a.json b.json --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   const auto json = ran.json();

@@ -1,7 +1,8 @@
 // The commands of the documents are run, in order, in one folder, and what the documents quote of
 // their output has to be there: a document that is no longer true fails.
 //
-//   ```sh            each line that begins with "isoflop " is run; "# exit 3" at its end is its code
+//   ```sh            each line that begins with "isoflop " is run; "# exit 3" at its end is its
+//   code
 //   ```text          lines that the commands above it (since the last text block) printed, as they
 //                    stand; a line of "..." stands for any
 //   ```python        is run by python3

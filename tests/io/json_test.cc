@@ -169,9 +169,79 @@ TEST(FitJson, ReadsBackAFitByApproach2Alone) {
   fit.approach = 2;
   fit.parameters = {};
   fit.draws.clear();
+  // There was no search for a law.
+  fit.objective = fit.gradient_norm = fit.residual_rms = fit.second_best = 0;
+  fit.huber_delta = LawFit{}.huber_delta;
+  fit.starts_tried = fit.starts_agreeing = 0;
   const std::string text = fit_json(fit);
   EXPECT_EQ(parse_fit(text, "f.json"), fit);
   EXPECT_EQ(json::parse(text)["exponents"]["a"]["value"], 0.49);
+}
+
+TEST(FitJson, KeepsWhatWasDoneToTheDataAndWhatWasFoundBesideTheLaw) {
+  LawFit fit = some_fit();
+  fit.set = "heldout:books";
+  fit.where = "N > 1e8";
+  fit.exclusions = {{"0-4", "warm-up too long"}};
+  fit.constraints = {"E = 1.7"};
+  fit.ranges = {{.name = "E", .value = 1.7, .low = 1.6, .high = 1.8},
+                {.name = "beta",
+                 .value = 0.4,
+                 .low = 0.1,
+                 .high = 2,
+                 .high_open = true,
+                 .why_flat = "runs to the bound"}};
+  fit.noise = NoiseEstimate{.residual_sigma = 0.003,
+                            .residual_degrees = 40,
+                            .replicate_sigma = 0.002,
+                            .replicate_degrees = 8,
+                            .replicated_points = 4,
+                            .evaluation_sigma = 0.001,
+                            .lack_of_fit_ratio = 1.6,
+                            .lack_of_fit_p = 0.004};
+  fit.approaches = ApproachComparison{
+      .flops = 1e23,
+      .answers = {{.approach = 1, .code = "no_curves", .why_not = "there are none"},
+                  {.approach = 3,
+                   .usable = true,
+                   .a = {.value = 0.5},
+                   .b = {.value = 0.5},
+                   .params = {.value = 3e10, .low = 2e10, .high = 4e10},
+                   .tokens = {.value = 5e11},
+                   .loss = Interval{.value = 2.0}}},
+      .verdict = "one answer"};
+  fit.diagnostics = Diagnostics{};
+  fit.diagnostics->influence = Influence{.budget = 1e23, .method = "search"};
+  fit.diagnostics->influence->rows = {
+      {.row = 3, .trial = "t3", .run_params = 2e9, .run_tokens = 1e9, .params_ratio = 0.9}};
+  fit.backtest->level = 0.9;
+  fit.backtest->inside = 1;
+  fit.backtest->rows = {{.row = 7,
+                         .params = 1e9,
+                         .tokens = 2e10,
+                         .flops = 1.2e20,
+                         .loss = 2.5,
+                         .predicted = {.value = 2.51, .low = 2.49, .high = 2.53}}};
+  EXPECT_EQ(parse_fit(fit_json(fit), "f.json"), fit);
+  const json text = json::parse(fit_json(fit));
+  EXPECT_EQ(text["influential"][0]["row"], 3);
+  EXPECT_EQ(text["influential"][0]["params_ratio"], 0.9);
+  EXPECT_EQ(text["covariance"].size(), 5u);
+}
+
+TEST(FitJson, KeepsALawOfAnotherForm) {
+  LawFit fit;
+  fit.law = "muennighoff";
+  fit.citation = "Muennighoff et al. 2023";
+  fit.observations = 182;
+  fit.r_squared = 0.77;
+  fit.form = FormParameters{.form = "muennighoff",
+                            .names = {"E", "R_D"},
+                            .values = {1.9, 15.4},
+                            .draws = {{1.8, 14.0}, {2.0, 17.5}}};
+  EXPECT_EQ(parse_fit(fit_json(fit), "f.json"), fit);
+  EXPECT_EQ(json::parse(fit_json(fit))["law"]["parameters"]["R_D"], 15.4);
+  EXPECT_EQ(json::parse(fit_json(fit))["draw_columns"][1], "R_D");
 }
 
 TEST(FitJson, HoldsWhatScriptsRelyOn) {
