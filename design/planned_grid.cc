@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <numbers>
 #include <vector>
 
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/interval.h"
+#include "core/normal.h"
 #include "fit/check_observations.h"
 #include "fit/parallel.h"
 #include "fit/parametric_fit.h"
 #include "law/loss_law.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -43,12 +43,6 @@ void check_design_options(const PlannedGridOptions& options) {
   if (!(options.level > 0 && options.level < 1)) {
     throw usage_error("design: give an interval level such as 0.9");
   }
-}
-
-// Box and Muller 1958.
-double standard_normal(SplitMix64& random) {
-  const double u = 1 - random.uniform();
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * random.uniform());
 }
 
 std::vector<Observation> simulated(std::span<const Observation> points,

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "law/loss_law.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "fit/check_observations.h"
-#include "law/chinchilla_optimum.h"
 #include "law/loss_law.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -130,8 +130,8 @@ void follow_optimum(std::span<const Observation> rows, const FlopsPerToken& flop
     low = std::min(low, row.flops);
     high = std::max(high, row.flops);
   }
-  out.params_at = chinchilla_optimum(out.law, high, flops);
-  const double small = chinchilla_optimum(out.law, low, flops);
+  out.params_at = compute_optimum(out.law, flops, high).params;
+  const double small = compute_optimum(out.law, flops, low).params;
   const double tokens = high / flops(out.params_at);
   const double few = low / flops(small);
   out.a = std::log(out.params_at / small) / std::log(high / low);

@@ -9,7 +9,7 @@
 #include "fit/influence.h"
 #include "fit/model_choice.h"
 #include "fit/residuals.h"
-#include "law/chinchilla_optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -29,7 +29,7 @@ double budget_of(std::span<const Observation> observations, const DiagnoseOption
 // D* / N*; 0 where a term of the law is gone and there is no optimum.
 double optimal_ratio(const LawParameters& law, double budget, const FlopsPerToken& flops) {
   if (!(law.A > 0 && law.B > 0 && law.alpha > 0 && law.beta > 0)) return 0;
-  const double params = chinchilla_optimum(law, budget, flops);
+  const double params = compute_optimum(law, flops, budget).params;
   return budget / flops(params) / params;
 }
 

@@ -19,9 +19,8 @@
 #include "fit/form_profile.h"
 #include "fit/isoflop_profiles.h"
 #include "fit/noise.h"
-#include "law/chinchilla_optimum.h"
 #include "law/law_form.h"
-#include "law/loss_law.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -210,9 +209,8 @@ void fill_noise(std::span<const Observation> rows, LawFit& fit) {
 ApproachAnswer law_answer(const LawFit& fit, double flops) {
   ApproachAnswer answer{.approach = 3, .usable = true};
   const auto at = [&](const LawParameters& law) {
-    const double params = chinchilla_optimum(law, flops, fit.flops);
-    const double tokens = flops / fit.flops(params);
-    return std::array{params, tokens, predict_loss(law, params, tokens)};
+    const Optimum best = compute_optimum(law, fit.flops, flops);
+    return std::array{best.params, best.tokens, best.loss};
   };
   std::array<std::vector<double>, 3> draws;
   for (const LawParameters& draw : fit.draws) {

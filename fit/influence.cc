@@ -15,8 +15,8 @@
 #include "fit/parallel.h"
 #include "fit/parametric_fit.h"
 #include "fit/points.h"
-#include "law/chinchilla_optimum.h"
 #include "law/loss_law.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -236,7 +236,7 @@ void fill_rows(std::span<const Observation> observations, const ForwardSearch& a
     const std::size_t last = std::min(first + batch, order.size());
     for (std::size_t k = first; k < last; ++k) leaving.points.weight[order[k]] = 0;
     leaving.refit();
-    const double params = chinchilla_optimum(law_of_search(leaving), out.budget, options.flops);
+    const double params = compute_optimum(law_of_search(leaving), options.flops, out.budget).params;
     for (std::size_t k = first; k < last; ++k) {
       InfluentialRow row = influential_row(observations[order[k]], end, order[k]);
       row.params = params;
@@ -297,7 +297,7 @@ LawAnswer answer_of(const LawParameters& law, std::span<const Observation> obser
                     double budget, const FlopsPerToken& flops, double huber_delta) {
   LawAnswer out{.law = law, .observations = static_cast<int>(observations.size())};
   out.objective = huber_objective(law, observations, huber_delta);
-  out.params = chinchilla_optimum(law, budget, flops);
+  out.params = compute_optimum(law, flops, budget).params;
   out.tokens = budget / flops(out.params);
   out.loss = predict_loss(law, out.params, out.tokens);
   return out;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/normal.h"
+
 namespace isoflop {
 namespace {
 
@@ -26,11 +28,6 @@ void add_shift(const std::optional<ValleyMinimum>& truth, const std::optional<Va
 }
 
 }  // namespace
-
-double standard_normal(SplitMix64& random) {
-  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
-  return radius * std::cos(2 * M_PI * random.uniform());
-}
 
 void finish_draws(int draws, MinimumDraws& out) {
   const auto n = static_cast<double>(out.shift.size());

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/hash.h"
+#include "core/normal.h"
 #include "core/power_law.h"
 #include "fit/valley.h"
 
@@ -38,9 +39,6 @@ ValleyDraws draw_minima(const Valley& valley, double sigma, int draws, std::uint
 
 // Adds standard deviation and share once all shifts are in.
 void finish_draws(int draws, MinimumDraws& out);
-
-// A standard normal number (Box and Muller 1958).
-double standard_normal(SplitMix64& random);
 
 // Least squares of y on x; the weights need not be normalised.
 PowerLaw weighted_line(std::span<const double> x, std::span<const double> y,

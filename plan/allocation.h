@@ -11,7 +11,7 @@
 //                       (arXiv:2401.00448), whose optimum has
 //                       (alpha A / N^alpha) / (beta B / D^beta) = 1 + D_inf / (3 D)
 //
-// Chinchilla with K = 0 has its closed form (plan/optimum.h); others are searched in ln N: a scan
+// Chinchilla with K = 0 has its closed form (law/optimum.h); others are searched in ln N: a scan
 // of the whole range, then golden sections around the best point, to 1e-9 in ln N where the loss
 // has that many digits. The least compute for a loss is the root of L*(C) = l, which falls with C.
 //
@@ -25,7 +25,7 @@
 #include "core/flops.h"
 #include "core/plan.h"
 #include "plan/loss_surface.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 

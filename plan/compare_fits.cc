@@ -12,7 +12,7 @@
 #include "core/interval.h"
 #include "core/units.h"
 #include "plan/compute_for_loss.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {

@@ -9,7 +9,7 @@
 #include "core/units.h"
 #include "law/loss_law.h"
 #include "plan/compute_for_loss.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {

@@ -1,4 +1,4 @@
-// The least compute that reaches a loss: the inverse of the frontier L*(C) of plan/optimum.h.
+// The least compute that reaches a loss: the inverse of the frontier L*(C) of law/optimum.h.
 //
 //   C_opt(L) = min { C : L*(C) <= L }
 //

@@ -1,6 +1,6 @@
 // L(N, D) of any law with everything else fixed: what a plan searches.
 //
-//   chinchilla          as it is; its optimum has a closed form (plan/optimum.h)
+//   chinchilla          as it is; its optimum has a closed form (law/optimum.h)
 //   any other form      law/law_form.h, at the settings' unique tokens, experts, granularity,
 //                       sparsity; C = f(N) D where a form asks for it
 //

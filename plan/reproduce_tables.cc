@@ -6,7 +6,7 @@
 #include "core/interval.h"
 #include "core/units.h"
 #include "law/presets.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "plan/reproduce.h"
 
 namespace isoflop {

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "fit/fit_law.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

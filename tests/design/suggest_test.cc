@@ -8,7 +8,7 @@
 #include "core/interval.h"
 #include "fit/fit_law.h"
 #include "law/presets.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

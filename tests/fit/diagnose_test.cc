@@ -8,7 +8,7 @@
 #include "fit/identifiability.h"
 #include "fit/model_choice.h"
 #include "fit/residuals.h"
-#include "law/chinchilla_optimum.h"
+#include "law/optimum.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {
@@ -91,15 +91,6 @@ TEST(Conventions, UsesTheColumnsWhereEveryRowHasThem) {
   }
   EXPECT_NEAR(table.rows[0].params_at, true_optimum(1e19), 1e3);
   EXPECT_NEAR(table.rows[1].params_at / true_optimum(1e19), 1, 1e-6) << "8 N D of a larger budget";
-}
-
-TEST(ChinchillaOptimum, IsTheSameInClosedFormAndBySearch) {
-  const FlopsPerToken searched = FlopsPerToken::from_nodes("exact", {{1e6, 6e6}, {1e9, 6e9}});
-  for (const double flops : {1e17, 5.76e23}) {
-    EXPECT_NEAR(chinchilla_optimum(kTruth, flops, searched) / chinchilla_optimum(kTruth, flops), 1,
-                1e-5)
-        << "a golden section sees the square root of the loss's digits";
-  }
 }
 
 TEST(Residuals, NoiseHasNoTrendAndAWrongFormHasOne) {

@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "core/error.h"
-#include "law/chinchilla_optimum.h"
 #include "law/loss_law.h"
+#include "law/optimum.h"
 #include "law/presets.h"
 #include "tests/law/form_truths.h"
 

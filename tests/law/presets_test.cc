@@ -5,8 +5,8 @@
 #include <set>
 
 #include "core/error.h"
-#include "law/chinchilla_optimum.h"
 #include "law/law_form.h"
+#include "law/optimum.h"
 
 namespace isoflop {
 namespace {
@@ -55,7 +55,7 @@ TEST(Presets, OptimaAtGophersBudget) {
                {"muennighoff2023-c4", 69.96e9, 19.6, .5}};
   for (const auto& row : table) {
     const LawFit& law = preset_law(row.law);
-    const double params = chinchilla_optimum(law.parameters, 5.76e23);
+    const double params = compute_optimum(law.parameters, FlopsPerToken::six_n(), 5.76e23).params;
     EXPECT_NEAR(params / row.params, 1, 0.005) << row.law;
     EXPECT_NEAR(5.76e23 / (6 * params * params) / row.ratio, 1, 0.01) << row.law;
     EXPECT_NEAR(law.a(), row.a, 6e-5) << row.law;
@@ -65,7 +65,7 @@ TEST(Presets, OptimaAtGophersBudget) {
 // The approach-3 column of Table A3: 400M and its budget, 2.21e19 FLOP and 9.2B tokens.
 TEST(Presets, TableA3sExponentsGiveItsFirstRow) {
   const LawParameters& law = preset_law("hoffmann2022-tableA3").parameters;
-  EXPECT_NEAR(chinchilla_optimum(law, 2.21e19) / 400e6, 1, 0.01);
+  EXPECT_NEAR(compute_optimum(law, FlopsPerToken::six_n(), 2.21e19).params / 400e6, 1, 0.01);
   EXPECT_NEAR(2.21e19 / (6 * 400e6) / 9.2e9, 1, 0.01);
 }
 

@@ -7,7 +7,7 @@
 #include "core/interval.h"
 #include "law/loss_law.h"
 #include "law/presets.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "tests/plan/compare_laws.h"
 
 namespace isoflop {

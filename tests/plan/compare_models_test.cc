@@ -10,7 +10,7 @@
 #include "law/loss_law.h"
 #include "law/presets.h"
 #include "plan/compute_for_loss.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "tests/plan/compare_laws.h"
 
 namespace isoflop {

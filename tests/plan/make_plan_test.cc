@@ -9,7 +9,7 @@
 #include "fit/fit_law.h"
 #include "law/loss_law.h"
 #include "law/presets.h"
-#include "plan/optimum.h"
+#include "law/optimum.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

@@ -1,4 +1,4 @@
-#include "plan/optimum.h"
+#include "law/optimum.h"
 
 #include <cmath>
 #include <gtest/gtest.h>

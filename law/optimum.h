@@ -11,8 +11,8 @@
 // end (alpha or beta not positive, A or B zero) says so.
 //
 // Errors: Error(kUsage) when flops is not positive and finite.
-#ifndef ISOFLOP_PLAN_OPTIMUM_H_
-#define ISOFLOP_PLAN_OPTIMUM_H_
+#ifndef ISOFLOP_LAW_OPTIMUM_H_
+#define ISOFLOP_LAW_OPTIMUM_H_
 
 #include "core/flops.h"
 #include "core/law_fit.h"
@@ -38,4 +38,4 @@ double loss_at_size(const LawParameters& law, const FlopsPerToken& flops_per_tok
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_PLAN_OPTIMUM_H_
+#endif  // ISOFLOP_LAW_OPTIMUM_H_
