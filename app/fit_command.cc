@@ -23,6 +23,7 @@ struct FitCommandFlags {
   LawFlags law;
   std::string out;
   bool details = false;
+  bool backtest = false;
   bool json = false;
 };
 
@@ -72,7 +73,7 @@ void run(const FitCommandFlags& flags) {
       all.push_back(parse_json(fit_json(fits[i]), "fit"));
     } else {
       print((several ? "== " + inputs[i].set + '\n' : std::string()) +
-            fit_text(fits[i], flags.details));
+            fit_text(fits[i], {.details = flags.details, .backtest = flags.backtest}));
     }
   }
   if (several && !flags.json) print('\n' + aligned_text(law_table(fits)));
@@ -117,6 +118,8 @@ void add_fit_command(CLI::App& app) {
   command->add_option("--out", flags->out, "Also write the fit, with its draws, to this file");
   command->add_flag("--details", flags->details,
                     "Also residuals, identifiability, conventions and other forms of law");
+  command->add_flag("--backtest", flags->backtest,
+                    "Show each run that the backtest hides beside its prediction");
   command->add_flag("--json", flags->json, "Print JSON");
   add_fit_flags(command, flags->fit);
   command->callback([flags] { run(*flags); });

@@ -164,7 +164,20 @@ TextTable law_table(std::span<const LawFit> fits) {
   return table;
 }
 
-std::string fit_text(const LawFit& fit, bool details) {
+TextTable backtest_table(const Backtest& backtest) {
+  TextTable table{{"row", "N", "D", "FLOP", "loss", "predicted", "error", "inside"}, {}};
+  for (const HiddenRow& row : backtest.rows) {
+    const Interval& p = row.predicted;
+    const bool inside = p.low && p.high && row.loss >= *p.low && row.loss <= *p.high;
+    table.rows.push_back({std::to_string(row.row), format_quantity(row.params),
+                          format_quantity(row.tokens), format_flops(row.flops), fixed4(row.loss),
+                          interval_text(p, fixed4), percent(p.value / row.loss - 1, 2),
+                          p.low ? (inside ? "yes" : "no") : ""});
+  }
+  return table;
+}
+
+std::string fit_text(const LawFit& fit, const FitTextOptions& options) {
   std::string out = fit.form        ? form_lines(fit)
                     : fit.has_law() ? answer_line(fit) + law_lines(fit)
                                     : alone_lines(fit);
@@ -173,13 +186,16 @@ std::string fit_text(const LawFit& fit, bool details) {
   }
   out += data_lines(fit) + warning_lines(fit.warnings);
   if (fit.has_law()) out += search_line(fit) + range_lines(fit);
-  if (fit.diagnostics) out += diagnosed(*fit.diagnostics, details);
+  if (fit.diagnostics) out += diagnosed(*fit.diagnostics, options.details);
   if (fit.isoflop) out += '\n' + isoflop_text(*fit.isoflop);
   const bool a_check = fit.isoflop && fit.has_law() && !fit.envelope;
   if (a_check) out += warning_lines(fit.isoflop->warnings);
   if (fit.envelope) out += '\n' + envelope_text(*fit.envelope);
   if (fit.envelope && fit.approaches) out += '\n' + approaches_text(*fit.approaches);
   if (fit.backtest) out += '\n' + backtest_line(*fit.backtest);
+  if (fit.backtest && options.backtest) out += aligned_text(backtest_table(*fit.backtest));
+  if (!fit.backtest && options.backtest)
+    out += "no backtest: too few runs are left without the largest\n";
   return out;
 }
 

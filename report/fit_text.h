@@ -11,9 +11,17 @@
 
 namespace isoflop {
 
-// What a person reads first: answer, law, data, warnings, the rows it hangs on, approach 2,
-// backtest. `details` adds residuals, identifiability, conventions and the choice of a form.
-std::string fit_text(const LawFit& fit, bool details = false);
+struct FitTextOptions {
+  bool details = false;   // residuals, identifiability, conventions and the choice of a form
+  bool backtest = false;  // each hidden run beside its prediction
+};
+
+// What a person reads first: answer, law, data, warnings, the rows it hangs on, approach 2, and the
+// backtest in a line.
+std::string fit_text(const LawFit& fit, const FitTextOptions& options = {});
+
+// One row a hidden run.
+TextTable backtest_table(const Backtest& backtest);
 
 // Laws of several held-out sets beside each other, a row each.
 TextTable law_table(std::span<const LawFit> fits);

@@ -109,6 +109,20 @@ TEST_F(FitCommand, EveryApproachStandsBesideTheOthers) {
   EXPECT_FALSE(second.json()["law"].contains("parameters"));
 }
 
+TEST_F(FitCommand, TheBacktestShowsEachHiddenRunBesideItsPrediction) {
+  const Ran ran = run("fit --csv runs.csv --backtest --hide 1e20 --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto backtest = ran.json()["backtest"];
+  ASSERT_EQ(backtest["rows"].size(), 10u);
+  double sum = 0;
+  for (const auto& row : backtest["rows"]) {
+    sum += row["predicted"]["value"].get<double>() / row["loss"].get<double>() - 1;
+    EXPECT_LT(row["predicted"]["low"].get<double>(), row["predicted"]["high"].get<double>());
+  }
+  EXPECT_NEAR(sum / 10, backtest["mean_error"].get<double>(), 1e-12);
+  EXPECT_THAT(run("fit --csv runs.csv --backtest").out, HasSubstr("predicted"));
+}
+
 TEST_F(FitCommand, PublishedStartsEndWhereAllOthersDo) {
   const auto screened = run("fit --csv runs.csv --json").json();
   const auto published = run("fit --csv runs.csv --starts hoffmann2022 --json").json();
