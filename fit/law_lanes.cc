@@ -34,7 +34,8 @@ ISOFLOP_INLINE void store_lanes(double* at, Lanes value) {
 ISOFLOP_INLINE double sum_lanes(Lanes v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 
 // e^x = 2^n e^r with |r| <= ln 2 / 2, and e^r = 1 + 2 r / (R - r), where R = r coth(r / 2) is even:
-// 2 + sum of 2 B_2k r^2k / (2k)!, B the Bernoulli numbers. What is cut off is below 1e-17.
+// 2 + sum of 2 B_2k r^2k / (2k)!, B the Bernoulli numbers. What is cut off is below 1e-17. Summed
+// in pairs: a chain of products would wait for itself.
 ISOFLOP_INLINE Lanes exponential(Lanes x) {
   constexpr double kRound = 0x1.8p52;  // adding it leaves a whole number in the low bits
   x = x > 700.0 ? all(700.0) : x;
@@ -43,12 +44,10 @@ ISOFLOP_INLINE Lanes exponential(Lanes x) {
   const Lanes n = shifted - kRound;
   const Lanes r = (x - n * kLn2High) - n * kLn2Low;
   const Lanes q = r * r;
-  Lanes even = q * (-691.0 / 653837184000.0) + 1.0 / 23950080.0;
-  even = even * q - 1.0 / 604800.0;
-  even = even * q + 1.0 / 15120.0;
-  even = even * q - 1.0 / 360.0;
-  even = even * q + 1.0 / 6.0;
-  even = even * q + 2.0;
+  const Lanes q2 = q * q;
+  const Lanes low = (q * (1.0 / 6.0) + 2.0) + q2 * (q * (1.0 / 15120.0) - 1.0 / 360.0);
+  const Lanes high = (q * (1.0 / 23950080.0) - 1.0 / 604800.0) + q2 * (-691.0 / 653837184000.0);
+  const Lanes even = low + (q2 * q2) * high;
   const Lanes fraction = 1.0 + (r + r) / (even - r);
   return (Lanes)((Bits)fraction + ((Bits)shifted << 52));
 }
@@ -63,15 +62,12 @@ ISOFLOP_INLINE Lanes logarithm(Lanes v) {
   const Lanes k = (Lanes)(biased | 0x4330000000000000ULL) - (0x1p52 + 1023.0);
   const Lanes s = (m - 1.0) / (m + 1.0);
   const Lanes q = s * s;
-  Lanes series = q * (2.0 / 21.0) + 2.0 / 19.0;
-  series = series * q + 2.0 / 17.0;
-  series = series * q + 2.0 / 15.0;
-  series = series * q + 2.0 / 13.0;
-  series = series * q + 2.0 / 11.0;
-  series = series * q + 2.0 / 9.0;
-  series = series * q + 2.0 / 7.0;
-  series = series * q + 2.0 / 5.0;
-  series = series * q + 2.0 / 3.0;
+  const Lanes q2 = q * q;
+  const Lanes q4 = q2 * q2;
+  const Lanes low = (q * (2.0 / 5.0) + 2.0 / 3.0) + q2 * (q * (2.0 / 9.0) + 2.0 / 7.0);
+  const Lanes middle = (q * (2.0 / 13.0) + 2.0 / 11.0) + q2 * (q * (2.0 / 17.0) + 2.0 / 15.0);
+  const Lanes high = q * (2.0 / 21.0) + 2.0 / 19.0;
+  const Lanes series = low + q4 * (middle + q4 * high);
   return k * kLn2High + (2.0 * s + (s * q * series + k * kLn2Low));
 }
 
@@ -140,8 +136,7 @@ struct LaneSums {
   Lanes s_e{}, s_a{}, s_b{}, s_ax{}, s_by{};
 };
 
-ISOFLOP_INLINE void add_block(const Law& law, const Block& p, double delta, LaneSums& sum) {
-  const Terms t = terms_of(law, p);
+ISOFLOP_INLINE void add_terms(const Terms& t, const Block& p, double delta, LaneSums& sum) {
   const Lanes psi = clamped(t.r, delta);
   sum.value += p.weight * (psi * (t.r - 0.5 * psi));
   const Lanes ax = t.a * p.x;
@@ -185,8 +180,19 @@ void sums(const PointArrays& points, const double* theta, double delta, HuberSum
   const Law law = law_of(theta);
   LaneSums sum;
   std::size_t i = 0;
-  for (; i + kLanes <= points.size; i += kLanes) add_block(law, block_at(points, i), delta, sum);
-  if (i < points.size) add_block(law, last_block(points, i), delta, sum);
+  // Two blocks at a time: the one's long chain of operations fills the other's waits.
+  for (; i + 2 * kLanes <= points.size; i += 2 * kLanes) {
+    const Block p = block_at(points, i);
+    const Block q = block_at(points, i + kLanes);
+    const Terms t = terms_of(law, p);
+    const Terms u = terms_of(law, q);
+    add_terms(t, p, delta, sum);
+    add_terms(u, q, delta, sum);
+  }
+  for (; i < points.size; i += kLanes) {
+    const Block p = i + kLanes <= points.size ? block_at(points, i) : last_block(points, i);
+    add_terms(terms_of(law, p), p, delta, sum);
+  }
   const Lanes gradient[] = {sum.g_e, sum.g_a, sum.g_b, -sum.g_ax, -sum.g_by};
   const Lanes hessian[] = {sum.ee,   sum.ea,   sum.aa,   sum.eb,   sum.ab,
                            sum.bb,   -sum.eax, -sum.aax, -sum.abx, sum.aaxx,

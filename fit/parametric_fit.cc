@@ -19,9 +19,9 @@ constexpr double kSameObjective = 1e-6;  // relative
 constexpr std::size_t kKeptOptima = 4;
 constexpr std::size_t kPolishedStarts = 100;  // up to here every start is finished by itself
 constexpr int kSteps = 300;
-constexpr int kHopelessSteps = 30;
+constexpr int kHopelessSteps = 12;
 constexpr double kFarAbove = 1.5;
-constexpr double kNear = 0.1;  // levenberg_marquardt's tolerance, where not
+constexpr double kNear = 0.5;  // levenberg_marquardt's tolerance, where not
 // Exponents beyond these, or a term below this share of every loss, say that the data do not hold
 // the parameter: published exponents lie between 0.05 and 0.8.
 constexpr double kSmallExponent = 0.01;
