@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "core/normal.h"
 #include "data/tabular_learner.h"
 #include "fit/bootstrap.h"
 #include "fit/parallel.h"
@@ -221,9 +222,7 @@ Scenario tabular() {
 void print_wrong(int simulations, int draws) {
   print_head();
   const auto noisy = [](Observation& row, double sigma, SplitMix64& random) {
-    const double u = 1 - random.uniform();
-    row.loss *=
-        std::exp(sigma * std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * random.uniform()));
+    row.loss *= std::exp(sigma * standard_normal(random));
   };
   print_row(spoilt("noise grows from 0.002 to 0.008 with C",
                    [=](auto& rows, SplitMix64& random) {

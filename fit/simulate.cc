@@ -2,22 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "core/hash.h"
+#include "core/normal.h"
 #include "law/loss_law.h"
 #include "law/optimum.h"
 
 namespace isoflop {
-namespace {
-
-double simulated_normal(SplitMix64& random) {
-  const double u = 1 - random.uniform();
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * random.uniform());
-}
-
-}  // namespace
-
 LawParameters besiroglu_law() {
   return {.E = 1.8172, .A = 482.01, .B = 2085.43, .alpha = 0.3478, .beta = 0.3658};
 }
@@ -59,7 +50,7 @@ std::vector<Observation> simulate_isoflop(const LawParameters& law, const Simula
       if (!design.sizes.empty() && !near(params)) continue;
       const double tokens = budget / (6 * params);
       const double loss =
-          predict_loss(law, params, tokens) * std::exp(noise * simulated_normal(random));
+          predict_loss(law, params, tokens) * std::exp(noise * standard_normal(random));
       rows.push_back({.params = params,
                       .tokens = tokens,
                       .flops = budget,
