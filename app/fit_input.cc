@@ -169,7 +169,7 @@ FitInput ends_of_curves(const FitInputFlags& flags) {
 }
 
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
-  const Store store(flags.db, StoreMode::kReadOnly);
+  const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
   const std::string study = choose_study(store, flags.study);
   require_one_corpus(store.trials(study), study);
   const FlopConvention convention = convention_of(store, study);
