@@ -6,8 +6,7 @@
 // The sum is minimised, not the mean: with the mean (about 4e-6 on 240 points) the absolute
 // tolerances of common optimisers stop at once, wherever they are (science: Besiroglu et al. 2024
 // found Hoffmann's own values to be such a stop). Here every start goes through Ceres'
-// Levenberg-Marquardt with its HuberLoss and then through Newton steps with exact second
-// derivatives until
+// Levenberg-Marquardt and then through Newton steps with exact second derivatives until
 //   max |gradient of the sum| <= 1e-9 x delta x number of points,
 // and the best of the distinct ends wins.
 //
