@@ -24,8 +24,8 @@
 
 #include "core/flops.h"
 #include "core/plan.h"
-#include "plan/loss_surface.h"
 #include "law/optimum.h"
+#include "plan/loss_surface.h"
 
 namespace isoflop {
 

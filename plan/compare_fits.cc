@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "core/units.h"
-#include "plan/compute_for_loss.h"
 #include "law/optimum.h"
+#include "plan/compute_for_loss.h"
 
 namespace isoflop {
 namespace {

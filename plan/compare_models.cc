@@ -8,8 +8,8 @@
 #include "core/interval.h"
 #include "core/units.h"
 #include "law/loss_law.h"
-#include "plan/compute_for_loss.h"
 #include "law/optimum.h"
+#include "plan/compute_for_loss.h"
 
 namespace isoflop {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "core/interval.h"
 #include "core/units.h"
-#include "law/presets.h"
 #include "law/optimum.h"
+#include "law/presets.h"
 #include "plan/reproduce.h"
 
 namespace isoflop {

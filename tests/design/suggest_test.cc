@@ -7,8 +7,8 @@
 #include "core/hash.h"
 #include "core/interval.h"
 #include "fit/fit_law.h"
-#include "law/presets.h"
 #include "law/optimum.h"
+#include "law/presets.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {

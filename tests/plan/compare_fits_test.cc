@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "law/loss_law.h"
-#include "law/presets.h"
 #include "law/optimum.h"
+#include "law/presets.h"
 #include "tests/plan/compare_laws.h"
 
 namespace isoflop {

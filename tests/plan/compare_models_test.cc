@@ -8,9 +8,9 @@
 #include "core/hoffmann_shape.h"
 #include "core/interval.h"
 #include "law/loss_law.h"
+#include "law/optimum.h"
 #include "law/presets.h"
 #include "plan/compute_for_loss.h"
-#include "law/optimum.h"
 #include "tests/plan/compare_laws.h"
 
 namespace isoflop {

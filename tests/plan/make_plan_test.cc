@@ -8,8 +8,8 @@
 #include "core/shape_rule.h"
 #include "fit/fit_law.h"
 #include "law/loss_law.h"
-#include "law/presets.h"
 #include "law/optimum.h"
+#include "law/presets.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {
