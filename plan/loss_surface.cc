@@ -126,6 +126,12 @@ LossSurface form_surface(const LawFit& fit, const std::vector<double>& v,
 }  // namespace
 
 LossSurface surface_of(const LawFit& fit, const SurfaceSettings& settings) {
+  if (!fit.has_law()) {
+    throw refusal("no_law",
+                  fmt::format("{}: a fit of approach {} alone has exponents and no loss law; "
+                              "fit again with --approach 3 or all",
+                              fit.source, fit.approach));
+  }
   if (!fit.form) return {fit.parameters, settings};
   return form_surface(fit, fit.form->values, settings);
 }

@@ -103,10 +103,12 @@ TEST_F(FitCommand, EveryApproachStandsBesideTheOthers) {
   EXPECT_EQ(answers["answers"].size(), 3u);
   EXPECT_EQ(run("fit --csv runs.csv --approach 1").code, 3);
   EXPECT_EQ(read("out.txt"), "");
-  const Ran second = run("fit --csv runs.csv --approach 2 --json");
+  const Ran second = run("fit --csv runs.csv --approach 2 --out two.json --json");
   ASSERT_EQ(second.code, 0) << second.err;
   EXPECT_NEAR(second.json()["exponents"]["a"]["value"].get<double>(), 0.5, 0.03);
   EXPECT_FALSE(second.json()["law"].contains("parameters"));
+  EXPECT_EQ(run("plan --flops 1e22 --fit two.json").code, 3);
+  EXPECT_THAT(read("err.txt"), HasSubstr("no_law"));
 }
 
 TEST_F(FitCommand, TheBacktestShowsEachHiddenRunBesideItsPrediction) {
