@@ -2,6 +2,7 @@
 #ifndef ISOFLOP_CORE_DESIGN_ANSWER_H_
 #define ISOFLOP_CORE_DESIGN_ANSWER_H_
 
+#include <string>
 #include <vector>
 
 #include "core/law_fit.h"
@@ -19,6 +20,8 @@ struct SuggestedRun {
 
 struct Suggestions {
   double target_flops = 0;
+  std::string convention;  // of every FLOP here
+  double level = 0.9;      // of the intervals
   double noise = 0;
   Interval params;    // N* at the target now
   double spread = 0;  // high / low of N* now
@@ -28,6 +31,8 @@ struct Suggestions {
 // How well a planned grid would answer (design/planned_grid.h).
 struct PlannedGridAnswer {
   double target_flops = 0;
+  std::string convention;
+  double level = 0.9;  // of the intervals
   int points = 0;
   double flops = 0;          // of the whole grid, each run on its own
   double largest_flops = 0;  // of one run

@@ -79,6 +79,8 @@ PlannedGridAnswer simulate_planned_grid(std::span<const Observation> points,
   });
 
   PlannedGridAnswer out{.target_flops = options.target_flops,
+                        .convention = options.flops.convention(),
+                        .level = options.level,
                         .points = static_cast<int>(points.size()),
                         .simulations = options.simulations};
   for (const Observation& point : points) {

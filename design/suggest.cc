@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "fit/simulate.h"
 #include "law/loss_law.h"
 #include "law/optimum.h"
 
@@ -41,12 +42,6 @@ double covariance_of(std::span<const double> a, std::span<const double> b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
   return sum / static_cast<double>(a.size());
-}
-
-std::vector<double> log_spaced(double low, double high, int count) {
-  std::vector<double> out;
-  for (int k = 0; k < count; ++k) out.push_back(low * std::pow(high / low, k / (count - 1.0)));
-  return out;
 }
 
 std::vector<Cell> candidate_cells(const LawFit& fit, const SuggestOptions& options) {
@@ -119,6 +114,8 @@ Suggestions suggest_runs(const LawFit& fit, const SuggestOptions& options) {
   }
   const double now = compute_optimum(fit.parameters, fit.flops, options.target_flops).params;
   Suggestions out{.target_flops = options.target_flops,
+                  .convention = fit.flops.convention(),
+                  .level = fit.interval_level,
                   .noise = noise,
                   .params = interval_over(now, std::move(sizes), fit.interval_level),
                   .spread = 0,

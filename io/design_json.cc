@@ -6,6 +6,8 @@ namespace isoflop {
 
 std::string suggestions_json(const Suggestions& suggestions) {
   Json json = {{"flops", finite(suggestions.target_flops, "flops")},
+               {"convention", suggestions.convention},
+               {"interval_level", finite(suggestions.level, "interval_level")},
                {"noise", finite(suggestions.noise, "noise")},
                {"params", interval_json(suggestions.params, "params")},
                {"spread", finite(suggestions.spread, "spread")},
@@ -22,6 +24,8 @@ std::string suggestions_json(const Suggestions& suggestions) {
 
 std::string planned_grid_json(const PlannedGridAnswer& answer) {
   return json_text({{"flops", finite(answer.target_flops, "flops")},
+                    {"convention", answer.convention},
+                    {"interval_level", finite(answer.level, "interval_level")},
                     {"points", answer.points},
                     {"grid_flops", finite(answer.flops, "grid_flops")},
                     {"largest_flops", finite(answer.largest_flops, "largest_flops")},

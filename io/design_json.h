@@ -1,8 +1,10 @@
 // Suggested runs and judged grids as JSON, for scripts.
 //
-//   suggest   {"flops": target, "noise", "interval_level", "params": {"value", "low", "high"},
+//   suggest   {"flops": target, "convention", "noise", "interval_level", "params": {"value", "low",
+//   "high"},
 //              "spread": high / low, "runs": [{"params", "tokens", "flops", "loss", "spread"}]}
-//   design    {"flops": target, "points", "grid_flops", "largest_flops", "simulations",
+//   design    {"flops": target, "convention", "points", "grid_flops", "largest_flops",
+//   "interval_level", "simulations",
 //              "without_optimum", "params", "loss", "a", "spread", "bias"}
 //
 // Errors: Error(kFailed) naming the field when a number is not finite.

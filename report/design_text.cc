@@ -37,7 +37,8 @@ std::string suggestions_text(const Suggestions& suggestions) {
   return "these " + std::to_string(suggestions.runs.size()) + " runs, " + format_flops(flops) +
          " FLOP, narrow N* at " + format_flops(suggestions.target_flops) + " FLOP from a factor " +
          spread_text(suggestions.spread) + " to " + spread_text(then) + " (high / low)\n" +
-         "N* now " + interval_text(suggestions.params, format_quantity) + "\n\n" +
+         "N* now " + interval_text(suggestions.params, format_quantity) + ", " +
+         level_text(suggestions.level) + "; FLOP counted as " + suggestions.convention + "\n\n" +
          aligned_text(suggestions_table(suggestions, false)) +
          "\nin the order of what they tell per FLOP, each after the ones above it; the same run "
          "twice "
@@ -56,7 +57,8 @@ std::string planned_grid_text(const PlannedGridAnswer& answer, const std::string
          " off the truth\n";
   out += std::to_string(answer.points) + " runs, " + format_flops(answer.flops) +
          " FLOP in all, the largest " + format_flops(answer.largest_flops) + "; " +
-         factor_text(answer.target_flops / answer.largest_flops) + " beyond it\n";
+         factor_text(answer.target_flops / answer.largest_flops) + " beyond it; FLOP counted as " +
+         answer.convention + "; " + level_text(answer.level) + "\n";
   out += "from " + std::to_string(answer.simulations) + " simulated sweeps of " + law +
          ": how well the grid holds a law of this form, not whether the form holds\n";
   if (answer.without_optimum > 0) {

@@ -18,6 +18,8 @@ TEST_F(SuggestCommand, NamesRunsThatAGridFileThenHolds) {
   ASSERT_EQ(next.code, 0) << next.err;
   const auto json = next.json();
   ASSERT_EQ(json["runs"].size(), 3u);
+  EXPECT_EQ(json["convention"], "6nd");
+  EXPECT_EQ(json["interval_level"], 0.9);
   double last = json["spread"];
   for (const auto& one : json["runs"]) {
     EXPECT_LE(one["flops"].get<double>(), 5.001e10);
