@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "db/store.h"
 #include "fit/fit_law.h"
+#include "io/atomic_file.h"
 #include "io/fit_json.h"
 #include "io/json.h"
 #include "report/fit_text.h"
@@ -52,10 +53,16 @@ std::string out_path(const FitCommandFlags& flags, const FitInput& input, bool s
   return stem + "." + set + ".json";
 }
 
-void keep_in_store(const FitCommandFlags& flags, const FitInput& input, const LawFit& fit) {
+void keep_in_store(const FitCommandFlags& flags, const FitInput& input, const std::string& json) {
   if (flags.input.db.empty()) return;
   Store store(flags.input.db);
-  store.save_fit(input.study, fit_json(fit));
+  store.save_fit(input.study, json);
+}
+
+std::string fits_json(const std::vector<std::string>& texts) {
+  Json all = Json::array();
+  for (const std::string& text : texts) all.push_back(parse_json(text, "fit"));
+  return json_text({{"fits", all}});
 }
 
 void run(const FitCommandFlags& flags) {
@@ -64,20 +71,18 @@ void run(const FitCommandFlags& flags) {
   const bool several = inputs.size() > 1;
   std::vector<LawFit> fits;
   for (const FitInput& input : inputs) fits.push_back(fit_one(flags, input));
-  Json all = Json::array();
+  std::vector<std::string> texts;
   for (std::size_t i = 0; i < fits.size(); ++i) {
+    texts.push_back(fit_json(fits[i]));
     const std::string path = out_path(flags, inputs[i], several);
-    if (!path.empty()) write_fit(fits[i], path);
-    keep_in_store(flags, inputs[i], fits[i]);
-    if (flags.json) {
-      all.push_back(parse_json(fit_json(fits[i]), "fit"));
-    } else {
-      print((several ? "== " + inputs[i].set + '\n' : std::string()) +
-            fit_text(fits[i], {.details = flags.details, .backtest = flags.backtest}));
-    }
+    if (!path.empty()) write_file_atomically(path, texts.back());
+    keep_in_store(flags, inputs[i], texts.back());
+    if (flags.json) continue;
+    print((several ? "== " + inputs[i].set + '\n' : std::string()) +
+          fit_text(fits[i], {.details = flags.details, .backtest = flags.backtest}));
   }
   if (several && !flags.json) print('\n' + aligned_text(law_table(fits)));
-  if (flags.json) print(several ? json_text({{"fits", all}}) : fit_json(fits.front()));
+  if (flags.json) print(several ? fits_json(texts) : texts.front());
   const std::string path = out_path(flags, inputs.front(), several);
   say("next: isoflop plan --flops 1e21 --fit " + (path.empty() ? "fit.json" : path) +
       (path.empty() ? "   (write the file with --out fit.json)" : ""));

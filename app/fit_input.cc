@@ -94,17 +94,17 @@ std::vector<std::string> sets_of(const FitInputFlags& flags, const Store& store,
   return flags.heldout;
 }
 
-// Trials of the study that the condition keeps, by ordinal.
-std::optional<std::set<std::int64_t>> chosen_trials(const FitInputFlags& flags, const Store& store,
-                                                    const std::string& study) {
+// Ordinals of the trials that the condition keeps.
+std::optional<std::set<std::int64_t>> chosen_trials(const FitInputFlags& flags,
+                                                    const std::vector<TrialRow>& rows,
+                                                    FlopConvention convention) {
   if (flags.where.empty()) return std::nullopt;
-  const auto rows = store.trials(study);
   const TextTable table = trial_table(rows);
   std::vector<std::string> params, tokens, flops, losses;
   for (const TrialRow& row : rows) {
     params.push_back(exact_number(row.params));
     tokens.push_back(exact_number(row.tokens));
-    flops.push_back(exact_number(total_flops(row.trial, convention_of(store, study))));
+    flops.push_back(exact_number(total_flops(row.trial, convention)));
     losses.push_back(row.loss ? exact_number(*row.loss) : "");
   }
   std::set<std::int64_t> kept;
@@ -118,10 +118,10 @@ std::optional<std::set<std::int64_t>> chosen_trials(const FitInputFlags& flags, 
   return kept;
 }
 
-std::vector<TrainingCurve> curves_of(const Store& store, const std::string& study) {
+std::vector<TrainingCurve> curves_of(const Store& store, const std::vector<TrialRow>& rows,
+                                     FlopConvention convention) {
   std::vector<TrainingCurve> curves;
-  const FlopConvention convention = convention_of(store, study);
-  for (const TrialRow& row : store.trials(study)) {
+  for (const TrialRow& row : rows) {
     if (row.state != "done" || row.role != TrialRole::kGrid) continue;
     TrainingCurve curve{.run = row.identity.substr(0, 12),
                         .params = row.params,
@@ -144,16 +144,18 @@ std::vector<TrainingCurve> curves_of(const Store& store, const std::string& stud
   return curves;
 }
 
+// Of the table that --curves names; none without it.
 std::vector<TrainingCurve> curves_in(const FitInputFlags& flags) {
-  return read_curves(flags.curves).curves;
+  if (flags.curves.empty()) return {};
+  CurveTable table = read_curves(flags.curves);
+  for (const std::string& note : table.notes) say("note: " + note);
+  return std::move(table.curves);
 }
 
 // Where nothing but curves is given their ends are the runs.
-FitInput ends_of_curves(const FitInputFlags& flags) {
-  const CurveTable table = read_curves(flags.curves);
-  for (const std::string& note : table.notes) say("note: " + note);
-  FitInput input{.source = flags.curves};
-  for (const TrainingCurve& curve : table.curves) {
+FitInput ends_of_curves(const std::string& source, const std::vector<TrainingCurve>& curves) {
+  FitInput input{.source = source};
+  for (const TrainingCurve& curve : curves) {
     if (curve.points.empty()) continue;
     const LossPoint& end = curve.points.back();
     Observation o{.params = curve.params,
@@ -171,16 +173,20 @@ FitInput ends_of_curves(const FitInputFlags& flags) {
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
   const std::string study = choose_study(store, flags.study);
-  require_one_corpus(store.trials(study), study);
+  const std::vector<TrialRow> rows = store.trials(study);
+  require_one_corpus(rows, study);
   const FlopConvention convention = convention_of(store, study);
-  const auto chosen = chosen_trials(flags, store, study);
+  const auto chosen = chosen_trials(flags, rows, convention);
+  const FlopsPerToken per_token = flops_of(store, study, convention);
+  const auto curves =
+      with_curves ? curves_of(store, rows, convention) : std::vector<TrainingCurve>();
   std::vector<FitInput> inputs;
   for (const std::string& set : sets_of(flags, store, study)) {
     FitInput input{.source = store.path() + ", study " + study,
                    .set = set,
                    .study = study,
                    .observations = store.results(study, convention, set),
-                   .flops = flops_of(store, study, convention)};
+                   .flops = per_token};
     if (chosen) {
       std::erase_if(input.observations,
                     [&](const Observation& o) { return chosen->count(o.row) == 0; });
@@ -191,7 +197,7 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
                                       (flags.where.empty() ? "" : " that --where keeps") +
                                       ": run `isoflop sweep run` first");
     }
-    if (with_curves) input.curves = curves_of(store, study);
+    input.curves = curves;
     inputs.push_back(std::move(input));
   }
   return inputs;
@@ -209,14 +215,15 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
     throw usage_error("--where: chooses among the rows of --csv or --db; give one of them");
   }
   const std::vector<Exclusion> exclusions = exclusions_of(flags);
-  std::vector<FitInput> inputs = only_curves         ? std::vector{ends_of_curves(flags)}
+  const std::vector<TrainingCurve> curves = curves_in(flags);
+  std::vector<FitInput> inputs = only_curves ? std::vector{ends_of_curves(flags.curves, curves)}
                                  : flags.csv.empty() ? read_store(flags, with_curves)
                                                      : read_tables(flags);
   for (FitInput& input : inputs) {
     input.where = flags.where;
     input.exclusions = exclusions;
     input.observations = without(input.observations, exclusions);
-    if (!flags.curves.empty()) input.curves = curves_in(flags);
+    if (!flags.curves.empty()) input.curves = curves;
   }
   return inputs;
 }

@@ -93,8 +93,9 @@ ParametricOptions parametric_options(const FitOptions& options) {
           .threads = options.threads};
 }
 
-void fill_parametric(const ParametricFit& best, LawFit& fit) {
-  fit.parameters = best.parameters;
+// How the search for a law ended, whichever way it went.
+template <typename Fit>
+void fill_search(const Fit& best, LawFit& fit) {
   fit.objective = best.objective;
   fit.gradient_norm = best.gradient_norm;
   fit.starts_tried = best.starts_tried;
@@ -151,14 +152,8 @@ void fill_form(const FormFit& best, const FitOptions& options, LawFit& fit) {
     fit.form = form_parameters(best);
     fit.r_squared = best.r_squared;
   }
-  fit.objective = best.objective;
   fit.huber_delta = best.huber_delta;
-  fit.gradient_norm = best.gradient_norm;
-  fit.starts_tried = best.starts_tried;
-  fit.starts_agreeing = best.starts_agreeing;
-  fit.second_best = best.second_best;
-  fit.residual_rms = best.residual_rms;
-  append(fit.warnings, best.warnings);
+  fill_search(best, fit);
   if (options.draws == 0) return;
   fit.interval_method =
       options.bootstrap == BootstrapKind::kRun ? "run bootstrap" : "row bootstrap";
@@ -289,7 +284,8 @@ void fit_alone(std::span<const Observation> rows, const FitOptions& options, Law
 void fit_chinchilla(std::span<const Observation> rows, const FitOptions& options, LawFit& fit) {
   const double at = options.at > 0 ? options.at : kFarAhead * fit.flops_high;
   const ParametricFit best = fit_parametric(rows, parametric_options(options));
-  fill_parametric(best, fit);
+  fit.parameters = best.parameters;
+  fill_search(best, fit);
   fill_draws(rows, best, options, fit);
   warn_of_asymptote(rows, fit);
   fill_noise(rows, fit);

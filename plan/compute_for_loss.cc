@@ -6,12 +6,12 @@
 
 #include "core/error.h"
 #include "law/optimum.h"
+#include "plan/falling_root.h"
 
 namespace isoflop {
 namespace {
 
 constexpr double kLogRange = 690;  // ln 1e300: beyond it nothing is reached
-constexpr double kTolerance = 1e-12;
 
 // How far the frontier at ln C = x lies above the loss, in ln(L - E). Falls with x.
 struct FrontierGap {
@@ -50,30 +50,6 @@ bool bracket_frontier(const FrontierGap& gap, double x, BracketEnd& low, Bracket
   return true;
 }
 
-// Secant inside the bracket; the end that stays twice counts half (Illinois), so that both ends
-// move.
-double frontier_root(const FrontierGap& gap, BracketEnd low, BracketEnd high) {
-  int stayed = 0;
-  for (int i = 0; i < 200 && high.x - low.x > kTolerance * std::abs(high.x); ++i) {
-    const double share = low.gap / (low.gap - high.gap);
-    const BracketEnd middle = [&] {
-      const double x = low.x + share * (high.x - low.x);
-      return BracketEnd{x, gap(x)};
-    }();
-    if (std::abs(middle.gap) < 1e-15) return middle.x;
-    if (middle.gap > 0) {
-      low = middle;
-      if (stayed == 1) high.gap /= 2;
-      stayed = 1;
-    } else {
-      high = middle;
-      if (stayed == -1) low.gap /= 2;
-      stayed = -1;
-    }
-  }
-  return high.x;
-}
-
 }  // namespace
 
 double compute_for_loss(const LawParameters& law, const FlopsPerToken& flops_per_token, double loss,
@@ -91,7 +67,7 @@ double compute_for_loss(const LawParameters& law, const FlopsPerToken& flops_per
   if (!bracket_frontier(gap, std::log(hint), low, high)) {
     return gap(std::log(hint)) > 0 ? never : 0;
   }
-  return std::exp(frontier_root(gap, low, high));
+  return std::exp(falling_root(low.x, high.x, low.gap, high.gap, gap));
 }
 
 }  // namespace isoflop

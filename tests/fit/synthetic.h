@@ -10,6 +10,7 @@
 
 #include "core/hash.h"
 #include "core/law_fit.h"
+#include "core/normal.h"
 #include "core/observation.h"
 #include "law/loss_law.h"
 
@@ -24,10 +25,7 @@ inline double true_optimum(double flops, const LawParameters& p = kTruth) {
   return g * std::pow(flops / 6, p.beta / (p.alpha + p.beta));
 }
 
-inline double normal(SplitMix64& random) {
-  const double u = 1 - random.uniform();
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * random.uniform());
-}
+inline double normal(SplitMix64& random) { return standard_normal(random); }
 
 // Budgets x sizes, each budget's sizes spread by `span` to both sides of the optimum; noise in ln
 // L.
