@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "core/retry_policy.h"
 #include "db/store_impl.h"
 
 namespace isoflop {
@@ -16,25 +17,22 @@ bool is_current(SQLite::Database& db, const Claim& claim) {
   return prepare(db, kIsCurrent, claim.trial_id, claim.token).executeStep();
 }
 
-// A worker that said nothing for so long is not waited for: on another host or in another container
-// nobody here could tell that it died. Heartbeats come every few seconds.
-constexpr double kPatienceSeconds = 600;
-
 std::optional<std::int64_t> next_trial(SQLite::Database& db, std::int64_t study) {
-  auto next = prepare(db, kNextTrialSql, study, now_seconds() - kPatienceSeconds);
+  auto next = prepare(db, kNextTrialSql, study, now_seconds());
   if (!next.executeStep()) return std::nullopt;
   return next.getColumn(0).getInt64();
 }
 
-std::int64_t insert_attempt(SQLite::Database& db, const Claim& claim, const WorkerId& worker) {
+std::int64_t insert_attempt(SQLite::Database& db, const Claim& claim, const WorkerId& worker,
+                            double lease_seconds) {
   run_sql(db,
           "INSERT INTO attempts (trial, number, token, host, boot_id, pid_namespace, pid,"
-          " start_ticks, device, version, compiler, started, heartbeat)"
+          " start_ticks, device, version, compiler, started, heartbeat, micro_batch, uptime, lease)"
           " VALUES (?1, (SELECT count(*) + 1 FROM attempts WHERE trial = ?1),"
-          " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+          " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14)",
           claim.trial_id, claim.token, worker.host, worker.boot_id, worker.pid_namespace,
           worker.pid, worker.start_ticks, worker.device, program_version(), compiler_name(),
-          now_seconds());
+          now_seconds(), claim.micro_batch, uptime_seconds(), lease_seconds);
   return db.getLastInsertRowid();
 }
 
@@ -56,11 +54,24 @@ bool all_finite(const Outcome& outcome) {
 }
 
 struct Ending {
-  const char* attempt;  // attempts.outcome
-  const char* trial;    // trials.state
+  std::string attempt;  // attempts.outcome
+  std::string trial;    // trials.state
 };
 
-Ending ending_of(OutcomeStatus status) {
+// What a trial's failures so far make of one more.
+struct Setbacks {
+  std::int64_t failures = 0;
+  std::int64_t micro_batch = 0;
+};
+
+// Half the sequences at a time, or 0 when there is nothing left to halve.
+std::int64_t halved(std::int64_t micro_batch, std::int64_t batch) {
+  const std::int64_t now = micro_batch > 0 ? std::min(micro_batch, batch) : batch;
+  return now > 1 ? (now + 1) / 2 : 0;
+}
+
+Ending ending_of(OutcomeStatus status, const Trial& trial, const RetryPolicy& policy,
+                 Setbacks& setbacks) {
   switch (status) {
     case OutcomeStatus::kDone:
       return {"done", "done"};
@@ -68,12 +79,35 @@ Ending ending_of(OutcomeStatus status) {
       return {"diverged", "diverged"};
     case OutcomeStatus::kInterrupted:
       return {"interrupted", "planned"};
-    case OutcomeStatus::kOutOfMemory:
-      return {"out_of_memory", "out_of_memory"};
+    case OutcomeStatus::kOutOfMemory: {
+      const std::int64_t half = halved(setbacks.micro_batch, trial.train.batch);
+      if (half == 0) return {"out_of_memory", "out_of_memory"};
+      setbacks.micro_batch = half;
+      return {"out_of_memory", "planned"};
+    }
     case OutcomeStatus::kFailed:
       break;
   }
-  return {"failed", "failed"};
+  return {"failed", ++setbacks.failures > policy.bugs ? "failed" : "planned"};
+}
+
+Setbacks setbacks_of(SQLite::Database& db, std::int64_t trial) {
+  auto row = prepare(db, "SELECT failures, micro_batch FROM trials WHERE id = ?", trial);
+  row.executeStep();
+  return {row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
+}
+
+// Trials of one trunk go on from each other only with the same micro-batch, and would run out of
+// memory alike.
+void write_setbacks(SQLite::Database& db, std::int64_t trial, const std::string& state,
+                    const Setbacks& after) {
+  run_sql(db, "UPDATE trials SET state = ?, failures = ?, micro_batch = ? WHERE id = ?", state,
+          after.failures, after.micro_batch, trial);
+  if (after.micro_batch == 0) return;
+  run_sql(db,
+          "UPDATE trials SET micro_batch = ?1 WHERE trunk <> '' AND state = 'planned'"
+          " AND trunk = (SELECT trunk FROM trials WHERE id = ?2)",
+          after.micro_batch, trial);
 }
 
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
@@ -92,12 +126,39 @@ struct RunningAttempt {
   std::int64_t trial = 0;
   std::int64_t kills = 0;
   WorkerId worker;
+  double heartbeat = 0;
+  double uptime = 0;  // at the heartbeat
+  double lease = 0;
+  double tokens = 0;        // that it has come to
+  double furthest = 0;      // that killed attempts before it came to
+  double trial_tokens = 0;  // that the trial has
 };
+
+bool lease_has_run_out(const RunningAttempt& attempt, const WorkerId& self) {
+  const bool same_clock = attempt.worker.boot_id == self.boot_id && attempt.uptime > 0;
+  const double silence =
+      same_clock ? uptime_seconds() - attempt.uptime : now_seconds() - attempt.heartbeat;
+  return silence > attempt.lease;
+}
+
+// Whether the attempt must be taken from its worker.
+bool is_lost(const RunningAttempt& attempt, const WorkerId& self) {
+  switch (liveness_of(attempt.worker, self)) {
+    case Liveness::kAlive:
+      return false;
+    case Liveness::kDead:
+      return true;
+    case Liveness::kUnknown:
+      break;
+  }
+  return lease_has_run_out(attempt, self);
+}
 
 std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t study) {
   auto query = prepare(db,
                        "SELECT a.id, a.trial, t.kills, a.host, a.boot_id, a.pid_namespace, a.pid,"
-                       " a.start_ticks FROM attempts a JOIN trials t ON t.id = a.trial"
+                       " a.start_ticks, a.heartbeat, a.uptime, a.lease, a.tokens, t.furthest,"
+                       " t.tokens FROM attempts a JOIN trials t ON t.id = a.trial"
                        " JOIN study_trials st ON st.trial = a.trial AND st.study = ?"
                        " WHERE a.outcome = 'running'",
                        study);
@@ -110,25 +171,86 @@ std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t 
                                    .boot_id = query.getColumn(4).getString(),
                                    .pid_namespace = query.getColumn(5).getInt64(),
                                    .pid = query.getColumn(6).getInt64(),
-                                   .start_ticks = query.getColumn(7).getInt64()}});
+                                   .start_ticks = query.getColumn(7).getInt64()},
+                        .heartbeat = query.getColumn(8).getDouble(),
+                        .uptime = query.getColumn(9).getDouble(),
+                        .lease = query.getColumn(10).getDouble(),
+                        .tokens = query.getColumn(11).getDouble(),
+                        .furthest = query.getColumn(12).getDouble(),
+                        .trial_tokens = query.getColumn(13).getDouble()});
   }
   return attempts;
 }
 
+// An attempt that came 1 % of the trial further than those before it was not killed by the trial.
+std::int64_t kills_with(const RunningAttempt& attempt) {
+  const bool progress = attempt.tokens > attempt.furthest + 0.01 * attempt.trial_tokens;
+  return progress ? 0 : attempt.kills + 1;
+}
+
 // True when the trial was given up.
-bool release(SQLite::Database& db, const RunningAttempt& attempt, int max_kills) {
-  const std::int64_t kills = attempt.kills + (max_kills > 0 ? 1 : 0);
+bool release(SQLite::Database& db, const RunningAttempt& attempt, int max_kills, bool dead) {
+  const std::int64_t kills = max_kills > 0 ? kills_with(attempt) : attempt.kills;
   const bool give_up = max_kills > 0 && kills >= max_kills;
-  const std::string reason = give_up ? "its worker was killed " + std::to_string(kills) +
-                                           " times, by the kernel if memory ran out (see dmesg)"
-                                     : "its worker was killed";
+  const std::string reason =
+      !dead ? "its lease ran out: its worker was not heard of"
+      : give_up
+          ? "its worker was killed " + std::to_string(kills) +
+                " times in a row without progress, by the kernel if memory ran out (see dmesg)"
+          : "its worker was killed";
   run_sql(db,
-          "UPDATE attempts SET outcome = 'killed', reason = ?, ended = ?2,"
-          " seconds = heartbeat - started WHERE id = ?3",
-          reason, now_seconds(), attempt.id);
-  run_sql(db, "UPDATE trials SET state = ?, kills = ? WHERE id = ?", give_up ? "failed" : "planned",
-          kills, attempt.trial);
+          "UPDATE attempts SET outcome = ?, reason = ?, ended = ?3,"
+          " seconds = heartbeat - started WHERE id = ?4",
+          dead ? "killed" : "lost", reason, now_seconds(), attempt.id);
+  run_sql(db,
+          "UPDATE trials SET state = ?, kills = ?, furthest = max(furthest, ?), token = token + 1"
+          " WHERE id = ?",
+          give_up ? "failed" : "planned", kills, attempt.tokens, attempt.trial);
   return give_up;
+}
+
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+// The attempt's end, and what it makes of the trial.
+void write_end(SQLite::Database& db, const Claim& claim, const Outcome& outcome,
+               const RetryPolicy& policy) {
+  const bool diverged = outcome.status == OutcomeStatus::kDone && !all_finite(outcome);
+  Setbacks setbacks = setbacks_of(db, claim.trial_id);
+  const Ending ending = ending_of(diverged ? OutcomeStatus::kDiverged : outcome.status, claim.trial,
+                                  policy, setbacks);
+  run_sql(db,
+          "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
+          " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
+          " heartbeat = ?11, ended = ?11, log = ?12 WHERE id = ?13",
+          ending.attempt, diverged ? "the final loss is not finite" : outcome.reason, outcome.steps,
+          outcome.tokens, outcome.seconds, outcome.unique_tokens, outcome.epochs, outcome.mfu,
+          outcome.resumed_at, outcome.flops, now_seconds(), joined_lines(outcome.notes),
+          claim.attempt_id);
+  insert_evaluations(db, claim.attempt_id, outcome);
+  write_setbacks(db, claim.trial_id, ending.trial, setbacks);
+}
+
+// The running attempt of a process of this host.
+std::optional<Claim> claim_of(SQLite::Database& db, const std::string& path, std::int64_t study,
+                              const WorkerId& worker) {
+  auto row = prepare(db,
+                     "SELECT t.id, a.id, t.token, t.identity, t.spec, a.micro_batch FROM attempts a"
+                     " JOIN trials t ON t.id = a.trial"
+                     " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
+                     " WHERE a.outcome = 'running' AND a.boot_id = ? AND a.pid_namespace = ?"
+                     " AND a.pid = ?",
+                     study, worker.boot_id, worker.pid_namespace, worker.pid);
+  if (!row.executeStep()) return std::nullopt;
+  return Claim{.trial_id = row.getColumn(0).getInt64(),
+               .attempt_id = row.getColumn(1).getInt64(),
+               .token = row.getColumn(2).getInt64(),
+               .identity = row.getColumn(3).getString(),
+               .trial = trial_from_spec(db, path, row.getColumn(4).getString()),
+               .micro_batch = row.getColumn(5).getInt64()};
 }
 
 }  // namespace
@@ -140,10 +262,11 @@ SELECT q.trial FROM queue q
 WHERE q.study = ?1 AND q.head = 1 AND NOT EXISTS (
   SELECT 1 FROM trials t CROSS JOIN attempts a ON a.trial = t.id AND a.outcome = 'running'
   WHERE q.trunk <> '' AND t.state = 'running' AND t.trunk = q.trunk
-    AND t.branch_tokens <= q.branch_tokens AND a.tokens <= t.branch_tokens AND a.heartbeat > ?2)
-ORDER BY q.kills, q.priority DESC, q.trial LIMIT 1)sql";
+    AND t.branch_tokens <= q.branch_tokens AND a.tokens <= t.branch_tokens AND a.heartbeat + a.lease > ?2)
+ORDER BY q.setbacks, q.early DESC, q.priority DESC, q.trial LIMIT 1)sql";
 
-std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId& worker) {
+std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId& worker,
+                                       double lease_seconds) {
   return impl_->write([&]() -> std::optional<Claim> {
     SQLite::Database& db = impl_->db;
     const auto next = next_trial(db, impl_->study_id(study));
@@ -151,13 +274,15 @@ std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId&
     Claim claim{.trial_id = *next};
     run_sql(db, "UPDATE trials SET state = 'running', token = token + 1 WHERE id = ?",
             claim.trial_id);
-    auto row = prepare(db, "SELECT token, identity, spec FROM trials WHERE id = ?", claim.trial_id);
+    auto row = prepare(db, "SELECT token, identity, spec, micro_batch FROM trials WHERE id = ?",
+                       claim.trial_id);
     row.executeStep();
     claim.token = row.getColumn(0).getInt64();
     claim.identity = row.getColumn(1).getString();
     claim.trial = trial_from_spec(db, impl_->path, row.getColumn(2).getString());
+    claim.micro_batch = row.getColumn(3).getInt64();
     check_identity(impl_->path, claim);
-    claim.attempt_id = insert_attempt(db, claim, worker);
+    claim.attempt_id = insert_attempt(db, claim, worker, lease_seconds);
     return claim;
   });
 }
@@ -172,8 +297,8 @@ bool Store::has_planned(const std::string& study) const {
 bool Store::heartbeat(const Claim& claim, double tokens_done) {
   return impl_->write([&] {
     if (!is_current(impl_->db, claim)) return false;
-    run_sql(impl_->db, "UPDATE attempts SET heartbeat = ?, tokens = ? WHERE id = ?", now_seconds(),
-            tokens_done, claim.attempt_id);
+    run_sql(impl_->db, "UPDATE attempts SET heartbeat = ?, uptime = ?, tokens = ? WHERE id = ?",
+            now_seconds(), uptime_seconds(), tokens_done, claim.attempt_id);
     return true;
   });
 }
@@ -194,21 +319,22 @@ void Store::append_curve(const Claim& claim, std::span<const CurvePoint> points)
   });
 }
 
-bool Store::finish(const Claim& claim, const Outcome& outcome) {
+bool Store::finish(const Claim& claim, const Outcome& outcome, const RetryPolicy& policy) {
   return impl_->write([&] {
-    SQLite::Database& db = impl_->db;
-    if (!is_current(db, claim)) return false;
-    const bool diverged = outcome.status == OutcomeStatus::kDone && !all_finite(outcome);
-    const Ending ending = ending_of(diverged ? OutcomeStatus::kDiverged : outcome.status);
-    run_sql(db,
-            "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
-            " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
-            " heartbeat = ?11, ended = ?11 WHERE id = ?12",
-            ending.attempt, diverged ? "the final loss is not finite" : outcome.reason,
-            outcome.steps, outcome.tokens, outcome.seconds, outcome.unique_tokens, outcome.epochs,
-            outcome.mfu, outcome.resumed_at, outcome.flops, now_seconds(), claim.attempt_id);
-    insert_evaluations(db, claim.attempt_id, outcome);
-    run_sql(db, "UPDATE trials SET state = ? WHERE id = ?", ending.trial, claim.trial_id);
+    if (!is_current(impl_->db, claim)) return false;
+    write_end(impl_->db, claim, outcome, policy);
+    return true;
+  });
+}
+
+bool Store::finish_dead(const std::string& study, std::int64_t pid, const Outcome& outcome,
+                        const RetryPolicy& policy) {
+  return impl_->write([&] {
+    WorkerId worker = this_worker();
+    worker.pid = pid;
+    const auto claim = claim_of(impl_->db, impl_->path, impl_->study_id(study), worker);
+    if (!claim) return false;
+    write_end(impl_->db, *claim, outcome, policy);
     return true;
   });
 }
@@ -218,10 +344,49 @@ Released Store::release_dead(const std::string& study, int max_kills) {
     const WorkerId self = this_worker();
     Released counts;
     for (const RunningAttempt& attempt : running_attempts(impl_->db, impl_->study_id(study))) {
-      if (liveness_of(attempt.worker, self) != Liveness::kDead) continue;
-      ++(release(impl_->db, attempt, max_kills) ? counts.failed : counts.planned);
+      if (!is_lost(attempt, self)) continue;
+      const bool dead = liveness_of(attempt.worker, self) == Liveness::kDead;
+      ++(release(impl_->db, attempt, max_kills, dead) ? counts.failed : counts.planned);
     }
     return counts;
+  });
+}
+
+std::int64_t Store::retry(const std::string& study, const RetryChoice& choice) {
+  return impl_->write([&] {
+    std::int64_t count = 0;
+    const auto plan = [&](bool wanted, const char* state) {
+      if (!wanted) return;
+      count +=
+          run_sql(impl_->db,
+                  "UPDATE trials SET state = 'planned', kills = 0, failures = 0, furthest = 0"
+                  " WHERE state = ? AND id IN (SELECT trial FROM study_trials WHERE study = ?)",
+                  state, impl_->study_id(study));
+    };
+    plan(choice.failed, "failed");
+    plan(choice.out_of_memory, "out_of_memory");
+    plan(choice.diverged, "diverged");
+    plan(choice.cancelled, "cancelled");
+    return count;
+  });
+}
+
+std::int64_t Store::cancel(const std::string& study, const std::string& identity) {
+  return impl_->write([&] {
+    const std::int64_t id = impl_->study_id(study);
+    run_sql(impl_->db,
+            "UPDATE attempts SET outcome = 'interrupted', reason = 'cancelled', ended = ?,"
+            " seconds = heartbeat - started WHERE outcome = 'running' AND trial IN"
+            " (SELECT t.id FROM trials t JOIN study_trials st ON st.trial = t.id AND st.study = ?"
+            "  WHERE substr(t.identity, 1, length(?3)) = ?3)",
+            now_seconds(), id, identity);
+    return static_cast<std::int64_t>(
+        run_sql(impl_->db,
+                "UPDATE trials SET state = 'cancelled', held_by = '', token = token + 1"
+                " WHERE state IN ('planned', 'leased', 'running')"
+                " AND substr(identity, 1, length(?2)) = ?2"
+                " AND id IN (SELECT trial FROM study_trials WHERE study = ?1)",
+                id, identity));
   });
 }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace isoflop {
@@ -54,6 +55,12 @@ bool runs_here(const WorkerId& worker) {
 }
 
 }  // namespace
+
+double uptime_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 WorkerId this_worker(const std::string& device) {
   WorkerId worker{.host = host_name(),

@@ -20,6 +20,10 @@ struct WorkerId {
   std::string device = "cpu";
 };
 
+// Seconds since the boot, suspended time included: the same for every process of the boot, in every
+// container, and nobody can set it.
+double uptime_seconds();
+
 // The calling process.
 WorkerId this_worker(const std::string& device = "cpu");
 

@@ -1,4 +1,5 @@
 // The part of the store that people and fits look at.
+#include <algorithm>
 #include <sqlite3.h>
 
 #include "db/store_impl.h"
@@ -12,7 +13,7 @@ constexpr const char* kTrials = R"sql(
 SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
        t.flops_6nd, t.flops_exact, coalesce(a.number, 0), coalesce(a.seconds, 0),
        coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec,
-       st.role, a.unique_tokens, a.epochs, a.mfu
+       st.role, a.unique_tokens, a.epochs, a.mfu, t.held_by, t.micro_batch
 FROM study_trials st JOIN trials t ON t.id = st.trial
 LEFT JOIN attempts a ON a.trial = t.id
   AND a.number = (SELECT max(number) FROM attempts WHERE trial = t.id)
@@ -24,6 +25,7 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .ordinal = q.getColumn(1).getInt64(),
           .identity = q.getColumn(2).getString(),
           .state = q.getColumn(3).getString(),
+          .held_by = q.getColumn(22).getString(),
           .reason = q.getColumn(4).getString(),
           .budget = optional_double(q.getColumn(5)),
           .role = q.getColumn(18).getString() == "bracket" ? TrialRole::kBracket : TrialRole::kGrid,
@@ -32,6 +34,7 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .flops_6nd = q.getColumn(8).getDouble(),
           .flops_exact = q.getColumn(9).getDouble(),
           .attempts = q.getColumn(10).getInt64(),
+          .micro_batch = q.getColumn(23).getInt64(),
           .seconds = q.getColumn(11).getDouble(),
           .tokens_done = q.getColumn(12).getDouble(),
           .unique_tokens = optional_double(q.getColumn(19)),
@@ -46,59 +49,58 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
 
 std::int64_t* counter(SweepStatus& status, const std::string& state) {
   if (state == "planned") return &status.planned;
+  if (state == "leased") return &status.leased;
   if (state == "running") return &status.running;
   if (state == "done") return &status.done;
   if (state == "diverged") return &status.diverged;
-  return &status.failed;  // failed, out_of_memory, cancelled
+  if (state == "out_of_memory") return &status.out_of_memory;
+  if (state == "cancelled") return &status.cancelled;
+  return &status.failed;
 }
 
-// Each trial of study ?1 with the tokens it is given by the trial before it in its trunk, and what
-// its last attempt has done. The trunk's first trial, and one without a trunk, starts from nothing.
-constexpr const char* kProgress = R"sql(
-WITH work AS (
-  SELECT t.id, t.state, t.tokens, t.flops_exact, t.trunk,
-         CASE t.trunk WHEN '' THEN 0 ELSE coalesce(lag(t.branch_tokens)
-           OVER (PARTITION BY t.trunk ORDER BY t.branch_tokens, t.id), 0) END AS given
-  FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.study = ?1)
-SELECT w.state, count(*), sum(w.flops_exact * (1 - w.given / w.tokens)),
-       sum(w.flops_exact / w.tokens *
-           max(0, min(coalesce(a.tokens, 0), w.tokens) - w.given)),
-       sum(w.flops_exact)
-FROM work w LEFT JOIN attempts a ON a.trial = w.id AND a.outcome = 'running'
-GROUP BY w.state)sql";
-
 void count_states(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query = prepare(db, kProgress, study);
+  auto query =
+      prepare(db, "SELECT state, trials, flops, alone FROM tallies WHERE study = ?", study);
   while (query.executeStep()) {
     const std::string state = query.getColumn(0).getString();
     const double flops = query.getColumn(2).getDouble();
-    const bool open = state == "planned" || state == "running";
+    const bool open = state == "planned" || state == "leased" || state == "running";
     *counter(status, state) += query.getColumn(1).getInt64();
     status.flops_total += flops;
-    status.flops_done += open ? query.getColumn(3).getDouble() : flops;
-    status.flops_alone += query.getColumn(4).getDouble();
+    (open ? status.flops_left : status.flops_done) += flops;
+    status.flops_alone += query.getColumn(3).getDouble();
   }
 }
 
-std::int64_t shared_trunks(SQLite::Database& db, std::int64_t study) {
+// The done part of what runs; w trials running cost O(w log attempts).
+void count_running(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
   auto query = prepare(db,
-                       "SELECT count(*) FROM (SELECT 1 FROM study_trials st"
-                       " JOIN trials t ON t.id = st.trial WHERE st.study = ? AND t.trunk <> ''"
-                       " GROUP BY t.trunk HAVING count(*) > 1)",
+                       "SELECT t.tokens, t.flops_exact, st.own_flops, a.tokens,"
+                       " a.heartbeat - a.started FROM attempts a JOIN trials t ON t.id = a.trial"
+                       " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
+                       " WHERE a.outcome = 'running'",
                        study);
-  query.executeStep();
-  return query.getColumn(0).getInt64();
+  while (query.executeStep()) {
+    const double own = query.getColumn(2).getDouble();
+    const double left = (1 - query.getColumn(3).getDouble() / query.getColumn(0).getDouble()) *
+                        query.getColumn(1).getDouble();
+    const double done = std::clamp(own - left, 0.0, own);
+    status.flops_done += done;
+    status.flops_left -= done;
+    status.seconds += query.getColumn(4).getDouble();
+  }
 }
 
-double attempt_seconds(SQLite::Database& db, std::int64_t study) {
-  auto query =
-      prepare(db,
-              "SELECT coalesce(sum(CASE outcome WHEN 'running' THEN a.heartbeat - a.started"
-              " ELSE a.seconds END), 0) FROM study_trials st"
-              " JOIN attempts a ON a.trial = st.trial WHERE st.study = ?",
-              study);
-  query.executeStep();
-  return query.getColumn(0).getDouble();
+// What ended attempts have cost, and how many trunks are shared.
+void count_spent(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
+  auto query = prepare(db,
+                       "SELECT p.seconds, p.flops, s.trunks FROM studies s"
+                       " JOIN spent p ON p.study = s.id WHERE s.id = ?",
+                       study);
+  if (!query.executeStep()) return;
+  status.seconds += query.getColumn(0).getDouble();
+  status.flops_spent = query.getColumn(1).getDouble();
+  status.trunks = query.getColumn(2).getInt64();
 }
 
 }  // namespace
@@ -148,8 +150,8 @@ SweepStatus Store::status(const std::string& study) const {
     const std::int64_t id = impl_->study_id(study);
     SweepStatus status{.study = study};
     count_states(impl_->db, id, status);
-    status.trunks = shared_trunks(impl_->db, id);
-    status.seconds = attempt_seconds(impl_->db, id);
+    count_running(impl_->db, id, status);
+    count_spent(impl_->db, id, status);
     return status;
   });
 }

@@ -9,8 +9,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/trial.h"
+#include "core/trial_runner.h"
+#include "db/process.h"
 
 namespace isoflop {
 
@@ -48,6 +51,7 @@ struct Claim {
       0;  // grows with every claim of the trial; an older one cannot write a result
   std::string identity = {};
   Trial trial = {};
+  std::int64_t micro_batch = 0;  // RunContext::micro_batch; below the batch after out-of-memory
 };
 
 // A trial of a study as a table shows it. The loss is that of the finished attempt.
@@ -55,9 +59,10 @@ struct TrialRow {
   std::int64_t id = 0;
   std::int64_t ordinal = 0;  // place in the grid, from 0
   std::string identity = {};
-  // planned, running, done, failed, diverged, out_of_memory or cancelled
+  // planned, leased, running, done, failed, diverged, out_of_memory or cancelled
   std::string state = {};
-  std::string reason = {};  // of the last attempt, when it was not done
+  std::string held_by = {};  // "slurm 1234", when leased
+  std::string reason = {};   // of the last attempt, when it was not done
   std::optional<double> budget = {};
   TrialRole role = TrialRole::kGrid;
   double params = 0;  // N, all parameters with embeddings
@@ -65,6 +70,7 @@ struct TrialRow {
   double flops_6nd = 0;
   double flops_exact = 0;
   std::int64_t attempts = 0;
+  std::int64_t micro_batch = 0;              // that the next attempt uses; 0: the whole batch
   double seconds = 0;                        // of the last attempt
   double tokens_done = 0;                    // of the last attempt
   std::optional<double> unique_tokens = {};  // of the last attempt, as the next two
@@ -87,6 +93,43 @@ struct CorpusRow {
 struct Released {
   std::int64_t planned = 0;  // trials whose process was gone, planned again
   std::int64_t failed = 0;   // trials given up because their processes were killed too often
+};
+
+// Which ended trials are to be planned again.
+struct RetryChoice {
+  bool failed = false;
+  bool out_of_memory = false;
+  bool diverged = false;
+  bool cancelled = false;
+};
+
+// Trials of a study that one holder elsewhere has ("slurm 1234").
+struct HolderRow {
+  std::string holder = {};
+  std::int64_t trials = 0;
+};
+
+// An attempt that was made elsewhere, whole or as far as it has come (io/attempt_file.h).
+struct ForeignAttempt {
+  std::string origin = {};    // unique for ever: the attempt file's name and the attempt in it
+  std::string identity = {};  // of its trial
+  WorkerId worker = {};
+  std::string version = {};  // of the isoflop that made it
+  std::string compiler = {};
+  std::int64_t micro_batch = 0;
+  double started = 0;
+  double heartbeat = 0;  // last sign of life
+  std::vector<CurvePoint> curve = {};
+  std::optional<Outcome> outcome = {};  // empty: it has not ended, or not cleanly
+};
+
+enum class ImportedAs {
+  kNew,           // its result is the trial's now
+  kKnown,         // nothing in it is new
+  kProgress,      // curve or heartbeat of an attempt that goes on
+  kDuplicate,     // the trial has a result already, the same to the bit; kept as an attempt
+  kConflict,      // the trial has another result; kept as an attempt, never the trial's loss
+  kUnknownTrial,  // no such trial in the store; nothing was written
 };
 
 }  // namespace isoflop

@@ -56,6 +56,9 @@ void migrate(SQLite::Database& db, const std::string& path) {
       pragma(db, "user_version") == schema_version()) {
     return;
   }
+  // Tables are built anew under their old names, which foreign keys would forbid; has no effect
+  // inside a transaction.
+  db.exec("PRAGMA foreign_keys = OFF");
   SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
   if (!is_empty(db)) check_is_store(db, path);
   check_not_newer(db, path);
@@ -65,6 +68,7 @@ void migrate(SQLite::Database& db, const std::string& path) {
   db.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   db.exec("PRAGMA user_version = " + std::to_string(schema_version()));
   transaction.commit();
+  db.exec("PRAGMA foreign_keys = ON");
 }
 
 }  // namespace isoflop

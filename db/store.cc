@@ -100,6 +100,41 @@ void rank_trunks(SQLite::Database& db) {
           " WHERE trials.trunk = g.trunk AND priority <> g.cost");
 }
 
+// A tenth of the study's cost goes to its cheapest trials first, so that there is a law to look at
+// long before the dearest have ended; the rest goes dearest first, so that no long trial is left
+// for the end.
+void mark_early(SQLite::Database& db, std::int64_t study) {
+  run_sql(db,
+          "UPDATE trials SET early = 1 FROM"
+          " (SELECT st.trial, sum(t.flops_exact) OVER (ORDER BY t.flops_exact, t.id) AS so_far,"
+          "         sum(t.flops_exact) OVER () AS total"
+          "  FROM study_trials st JOIN trials t ON t.id = st.trial"
+          "  WHERE st.study = ? AND st.role = 'grid') AS c"
+          " WHERE trials.id = c.trial AND c.so_far <= 0.1 * c.total AND trials.early = 0",
+          study);
+}
+
+// What each trial costs beyond what the one before it in its trunk leaves behind, and how many
+// trunks are shared: see the tables tallies and studies.
+void count_costs(SQLite::Database& db, std::int64_t study) {
+  run_sql(db,
+          "UPDATE study_trials SET own_flops = w.own FROM"
+          " (SELECT st.trial, t.flops_exact * (1 - CASE t.trunk WHEN '' THEN 0 ELSE"
+          "    coalesce(lag(t.branch_tokens) OVER (PARTITION BY t.trunk"
+          "                                        ORDER BY t.branch_tokens, t.id), 0)"
+          "    / t.tokens END) AS own"
+          "  FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.study = ?1) AS w"
+          " WHERE study_trials.study = ?1 AND w.trial = study_trials.trial"
+          " AND w.own <> study_trials.own_flops",
+          study);
+  run_sql(db,
+          "UPDATE studies SET trunks = (SELECT count(*) FROM"
+          " (SELECT 1 FROM study_trials st JOIN trials t ON t.id = st.trial"
+          "  WHERE st.study = ?1 AND t.trunk <> '' GROUP BY t.trunk HAVING count(*) > 1))"
+          " WHERE id = ?1",
+          study);
+}
+
 std::optional<std::int64_t> find_trial(SQLite::Database& db, const std::string& id) {
   auto query = prepare(db, "SELECT id FROM trials WHERE identity = ?", id);
   if (!query.executeStep()) return std::nullopt;
@@ -215,7 +250,11 @@ AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedT
       ++(is_new ? counts.added : listed ? counts.already : counts.shared);
       ++ordinal;
     }
-    rank_trunks(db);
+    if (counts.added + counts.shared > 0) {
+      rank_trunks(db);
+      mark_early(db, study_row);
+      count_costs(db, study_row);
+    }
     auto query = prepare(db, "SELECT count(*) FROM study_trials WHERE study = ?", study_row);
     query.executeStep();
     counts.not_listed =

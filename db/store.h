@@ -4,8 +4,15 @@
 // it.
 //
 //   planned --claim_next--> running --finish--> done | failed | diverged | out_of_memory
-//      ^                       |
-//      +-- interrupted, or its process is gone (release_dead)
+//    ^  ^ |                    |
+//    |  | +--lease_out--> leased --import_attempt--> the same ends
+//    |  +-- interrupted, tried again (core/retry_policy.h), its process gone or its lease run out
+//    +-- retry                                       planned, leased, running --cancel--> cancelled
+//
+// Nothing stays running for ever. A process of this host is asked (pid, start time, boot), so that
+// a dead one is seen at once and a slow or stopped one never loses its trial to a clock. Where
+// nobody can be asked (another container, another host) the lease decides: it is renewed by
+// heartbeats and runs out by the uptime of the boot, or, between two boots, by the wall clock.
 //
 // Trials of one trunk (core/schedule.h) are claimed in the order of their branches, each when the
 // one before it has left the trunk behind, so that the trunk is trained once. That saves work and
@@ -39,12 +46,16 @@
 #include "core/flops.h"
 #include "core/observation.h"
 #include "core/rate_rung.h"
+#include "core/retry_policy.h"
 #include "core/sweep_status.h"
 #include "core/trial_runner.h"
 #include "db/process.h"
 #include "db/rows.h"
 
 namespace isoflop {
+
+// Heartbeats come every few seconds from a thread of their own; see sweep/worker.h.
+inline constexpr double kLeaseSeconds = 600;
 
 enum class StoreMode {
   kReadOnly,   // must exist
@@ -65,35 +76,65 @@ class Store {
 
   // Makes the study, or replaces its grid's text when there is one of that name.
   void add_study(const std::string& study, const std::string& grid);
-  // Adds trials by identity: a second call adds nothing, and a trial of two studies is one row.
+  // Adds trials by identity: a second call adds nothing, and a trial of two studies is one row. The
+  // cheapest trials of the study that together cost a tenth of it are marked early.
   AddedTrials add_trials(const std::string& study, std::span<const PlannedTrial> trials);
 
   // --- Doing it.
 
-  // The dearest planned trial of the study, fewest violent deaths first; the trials of a trunk
-  // stand where the whole trunk's cost puts them. Empty when none is planned, or all that are wait
-  // for a trunk: see has_planned. The attempt's first heartbeat is now. O(w log trials) with w
-  // trials running.
+  // The next planned trial of the study: fewest setbacks (deaths, failures) first, then the cheap
+  // ones that give a first law early (add_trials), then the dearest; the trials of a trunk stand
+  // where the whole trunk's cost puts them. Empty when none is planned, or all that are wait for a
+  // trunk: see has_planned. The attempt's first heartbeat is now, and its lease is `lease_seconds`
+  // from every heartbeat. O(w log trials) with w trials running.
   //
   // A trial of a trunk is claimed only when no planned one of the study branches before it, and no
   // running one that branches before it (or with it) has still to pass its branch: a heartbeat from
-  // beyond it says that what the trunk leaves behind is on disk. A running trial that was not heard
-  // of for ten minutes is not waited for.
-  std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker);
+  // beyond it says that what the trunk leaves behind is on disk. A running trial whose lease has
+  // run out is not waited for.
+  std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker,
+                                  double lease_seconds = kLeaseSeconds);
   // Whether any trial of the study is planned, claimable now or later.
   bool has_planned(const std::string& study) const;
   // False: the claim is no longer current, stop.
   bool heartbeat(const Claim& claim, double tokens_done);
   // Adds or replaces points of the attempt by step, in one transaction.
   void append_curve(const Claim& claim, std::span<const CurvePoint> points);
-  // Writes the attempt's end, its evaluations and the trial's new state, all or nothing;
-  // interrupted plans the trial again. False, and nothing written: the claim is no longer current.
-  // A loss that is not finite makes a done outcome diverged.
-  bool finish(const Claim& claim, const Outcome& outcome);
-  // Ends the study's running attempts whose process is gone and plans their trials again. With
-  // `max_kills` > 0 each such death counts against its trial, which has failed at the max_kills-th;
-  // with 0 it does not count (the whole sweep was killed, not this trial's worker).
+  // Writes the attempt's end, its evaluations and the trial's new state, all or nothing: its end,
+  // or planned again where `policy` has it tried again. False, and nothing written: the claim is no
+  // longer current. A loss that is not finite makes a done outcome diverged.
+  bool finish(const Claim& claim, const Outcome& outcome, const RetryPolicy& policy = {});
+  // The same for the running attempt of process `pid` of this host, which is dead and cannot do it:
+  // how it died is the outcome. False: it had none.
+  bool finish_dead(const std::string& study, std::int64_t pid, const Outcome& outcome,
+                   const RetryPolicy& policy = {});
+  // Ends the study's running attempts whose process is gone, or whose lease has run out where that
+  // cannot be told, and plans their trials again. With `max_kills` > 0 each such death counts
+  // against its trial unless it had made progress (core/retry_policy.h), and the trial has failed
+  // at the max_kills-th in a row; with 0 it does not count (the whole sweep was killed, not this
+  // trial's worker).
   Released release_dead(const std::string& study, int max_kills = 0);
+  // Plans ended trials again, with their counts set back; returns how many.
+  std::int64_t retry(const std::string& study, const RetryChoice& choice);
+  // Takes what has not ended out of the study's work: their workers stop at the next heartbeat.
+  // Empty `identity`: all of them; otherwise the trials whose identity begins so.
+  std::int64_t cancel(const std::string& study, const std::string& identity = "");
+
+  // --- Other hosts, which cannot open this file (docs/cluster.md).
+
+  // Makes the planned trials among `trial_ids` leased to `holder`, all or nothing in one
+  // transaction, and returns them; nobody else can claim them until they end or are taken back.
+  std::vector<Claim> lease_out(const std::string& study, std::span<const std::int64_t> trial_ids,
+                               const std::string& holder);
+  // Renames a holder (a job's number is known only after it was submitted).
+  void rename_holder(const std::string& study, const std::string& from, const std::string& to);
+  // Plans again what `holder` still has; returns how many.
+  std::int64_t take_back(const std::string& study, const std::string& holder);
+  std::vector<HolderRow> holders(const std::string& study) const;
+  // Adds or updates the attempt of that origin: calling it again, or with an earlier part of the
+  // same attempt, changes nothing. A result is the trial's when it has none yet. An outcome that is
+  // not an end by `policy` leaves the trial leased: its holder tries again.
+  ImportedAs import_attempt(const ForeignAttempt& attempt, const RetryPolicy& policy = {});
 
   // --- Looking at it.
 
