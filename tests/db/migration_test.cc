@@ -18,6 +18,8 @@ using ::testing::HasSubstr;
 TEST(MigrationTest, ReleasedMigrationsAreAsTheyWere) {
   EXPECT_EQ(sha256(migrations()[0]),
             "5bc6c91f93ecd4c04077f69cebe73f5b1965eaa3fdab33ad233c7aa8e98efdaa");
+  EXPECT_EQ(sha256(migrations()[1]),
+            "98c65c7346d08ea6d377f01e5a65a947791d32937c365f51eea7edd17c1e8a06");
 }
 
 // What the program of version 1 left behind: one trial done, one failed, one killed and planned
@@ -98,7 +100,7 @@ TEST_F(OldStoreTest, CountsWhatItsAttemptsSpentWhereThatIsKnown) {
 TEST_F(OldStoreTest, QueuesItsPlannedTrialsInTheirOrder) {
   const Store store(path_);
   EXPECT_EQ(ask("SELECT group_concat(study || ':' || trial) FROM"
-                " (SELECT * FROM queue WHERE head = 1 ORDER BY study, kills, priority DESC)"),
+                " (SELECT * FROM queue WHERE head = 1 ORDER BY study, setbacks, priority DESC)"),
             "1:3,2:4,2:3");
 }
 

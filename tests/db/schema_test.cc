@@ -123,7 +123,8 @@ TEST_F(SchemaTest, AStateChangedByHandQueuesTheTrialAgain) {
   Store store(path_, StoreMode::kCreate);
   store.add_study("s", "");
   store.add_trials("s", tabular_trials(1));
-  ASSERT_TRUE(store.finish(*store.claim_next("s", this_worker()), {.reason = "no disk"}));
+  ASSERT_TRUE(
+      store.finish(*store.claim_next("s", this_worker()), {.reason = "no disk"}, {.bugs = 0}));
   ASSERT_FALSE(store.claim_next("s", this_worker()));
   sql("UPDATE trials SET state = 'planned' WHERE state = 'failed'");
   EXPECT_TRUE(store.claim_next("s", this_worker()));

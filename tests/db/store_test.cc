@@ -189,8 +189,14 @@ TEST_F(StoreTest, EveryEndHasItsStateAndReason) {
   with_trials(tabular_trials(3));
   store_.finish(*store_.claim_next("s", self_),
                 {.status = OutcomeStatus::kDiverged, .reason = "loss is NaN at step 4"});
+  // Batches of 4 sequences, then 2, then 1, then there is nothing left to halve.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    store_.finish(*store_.claim_next("s", self_),
+                  {.status = OutcomeStatus::kOutOfMemory, .reason = "out of memory"});
+  }
   store_.finish(*store_.claim_next("s", self_),
-                {.status = OutcomeStatus::kOutOfMemory, .reason = "out of memory"});
+                {.status = OutcomeStatus::kFailed, .reason = "no such file"});
+  EXPECT_EQ(status().planned, 1) << "tried again once";
   store_.finish(*store_.claim_next("s", self_),
                 {.status = OutcomeStatus::kFailed, .reason = "no such corpus"});
   const auto rows = store_.trials("s");  // cheapest first, so the last claimed first
@@ -199,7 +205,9 @@ TEST_F(StoreTest, EveryEndHasItsStateAndReason) {
   EXPECT_EQ(rows[1].state, "out_of_memory");
   EXPECT_EQ(rows[2].state, "diverged");
   EXPECT_EQ(status().diverged, 1);
-  EXPECT_EQ(status().failed, 2);
+  EXPECT_EQ(status().failed, 1);
+  EXPECT_EQ(status().out_of_memory, 1);
+  EXPECT_EQ(status().in_trouble(), 2);
   EXPECT_FALSE(store_.claim_next("s", self_));
 }
 

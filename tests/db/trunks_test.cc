@@ -73,10 +73,16 @@ TEST_F(TrunksTest, EachTrialWaitsUntilTheOneBeforeItHasLeftTheTrunk) {
 
 TEST_F(TrunksTest, ATrialThatFailedDivergedOrDidNotFitIsNotWaitedFor) {
   with_trials(trunk(100, {10, 20, 40, 80}));
-  store_.finish(*claim(), ended(OutcomeStatus::kFailed));
+  store_.finish(*claim(), ended(OutcomeStatus::kFailed), {.bugs = 0});
   store_.finish(*claim(), ended(OutcomeStatus::kDiverged));
-  store_.finish(*claim(), ended(OutcomeStatus::kOutOfMemory));
-  EXPECT_EQ(claim_steps(), 80);
+  for (const std::int64_t sequences : {0, 2, 1}) {
+    const auto next = claim();
+    EXPECT_EQ(next->micro_batch, sequences);
+    store_.finish(*next, ended(OutcomeStatus::kOutOfMemory));
+  }
+  const auto last = claim();
+  EXPECT_EQ(steps_of(last->trial), 80);
+  EXPECT_EQ(last->micro_batch, 1) << "or it could not go on from the trunk of the one before";
 }
 
 TEST_F(TrunksTest, AnInterruptedTrialIsTheNextOfItsTrunkAgain) {
@@ -107,6 +113,7 @@ TEST_F(TrunksTest, ATrunkStandsWhereTheCostOfAllItsTrialsPutsIt) {
   trials.push_back({.trial = tabular_trial(95, 100 * 512)});
   trials.push_back({.trial = tabular_trial(85, 100 * 512)});
   with_trials(trials);
+  sql("UPDATE trials SET early = 0");
   std::vector<double> params;
   while (const auto next = claim()) params.push_back(params_of(next->trial));
   EXPECT_THAT(params, ::testing::ElementsAre(95, 100, 90, 85));
@@ -162,19 +169,20 @@ TEST_F(TrunksTest, AStudyThatGivesATrialUpLetsTheNextOneForward) {
 
 TEST_F(TrunksTest, ProgressCountsATrunkOnce) {
   auto trials = trunk(100, {10, 20, 40});
-  trials.push_back({.trial = tabular_trial(100, 5 * 512)});
+  trials.push_back({.trial = tabular_trial(100, 8 * 512)});
   with_trials(trials);
   const double step = 6 * 100 * 512;
   SweepStatus status = store_.status("s");
-  EXPECT_DOUBLE_EQ(status.flops_alone, 75 * step);
+  EXPECT_DOUBLE_EQ(status.flops_alone, 78 * step);
   // 10, then 20 - 8, then 40 - 16, and the one without a trunk.
-  EXPECT_DOUBLE_EQ(status.flops_total, (10 + 12 + 24 + 5) * step);
+  EXPECT_DOUBLE_EQ(status.flops_total, (10 + 12 + 24 + 8) * step);
   EXPECT_EQ(status.trunks, 1);
   store_.finish(*claim(), done_with(2));
   const auto second = claim();
   EXPECT_DOUBLE_EQ(store_.status("s").flops_done, 10 * step) << "it starts at step 8";
   store_.heartbeat(*second, 18 * 512);
   EXPECT_DOUBLE_EQ(store_.status("s").flops_done, 20 * step);
+  EXPECT_DOUBLE_EQ(store_.status("s").flops_left, (2 + 24 + 8) * step);
 }
 
 TEST_F(TrunksTest, AnAttemptKeepsWhatItSpentAndSaw) {
@@ -213,7 +221,7 @@ TEST_F(TrunksTest, BracketTrialsAreRunAndAreNoResults) {
 // --- Against an oracle that reads every row.
 
 struct OracleRow {
-  std::int64_t id, kills;
+  std::int64_t id, setbacks, early;
   double priority, branch;
   std::string trunk, state;
   double seen;  // by heartbeat, of the running attempt
@@ -221,16 +229,17 @@ struct OracleRow {
 
 std::vector<OracleRow> rows_of(const std::string& path) {
   SQLite::Database db(path);
-  SQLite::Statement q(db,
-                      "SELECT t.id, kills, priority, branch_tokens, trunk, state, coalesce((SELECT"
-                      " a.tokens FROM attempts a WHERE a.trial = t.id AND outcome = 'running'), 0)"
-                      " FROM trials t JOIN study_trials ON trial = t.id WHERE study = 1");
+  SQLite::Statement q(
+      db,
+      "SELECT t.id, kills + failures, early, priority, branch_tokens, trunk, state,"
+      " coalesce((SELECT a.tokens FROM attempts a WHERE a.trial = t.id AND outcome = 'running'), 0)"
+      " FROM trials t JOIN study_trials ON trial = t.id WHERE study = 1");
   std::vector<OracleRow> rows;
   while (q.executeStep()) {
-    rows.push_back({q.getColumn(0).getInt64(), q.getColumn(1).getInt64(),
-                    q.getColumn(2).getDouble(), q.getColumn(3).getDouble(),
-                    q.getColumn(4).getString(), q.getColumn(5).getString(),
-                    q.getColumn(6).getDouble()});
+    rows.push_back({q.getColumn(0).getInt64(), q.getColumn(1).getInt64(), q.getColumn(2).getInt64(),
+                    q.getColumn(3).getDouble(), q.getColumn(4).getDouble(),
+                    q.getColumn(5).getString(), q.getColumn(6).getString(),
+                    q.getColumn(7).getDouble()});
   }
   return rows;
 }
@@ -246,7 +255,9 @@ bool in_the_way(const OracleRow& other, const OracleRow& row) {
 std::int64_t oracle_next(const std::string& path) {
   const auto rows = rows_of(path);
   const OracleRow* best = nullptr;
-  const auto order = [](const OracleRow& r) { return std::tuple(r.kills, -r.priority, r.id); };
+  const auto order = [](const OracleRow& r) {
+    return std::tuple(r.setbacks, -r.early, -r.priority, r.id);
+  };
   for (const OracleRow& row : rows) {
     if (row.state != "planned") continue;
     if (std::any_of(rows.begin(), rows.end(), [&](auto& o) { return in_the_way(o, row); }))
@@ -289,6 +300,26 @@ class RandomLivesTest : public TrunksTest, public ::testing::WithParamInterface<
                                      : ended(OutcomeStatus::kInterrupted));
   }
 
+  // The table that triggers keep, and the same counted from every row.
+  std::string tallies() {
+    return ask(
+        "SELECT group_concat(state || trials || ':' || round(flops) || ':' || round(alone))"
+        " FROM (SELECT * FROM tallies WHERE trials > 0 ORDER BY state)");
+  }
+  std::string counted_tallies() {
+    return ask(
+        "SELECT group_concat(state || n || ':' || round(own) || ':' || round(alone)) FROM"
+        " (SELECT state, count(*) AS n, sum(flops_exact * (1 - given / tokens)) AS own,"
+        "         sum(flops_exact) AS alone FROM"
+        "   (SELECT t.*, CASE trunk WHEN '' THEN 0 ELSE coalesce(lag(branch_tokens)"
+        "      OVER (PARTITION BY trunk ORDER BY branch_tokens, t.id), 0) END AS given"
+        "    FROM trials t)"
+        "  GROUP BY state ORDER BY state)");
+  }
+  std::string ask(const std::string& text) {
+    return SQLite::Database(path_).execAndGet(text).getString();
+  }
+
   std::vector<Claim> running_;
 };
 
@@ -303,6 +334,7 @@ TEST_P(RandomLivesTest, TheClaimIsAlwaysWhatTheOracleSays) {
     const std::int64_t expected = oracle_next(path_);
     const auto next = claim();
     ASSERT_EQ(next ? next->trial_id : 0, expected) << "round " << round;
+    ASSERT_EQ(tallies(), counted_tallies()) << "round " << round;
     claims += next ? 1 : 0;
     waits += !next && store_.has_planned("s") ? 1 : 0;
     if (next) running_.push_back(*next);
