@@ -262,8 +262,9 @@ CREATE VIEW results AS
 // when they were made elsewhere. The columns' CHECKs can only be widened by building the tables
 // anew, for which db/schema.cc turns foreign keys off.
 //
-// `tallies` and `spent` hold what status shows, kept by triggers, so that looking at a study costs
-// the same with 100 trials and with 100,000.
+// `tallies` (trials by budget, size and state) and `spent` (by device and size) hold what status
+// shows, kept by triggers, so that looking at a grid costs the same whether its cells hold one trial
+// each or a thousand.
 constexpr const char* kMigration3 = R"sql(
 DROP VIEW results;
 DROP VIEW progress;
@@ -312,6 +313,7 @@ DROP TABLE trials;
 ALTER TABLE new_trials RENAME TO trials;
 CREATE INDEX trials_state_trunk ON trials (state, trunk);
 CREATE INDEX trials_trunk ON trials (trunk) WHERE trunk <> '';
+CREATE INDEX trials_size ON trials (params, tokens);
 CREATE INDEX trials_held ON trials (held_by) WHERE held_by <> '';
 
 CREATE TABLE new_attempts (
@@ -421,71 +423,95 @@ UPDATE studies SET trunks = (SELECT count(*) FROM
 
 CREATE TABLE tallies (
   study  INTEGER NOT NULL REFERENCES studies (id) ON DELETE CASCADE,
+  role   TEXT NOT NULL,
+  budget REAL NOT NULL,
+  params REAL NOT NULL,
   state  TEXT NOT NULL,
   trials INTEGER NOT NULL DEFAULT 0,
   flops  REAL NOT NULL DEFAULT 0,
   alone  REAL NOT NULL DEFAULT 0,
-  PRIMARY KEY (study, state)
+  PRIMARY KEY (study, role, budget, params, state)
 ) WITHOUT ROWID;
-INSERT INTO tallies SELECT st.study, t.state, count(*), sum(st.own_flops), sum(t.flops_exact)
-  FROM study_trials st JOIN trials t ON t.id = st.trial GROUP BY st.study, t.state;
+INSERT INTO tallies
+  SELECT st.study, st.role, coalesce(st.budget, 0), t.params, t.state, count(*), sum(st.own_flops),
+    sum(t.flops_exact)
+  FROM study_trials st JOIN trials t ON t.id = st.trial
+  GROUP BY st.study, st.role, coalesce(st.budget, 0), t.params, t.state;
 CREATE TRIGGER tallies_new AFTER INSERT ON study_trials BEGIN
-  INSERT OR IGNORE INTO tallies (study, state) SELECT NEW.study, state FROM trials
-    WHERE id = NEW.trial;
-  UPDATE tallies SET trials = trials + 1, flops = flops + NEW.own_flops,
-    alone = alone + (SELECT flops_exact FROM trials WHERE id = NEW.trial)
-    WHERE study = NEW.study AND state = (SELECT state FROM trials WHERE id = NEW.trial);
+  INSERT INTO tallies
+    SELECT NEW.study, NEW.role, coalesce(NEW.budget, 0), params, state, 1, NEW.own_flops,
+      flops_exact FROM trials WHERE id = NEW.trial
+    ON CONFLICT DO UPDATE SET trials = trials + 1, flops = flops + excluded.flops,
+      alone = alone + excluded.alone;
 END;
 CREATE TRIGGER tallies_left AFTER DELETE ON study_trials BEGIN
-  UPDATE tallies SET trials = trials - 1, flops = flops - OLD.own_flops,
-    alone = alone - (SELECT flops_exact FROM trials WHERE id = OLD.trial)
-    WHERE study = OLD.study AND state = (SELECT state FROM trials WHERE id = OLD.trial);
+  UPDATE tallies SET trials = tallies.trials - 1, flops = tallies.flops - OLD.own_flops,
+    alone = tallies.alone - t.flops_exact FROM trials t
+    WHERE t.id = OLD.trial AND tallies.study = OLD.study AND tallies.role = OLD.role
+      AND tallies.budget = coalesce(OLD.budget, 0) AND tallies.params = t.params
+      AND tallies.state = t.state;
 END;
-CREATE TRIGGER tallies_cost AFTER UPDATE OF own_flops ON study_trials BEGIN
-  UPDATE tallies SET flops = flops + NEW.own_flops - OLD.own_flops
-    WHERE study = NEW.study AND state = (SELECT state FROM trials WHERE id = NEW.trial);
+CREATE TRIGGER tallies_moved AFTER UPDATE OF own_flops, budget, role ON study_trials
+  WHEN OLD.own_flops <> NEW.own_flops OR OLD.budget IS NOT NEW.budget OR OLD.role <> NEW.role BEGIN
+  UPDATE tallies SET trials = tallies.trials - 1, flops = tallies.flops - OLD.own_flops,
+    alone = tallies.alone - t.flops_exact FROM trials t
+    WHERE t.id = OLD.trial AND tallies.study = OLD.study AND tallies.role = OLD.role
+      AND tallies.budget = coalesce(OLD.budget, 0) AND tallies.params = t.params
+      AND tallies.state = t.state;
+  INSERT INTO tallies
+    SELECT NEW.study, NEW.role, coalesce(NEW.budget, 0), params, state, 1, NEW.own_flops,
+      flops_exact FROM trials WHERE id = NEW.trial
+    ON CONFLICT DO UPDATE SET trials = trials + 1, flops = flops + excluded.flops,
+      alone = alone + excluded.alone;
 END;
 CREATE TRIGGER tallies_follow AFTER UPDATE OF state ON trials WHEN OLD.state <> NEW.state BEGIN
-  INSERT OR IGNORE INTO tallies (study, state)
-    SELECT study, NEW.state FROM study_trials WHERE trial = NEW.id;
   UPDATE tallies SET trials = tallies.trials - 1, flops = tallies.flops - st.own_flops,
-    alone = alone - NEW.flops_exact FROM study_trials st
-    WHERE st.trial = NEW.id AND tallies.study = st.study AND tallies.state = OLD.state;
-  UPDATE tallies SET trials = tallies.trials + 1, flops = tallies.flops + st.own_flops,
-    alone = alone + NEW.flops_exact FROM study_trials st
-    WHERE st.trial = NEW.id AND tallies.study = st.study AND tallies.state = NEW.state;
+    alone = tallies.alone - NEW.flops_exact FROM study_trials st
+    WHERE st.trial = NEW.id AND tallies.study = st.study AND tallies.role = st.role
+      AND tallies.budget = coalesce(st.budget, 0) AND tallies.params = NEW.params
+      AND tallies.state = OLD.state;
+  INSERT INTO tallies
+    SELECT study, role, coalesce(budget, 0), NEW.params, NEW.state, 1, own_flops, NEW.flops_exact
+      FROM study_trials WHERE trial = NEW.id
+    ON CONFLICT DO UPDATE SET trials = trials + 1, flops = flops + excluded.flops,
+      alone = alone + excluded.alone;
 END;
 
 CREATE TABLE spent (
-  study    INTEGER PRIMARY KEY REFERENCES studies (id) ON DELETE CASCADE,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  seconds  REAL NOT NULL DEFAULT 0,
-  flops    REAL NOT NULL DEFAULT 0
-);
-INSERT INTO spent SELECT s.id, count(a.id), coalesce(sum(a.seconds), 0), coalesce(sum(a.flops), 0)
-  FROM studies s LEFT JOIN study_trials st ON st.study = s.id
-  LEFT JOIN attempts a ON a.trial = st.trial AND a.outcome <> 'running' GROUP BY s.id;
-CREATE TRIGGER spent_new AFTER INSERT ON studies BEGIN
-  INSERT INTO spent (study) VALUES (NEW.id);
-END;
+  study    INTEGER NOT NULL REFERENCES studies (id) ON DELETE CASCADE,
+  device   TEXT NOT NULL,
+  params   REAL NOT NULL,
+  attempts INTEGER NOT NULL,
+  seconds  REAL NOT NULL,
+  flops    REAL NOT NULL,
+  PRIMARY KEY (study, device, params)
+) WITHOUT ROWID;
+INSERT INTO spent
+  SELECT st.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0))
+  FROM attempts a JOIN trials t ON t.id = a.trial JOIN study_trials st ON st.trial = t.id
+  WHERE a.outcome <> 'running' GROUP BY st.study, a.device, t.params;
 CREATE TRIGGER spent_follow AFTER UPDATE OF outcome ON attempts
   WHEN OLD.outcome = 'running' AND NEW.outcome <> 'running' BEGIN
-  UPDATE spent SET attempts = spent.attempts + 1, seconds = spent.seconds + NEW.seconds,
-    flops = spent.flops + coalesce(NEW.flops, 0)
-    WHERE study IN (SELECT study FROM study_trials WHERE trial = NEW.trial);
+  INSERT INTO spent
+    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0)
+      FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.trial = NEW.trial
+    ON CONFLICT DO UPDATE SET attempts = attempts + 1, seconds = seconds + excluded.seconds,
+      flops = flops + excluded.flops;
 END;
 CREATE TRIGGER spent_elsewhere AFTER INSERT ON attempts WHEN NEW.outcome <> 'running' BEGIN
-  UPDATE spent SET attempts = spent.attempts + 1, seconds = spent.seconds + NEW.seconds,
-    flops = spent.flops + coalesce(NEW.flops, 0)
-    WHERE study IN (SELECT study FROM study_trials WHERE trial = NEW.trial);
+  INSERT INTO spent
+    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0)
+      FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.trial = NEW.trial
+    ON CONFLICT DO UPDATE SET attempts = attempts + 1, seconds = seconds + excluded.seconds,
+      flops = flops + excluded.flops;
 END;
 CREATE TRIGGER spent_shared AFTER INSERT ON study_trials BEGIN
-  UPDATE spent SET attempts = spent.attempts + a.attempts, seconds = spent.seconds + a.seconds,
-    flops = spent.flops + a.flops FROM
-    (SELECT count(*) AS attempts, coalesce(sum(seconds), 0) AS seconds,
-            coalesce(sum(flops), 0) AS flops
-     FROM attempts WHERE trial = NEW.trial AND outcome <> 'running') AS a
-    WHERE study = NEW.study;
+  INSERT INTO spent
+    SELECT NEW.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0))
+      FROM attempts a JOIN trials t ON t.id = a.trial
+      WHERE a.trial = NEW.trial AND a.outcome <> 'running' GROUP BY a.device, t.params
+    ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
+      seconds = seconds + excluded.seconds, flops = flops + excluded.flops;
 END;
 
 CREATE VIEW results AS
@@ -501,8 +527,8 @@ CREATE VIEW results AS
   WHERE t.state = 'done';
 
 CREATE VIEW progress AS
-  SELECT s.name AS study, l.state, l.trials, l.alone AS flops_exact
-  FROM studies s JOIN tallies l ON l.study = s.id WHERE l.trials > 0;
+  SELECT s.name AS study, l.state, sum(l.trials) AS trials, sum(l.alone) AS flops_exact
+  FROM studies s JOIN tallies l ON l.study = s.id WHERE l.trials > 0 GROUP BY s.id, l.state;
 )sql";
 
 constexpr const char* kMigrations[] = {kMigration1, kMigration2, kMigration3};

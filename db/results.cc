@@ -59,8 +59,10 @@ std::int64_t* counter(SweepStatus& status, const std::string& state) {
 }
 
 void count_states(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query =
-      prepare(db, "SELECT state, trials, flops, alone FROM tallies WHERE study = ?", study);
+  auto query = prepare(db,
+                       "SELECT state, sum(trials), sum(flops), sum(alone) FROM tallies"
+                       " WHERE study = ? AND trials > 0 GROUP BY state",
+                       study);
   while (query.executeStep()) {
     const std::string state = query.getColumn(0).getString();
     const double flops = query.getColumn(2).getDouble();
@@ -94,8 +96,9 @@ void count_running(SQLite::Database& db, std::int64_t study, SweepStatus& status
 // What ended attempts have cost, and how many trunks are shared.
 void count_spent(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
   auto query = prepare(db,
-                       "SELECT p.seconds, p.flops, s.trunks FROM studies s"
-                       " JOIN spent p ON p.study = s.id WHERE s.id = ?",
+                       "SELECT (SELECT coalesce(sum(seconds), 0) FROM spent WHERE study = ?1),"
+                       " (SELECT coalesce(sum(flops), 0) FROM spent WHERE study = ?1), trunks"
+                       " FROM studies WHERE id = ?1",
                        study);
   if (!query.executeStep()) return;
   status.seconds += query.getColumn(0).getDouble();

@@ -304,7 +304,8 @@ class RandomLivesTest : public TrunksTest, public ::testing::WithParamInterface<
   std::string tallies() {
     return ask(
         "SELECT group_concat(state || trials || ':' || round(flops) || ':' || round(alone))"
-        " FROM (SELECT * FROM tallies WHERE trials > 0 ORDER BY state)");
+        " FROM (SELECT state, sum(trials) AS trials, sum(flops) AS flops, sum(alone) AS alone"
+        "       FROM tallies WHERE trials > 0 GROUP BY state ORDER BY state)");
   }
   std::string counted_tallies() {
     return ask(
