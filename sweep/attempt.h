@@ -1,0 +1,66 @@
+// One try at one trial: runs it, writes down what happens while it runs, and turns what goes wrong
+// into an outcome by class (core/retry_policy.h says what follows from each).
+//
+//   std::bad_alloc                         out of memory
+//   an exception that is not isoflop::Error  the trial's own bug: failed, with its what()
+//   isoflop::Error                         would fail every trial alike: passed on. Code
+//                                          "disk_full": a disk is full; the sweep has to stop
+//
+// The runner's thread never waits for the log: curve points and heartbeats go out from a thread of
+// the attempt's own, points every `flush_seconds` or `flush_points`, heartbeats every
+// `heartbeat_seconds` however long the runner is silent, and at once when the trial has passed its
+// branch, for which others may wait (db/store.h). A log that fails does not fail the trial: what it
+// did not take is kept and offered again, once a second at most. When the runner has ended, what is
+// left is written before run_attempt returns, and the log's last error is passed on where it cannot
+// be. A log that says "disk_full" makes the runner stop, so that its own checkpoint is its last.
+//
+// Threads: while run_attempt runs, `log` is used by the attempt's thread only, and before and after
+// by the caller's only; so it needs no lock, and a Store will do.
+#ifndef ISOFLOP_SWEEP_ATTEMPT_H_
+#define ISOFLOP_SWEEP_ATTEMPT_H_
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/trial_runner.h"
+#include "db/rows.h"
+
+namespace isoflop {
+
+// Where an attempt writes what happens: the store, or, on other hosts, a file. Throws Error when it
+// cannot; what was handed over then comes again.
+class AttemptLog {
+ public:
+  virtual ~AttemptLog() = default;
+  virtual void append_curve(std::span<const CurvePoint> points) = 0;
+  // False: the claim is no longer current; the trial stops.
+  virtual bool heartbeat(double tokens_done) = 0;
+};
+
+struct AttemptOptions {
+  std::string device = "cpu";
+  // The prepared corpus' folder for a trial. Not asked for trials whose data are synthetic.
+  std::function<std::string(const Trial&)> corpus_dir = [](const Trial&) { return std::string(); };
+  // Asked from should_stop, on the runner's thread; see stop_signal.h.
+  std::function<bool()> stop = [] { return false; };
+  // What whoever reads the process' log should know: Outcome::notes, and trouble with the log.
+  // Called from the attempt's thread as well.
+  std::function<void(const std::string&)> note = [](const std::string&) {};
+  // Handed to the runner, see core/trial_runner.h.
+  std::string checkpoint_dir = {};
+  double checkpoint_seconds = 300;
+  double peak_flops = 0;
+  double heartbeat_seconds = 5;
+  double flush_seconds = 0.5;
+  std::size_t flush_points = 64;
+};
+
+// Runs claim.trial with micro-batches of claim.micro_batch sequences.
+Outcome run_attempt(TrialRunner& runner, const Claim& claim, AttemptLog& log,
+                    const AttemptOptions& options);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_SWEEP_ATTEMPT_H_
