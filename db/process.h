@@ -1,24 +1,13 @@
-// Who runs an attempt, said so that it can be found dead later without asking it.
-//
-// A process id alone is reused; with its start time (field 22 of /proc/PID/stat, clock ticks since
-// boot) and the boot's id it names one process for ever. A process id means something only in its
-// PID namespace (containers), and only on its own host: elsewhere the answer is "cannot tell".
+// Who runs an attempt (core/worker_id.h), found dead later without asking it. On another host, or
+// in another PID namespace, the answer is "cannot tell".
 #ifndef ISOFLOP_DB_PROCESS_H_
 #define ISOFLOP_DB_PROCESS_H_
 
-#include <cstdint>
 #include <string>
 
-namespace isoflop {
+#include "core/worker_id.h"
 
-struct WorkerId {
-  std::string host = {};
-  std::string boot_id = {};
-  std::int64_t pid_namespace = 0;  // inode of /proc/self/ns/pid
-  std::int64_t pid = 0;
-  std::int64_t start_ticks = 0;
-  std::string device = "cpu";
-};
+namespace isoflop {
 
 // Seconds since the boot, suspended time included: the same for every process of the boot, in every
 // container, and nobody can set it.

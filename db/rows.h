@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/foreign_attempt.h"
 #include "core/trial.h"
 #include "core/trial_runner.h"
 #include "db/process.h"
@@ -101,6 +102,8 @@ struct RetryChoice {
   bool out_of_memory = false;
   bool diverged = false;
   bool cancelled = false;
+
+  bool operator==(const RetryChoice&) const = default;
 };
 
 // Trials of a study that one holder elsewhere has ("slurm 1234").
@@ -109,27 +112,24 @@ struct HolderRow {
   std::int64_t trials = 0;
 };
 
-// An attempt that was made elsewhere, whole or as far as it has come (io/attempt_file.h).
-struct ForeignAttempt {
-  std::string origin = {};    // unique for ever: the attempt file's name and the attempt in it
-  std::string identity = {};  // of its trial
-  WorkerId worker = {};
-  std::string version = {};  // of the isoflop that made it
-  std::string compiler = {};
-  std::int64_t micro_batch = 0;
-  double started = 0;
-  double heartbeat = 0;  // last sign of life
-  std::vector<CurvePoint> curve = {};
-  std::optional<Outcome> outcome = {};  // empty: it has not ended, or not cleanly
-};
-
 enum class ImportedAs {
   kNew,           // its result is the trial's now
   kKnown,         // nothing in it is new
-  kProgress,      // curve or heartbeat of an attempt that goes on
+  kProgress,      // curve or heartbeat of an attempt that has not ended
+  kEnded,         // it has ended without a result (failed, interrupted, ...)
   kDuplicate,     // the trial has a result already, the same to the bit; kept as an attempt
   kConflict,      // the trial has another result; kept as an attempt, never the trial's loss
   kUnknownTrial,  // no such trial in the store; nothing was written
+};
+
+// A result beside the one that a trial has: kept, never used.
+struct ConflictRow {
+  std::string identity = {};
+  std::string heldout = {};
+  double loss = 0;          // the trial's
+  double other = 0;         // the other attempt's; NaN: it diverged
+  std::string origin = {};  // the other attempt's: its file, or empty
+  std::string host = {};    // the other attempt's
 };
 
 }  // namespace isoflop

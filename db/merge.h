@@ -1,0 +1,45 @@
+// Two stores into one: what was measured with another file is taken in, nothing is overwritten.
+//
+// Trials are joined by identity, studies by name, corpora and observations by theirs; attempts by
+// origin, or by who made them when (host, boot, process, start). A trial that is planned here gets
+// the state that it has there; one that has ended here stays as it is. Of two results of a trial
+// the one that is here stays the trial's; the other is kept as an attempt (`duplicate`) and
+// reported when it is not the same to the bit. Fits are not merged: they are of the trials that
+// they saw.
+//
+// An attempt that is running there is taken in as lost: its worker writes to the other file. Its
+// trial stays planned here; merge again when it has ended.
+//
+// Idempotent: merging the same file again changes nothing. The other file is only read (one
+// consistent snapshot, ATTACHed), and may be in use. One transaction: all or nothing.
+//
+// Errors: Error(kStore, "incompatible") when the other file is older or newer than this program;
+// Error(kUsage) when it is not there, or the same file.
+#ifndef ISOFLOP_DB_MERGE_H_
+#define ISOFLOP_DB_MERGE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "db/rows.h"
+#include "db/store.h"
+
+namespace isoflop {
+
+struct Merged {
+  std::int64_t studies = 0;  // new here, as all of these
+  std::int64_t trials = 0;
+  std::int64_t attempts = 0;
+  std::int64_t curve_points = 0;
+  std::int64_t results = 0;                 // trials that have a result now, and had none
+  std::int64_t duplicates = 0;              // the same to the bit
+  std::vector<ConflictRow> conflicts = {};  // new ones
+};
+
+// `store` must be open for writing.
+Merged merge_store(Store& store, const std::string& other);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_DB_MERGE_H_
