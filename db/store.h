@@ -54,6 +54,8 @@
 
 namespace isoflop {
 
+struct Merged;  // db/merge.h
+
 // Heartbeats come every few seconds from a thread of their own; see sweep/worker.h.
 inline constexpr double kLeaseSeconds = 600;
 
@@ -134,7 +136,12 @@ class Store {
   // Adds or updates the attempt of that origin: calling it again, or with an earlier part of the
   // same attempt, changes nothing. A result is the trial's when it has none yet. An outcome that is
   // not an end by `policy` leaves the trial leased: its holder tries again.
+  // `attempt.final` makes it one in any case.
   ImportedAs import_attempt(const ForeignAttempt& attempt, const RetryPolicy& policy = {});
+  // Origins of imported attempts that have ended: there is nothing new to read in their files.
+  std::vector<std::string> ended_origins() const;
+  // Results of the study's trials that differ from the one that counts, oldest first.
+  std::vector<ConflictRow> conflicts(const std::string& study) const;
 
   // --- Looking at it.
 
@@ -164,6 +171,7 @@ class Store {
   std::optional<CorpusRow> find_corpus(const std::string& identity_or_name) const;
 
  private:
+  friend Merged merge_store(Store& store, const std::string& other);
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
