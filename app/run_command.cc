@@ -1,0 +1,155 @@
+// isoflop sweep run
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "app/output.h"
+#include "app/study.h"
+#include "app/sweep_text.h"
+#include "app/sweep_verbs.h"
+#include "core/device_peak.h"
+#include "core/error.h"
+#include "core/units.h"
+#include "io/grid_toml.h"
+#include "report/numbers_text.h"
+#include "sweep/cost.h"
+
+namespace isoflop {
+namespace {
+
+struct RunFlags : StoreFlags {
+  std::string grid;
+  std::string corpus;
+  std::string trainer;
+  std::string device = "cpu";
+  int workers = 0;
+  double minutes = 0;
+  double checkpoint_minutes = 5;
+  bool no_checkpoints = false;
+  std::string peak;  // as given
+  bool dry_run = false;
+  bool print_config = false;
+  bool quiet = false;
+  OutputFormat format;
+};
+
+TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
+  const auto number = exact ? exact_number : format_quantity;
+  const auto flops = exact ? exact_number : format_flops;
+  const auto time = exact ? exact_number : format_duration;
+  TextTable table{{"budget", "N", "D", "D/N", "steps", "rate", "batch", "seed", "FLOP 6nd",
+                   "FLOP exact", "memory", "time", "role", "shape"},
+                  {}};
+  for (size_t i = 0; i < grid.trials.size(); ++i) {
+    const PlannedTrial& planned = grid.trials[i];
+    const TrialCost& c = cost.trials[i];
+    table.rows.push_back(
+        {planned.budget ? flops(*planned.budget) : "", number(c.params), number(c.tokens),
+         number(c.tokens / c.params), std::to_string(c.steps), number(planned.trial.train.rate),
+         std::to_string(planned.trial.train.batch), std::to_string(planned.trial.seed),
+         flops(c.flops_6nd), flops(c.flops_exact), number(c.memory_bytes),
+         time(c.seconds * (1 - c.given / c.tokens)), std::string(name_of(planned.role)),
+         planned.trial.trainer == "tabular" ? "tabular" : shape_name(planned.trial.model)});
+  }
+  return table;
+}
+
+void dry_run(const LoadedGrid& loaded, const RunFlags& flags) {
+  const int workers = flags.workers > 0 ? flags.workers : static_cast<int>(usable_cores().size());
+  const SweepCost cost = cost_of(loaded.grid.trials, {.workers = workers});
+  const bool machine = flags.format.json || flags.format.csv;
+  print(table_text(cost_table(loaded.grid, cost, machine), flags.format));
+  if (cost.trunks > 0) say(trunks_text(cost.flops_exact, cost.flops_exact_alone));
+  say(std::to_string(loaded.grid.trials.size()) + " trials, " + format_flops(cost.flops_6nd) +
+      " FLOP by 6nd, " + format_flops(cost.flops_exact) + " exact; about " +
+      format_duration(cost.seconds) + " with " + std::to_string(workers) + " workers (" +
+      format_duration(cost.core_seconds) + " of one core), " + format_quantity(cost.memory_bytes) +
+      " bytes of memory. Nothing was run");
+}
+
+GridSpec grid_of(const RunFlags& flags) {
+  GridSpec spec = read_grid(flags.grid);
+  if (!flags.study.empty()) spec.name = flags.study;
+  if (!flags.trainer.empty()) set_fixed(spec, "trainer", flags.trainer);
+  return spec;
+}
+
+std::string same_command(const RunFlags& flags) {
+  return "isoflop sweep run " + flags.grid + " --db " + flags.db +
+         (flags.study.empty() ? "" : " --study " + flags.study) +
+         (flags.corpus.empty() ? "" : " --corpus " + flags.corpus);
+}
+
+void report_end(const SweepSummary& summary, const RunFlags& flags) {
+  print_status({.db = flags.db, .study = summary.status.study}, flags.format.json);
+  if (summary.interrupted) {
+    say((summary.out_of_time
+             ? "stopped after " + format_duration(summary.seconds) + ", as --minutes says"
+             : std::string("interrupted")) +
+        ": finished trials are saved; go on with:\n  " + same_command(flags));
+    throw ExitCode{130};
+  }
+  if (summary.status.failed > 0) {
+    say(std::to_string(summary.status.failed) +
+        " trials failed; see why with:\n  isoflop sweep export --db " + flags.db + " --study " +
+        summary.status.study);
+    throw ExitCode{4};
+  }
+  say("next: isoflop fit --db " + flags.db);
+}
+
+RunOptions run_options(const RunFlags& flags) {
+  if (flags.minutes < 0) throw usage_error("--minutes: give a number above 0");
+  if (!(flags.checkpoint_minutes > 0)) {
+    throw usage_error("--checkpoint-minutes: give a number above 0, or --no-checkpoints");
+  }
+  return {.db = flags.db,
+          .workers = flags.workers,
+          .device = flags.device,
+          .quiet = flags.quiet,
+          .max_seconds = 60 * flags.minutes,
+          .checkpoints = !flags.no_checkpoints,
+          .checkpoint_seconds = 60 * flags.checkpoint_minutes,
+          .peak_flops = flags.peak.empty() ? 0 : parse_peak(flags.peak, "float32")};
+}
+
+void run(const RunFlags& flags) {
+  const LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
+  if (flags.print_config) return print(grid_toml(loaded.spec));
+  for (const std::string& note : loaded.grid.notes) say("note: " + note);
+  if (flags.dry_run) return dry_run(loaded, flags);
+  report_end(run_study(loaded, run_options(flags)), flags);
+}
+
+}  // namespace
+
+void add_sweep_run(CLI::App* sweep) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* command =
+      sweep->add_subcommand("run", "Run a grid of trials; again: what is missing of it");
+  add_store_flags(command, *flags);
+  command->footer(
+      "  isoflop sweep run examples/demo.toml --dry-run\n"
+      "  isoflop sweep run examples/demo.toml --db runs.db\n"
+      "  isoflop sweep run my.toml --corpus corpora/mine --workers 1 --minutes 60");
+  command->add_option("grid", flags->grid, "The grid's TOML file (docs/grid.md)")->required();
+  command->add_option("--corpus", flags->corpus, "Prepared corpus, instead of the grid's");
+  command->add_option("--trainer", flags->trainer, "decoder or tabular, instead of the grid's");
+  command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
+  command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
+  command->add_option("--minutes", flags->minutes,
+                      "Stop after so many, as after Ctrl-C; the same command goes on");
+  command->add_option("--checkpoint-minutes", flags->checkpoint_minutes,
+                      "Between a trial's checkpoints; default 5");
+  command->add_flag("--no-checkpoints", flags->no_checkpoints,
+                    "Start interrupted trials anew, and train shared trunks for every trial");
+  command->add_option("--peak-flops", flags->peak,
+                      "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
+                      "is measured");
+  command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
+  command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
+  command->add_flag("--quiet", flags->quiet, "No progress");
+  add_format_flags(command, flags->format);
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace isoflop

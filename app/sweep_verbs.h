@@ -1,0 +1,34 @@
+// The verbs of `isoflop sweep`, one file each; app/sweep_command.cc puts them together.
+#ifndef ISOFLOP_APP_SWEEP_VERBS_H_
+#define ISOFLOP_APP_SWEEP_VERBS_H_
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace isoflop {
+
+// Which store, and which study in it.
+struct StoreFlags {
+  std::string db = "runs.db";
+  std::string study = {};
+};
+void add_store_flags(CLI::App* command, StoreFlags& flags);
+
+// The study's state as of now.
+void print_status(const StoreFlags& flags, bool json);
+
+void add_sweep_run(CLI::App* sweep);
+void add_sweep_status(CLI::App* sweep);
+void add_sweep_retry(CLI::App* sweep);
+void add_sweep_export(CLI::App* sweep);
+void add_sweep_worker(CLI::App* sweep);
+void add_sweep_task(CLI::App* sweep);
+void add_sweep_collect(CLI::App* sweep);
+void add_sweep_merge(CLI::App* sweep);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_SWEEP_VERBS_H_
