@@ -478,40 +478,45 @@ CREATE TRIGGER tallies_follow AFTER UPDATE OF state ON trials WHEN OLD.state <> 
 END;
 
 CREATE TABLE spent (
-  study    INTEGER NOT NULL REFERENCES studies (id) ON DELETE CASCADE,
-  device   TEXT NOT NULL,
-  params   REAL NOT NULL,
-  attempts INTEGER NOT NULL,
-  seconds  REAL NOT NULL,
-  flops    REAL NOT NULL,
+  study     INTEGER NOT NULL REFERENCES studies (id) ON DELETE CASCADE,
+  device    TEXT NOT NULL,
+  params    REAL NOT NULL,
+  attempts  INTEGER NOT NULL,
+  seconds   REAL NOT NULL,
+  flops     REAL NOT NULL,
+  uncounted REAL NOT NULL,
   PRIMARY KEY (study, device, params)
 ) WITHOUT ROWID;
 INSERT INTO spent
-  SELECT st.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0))
+  SELECT st.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0)),
+    sum(iif(a.flops > 0, 0, a.seconds))
   FROM attempts a JOIN trials t ON t.id = a.trial JOIN study_trials st ON st.trial = t.id
   WHERE a.outcome <> 'running' GROUP BY st.study, a.device, t.params;
 CREATE TRIGGER spent_follow AFTER UPDATE OF outcome ON attempts
   WHEN OLD.outcome = 'running' AND NEW.outcome <> 'running' BEGIN
   INSERT INTO spent
-    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0)
+    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0),
+      iif(NEW.flops > 0, 0, NEW.seconds)
       FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.trial = NEW.trial
     ON CONFLICT DO UPDATE SET attempts = attempts + 1, seconds = seconds + excluded.seconds,
-      flops = flops + excluded.flops;
+      flops = flops + excluded.flops, uncounted = uncounted + excluded.uncounted;
 END;
 CREATE TRIGGER spent_elsewhere AFTER INSERT ON attempts WHEN NEW.outcome <> 'running' BEGIN
   INSERT INTO spent
-    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0)
+    SELECT st.study, NEW.device, t.params, 1, NEW.seconds, coalesce(NEW.flops, 0),
+      iif(NEW.flops > 0, 0, NEW.seconds)
       FROM study_trials st JOIN trials t ON t.id = st.trial WHERE st.trial = NEW.trial
     ON CONFLICT DO UPDATE SET attempts = attempts + 1, seconds = seconds + excluded.seconds,
-      flops = flops + excluded.flops;
+      flops = flops + excluded.flops, uncounted = uncounted + excluded.uncounted;
 END;
 CREATE TRIGGER spent_shared AFTER INSERT ON study_trials BEGIN
   INSERT INTO spent
-    SELECT NEW.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0))
+    SELECT NEW.study, a.device, t.params, count(*), sum(a.seconds), sum(coalesce(a.flops, 0)),
+      sum(iif(a.flops > 0, 0, a.seconds))
       FROM attempts a JOIN trials t ON t.id = a.trial
       WHERE a.trial = NEW.trial AND a.outcome <> 'running' GROUP BY a.device, t.params
     ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
-      seconds = seconds + excluded.seconds, flops = flops + excluded.flops;
+      seconds = seconds + excluded.seconds, flops = flops + excluded.flops, uncounted = uncounted + excluded.uncounted;
 END;
 
 CREATE VIEW results AS

@@ -47,65 +47,6 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .trial = trial_from_spec(db, path, q.getColumn(17).getString())};
 }
 
-std::int64_t* counter(SweepStatus& status, const std::string& state) {
-  if (state == "planned") return &status.planned;
-  if (state == "leased") return &status.leased;
-  if (state == "running") return &status.running;
-  if (state == "done") return &status.done;
-  if (state == "diverged") return &status.diverged;
-  if (state == "out_of_memory") return &status.out_of_memory;
-  if (state == "cancelled") return &status.cancelled;
-  return &status.failed;
-}
-
-void count_states(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query = prepare(db,
-                       "SELECT state, sum(trials), sum(flops), sum(alone) FROM tallies"
-                       " WHERE study = ? AND trials > 0 GROUP BY state",
-                       study);
-  while (query.executeStep()) {
-    const std::string state = query.getColumn(0).getString();
-    const double flops = query.getColumn(2).getDouble();
-    const bool open = state == "planned" || state == "leased" || state == "running";
-    *counter(status, state) += query.getColumn(1).getInt64();
-    status.flops_total += flops;
-    (open ? status.flops_left : status.flops_done) += flops;
-    status.flops_alone += query.getColumn(3).getDouble();
-  }
-}
-
-// The done part of what runs; w trials running cost O(w log attempts).
-void count_running(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query = prepare(db,
-                       "SELECT t.tokens, t.flops_exact, st.own_flops, a.tokens,"
-                       " a.heartbeat - a.started FROM attempts a JOIN trials t ON t.id = a.trial"
-                       " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
-                       " WHERE a.outcome = 'running'",
-                       study);
-  while (query.executeStep()) {
-    const double own = query.getColumn(2).getDouble();
-    const double left = (1 - query.getColumn(3).getDouble() / query.getColumn(0).getDouble()) *
-                        query.getColumn(1).getDouble();
-    const double done = std::clamp(own - left, 0.0, own);
-    status.flops_done += done;
-    status.flops_left -= done;
-    status.seconds += query.getColumn(4).getDouble();
-  }
-}
-
-// What ended attempts have cost, and how many trunks are shared.
-void count_spent(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
-  auto query = prepare(db,
-                       "SELECT (SELECT coalesce(sum(seconds), 0) FROM spent WHERE study = ?1),"
-                       " (SELECT coalesce(sum(flops), 0) FROM spent WHERE study = ?1), trunks"
-                       " FROM studies WHERE id = ?1",
-                       study);
-  if (!query.executeStep()) return;
-  status.seconds += query.getColumn(0).getDouble();
-  status.flops_spent = query.getColumn(1).getDouble();
-  status.trunks = query.getColumn(2).getInt64();
-}
-
 }  // namespace
 
 // json_each gives the keys; -> gives a value's own text, so that no number passes through SQLite's
@@ -133,7 +74,7 @@ std::vector<StudyRow> Store::studies() const {
   return impl_->read([&] {
     auto query = prepare(impl_->db,
                          "SELECT name, grid, created,"
-                         " (SELECT count(*) FROM study_trials st WHERE st.study = s.id)"
+                         " (SELECT coalesce(sum(trials), 0) FROM tallies l WHERE l.study = s.id)"
                          " FROM studies s ORDER BY created DESC, id DESC");
     std::vector<StudyRow> rows;
     while (query.executeStep()) {
@@ -143,19 +84,6 @@ std::vector<StudyRow> Store::studies() const {
                       .trials = query.getColumn(3).getInt64()});
     }
     return rows;
-  });
-}
-
-SweepStatus Store::status(const std::string& study) const {
-  return impl_->read([&] {
-    // One snapshot for the three queries.
-    SQLite::Transaction snapshot(impl_->db);
-    const std::int64_t id = impl_->study_id(study);
-    SweepStatus status{.study = study};
-    count_states(impl_->db, id, status);
-    count_running(impl_->db, id, status);
-    count_spent(impl_->db, id, status);
-    return status;
   });
 }
 

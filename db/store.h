@@ -48,6 +48,7 @@
 #include "core/rate_rung.h"
 #include "core/retry_policy.h"
 #include "core/sweep_status.h"
+#include "core/sweep_view.h"
 #include "core/trial_runner.h"
 #include "db/process.h"
 #include "db/rows.h"
@@ -147,6 +148,8 @@ class Store {
 
   std::vector<StudyRow> studies() const;  // newest first
   SweepStatus status(const std::string& study) const;
+  // All that `sweep status` shows, in one short read: O(cells of the grid + running trials).
+  SweepView view(const std::string& study) const;
   std::vector<TrialRow> trials(const std::string& study,
                                const std::string& heldout = "heldout") const;  // by ordinal
   // Points for a fit: the grid's done trials that have a loss on `heldout`, by ordinal. `row` is
