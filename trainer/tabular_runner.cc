@@ -47,6 +47,7 @@ Outcome run_one(const Trial& trial, RunContext& context) {
     context.record_curve({&point, 1});
     outcome.steps = point.step;
     outcome.tokens = point.tokens;
+    outcome.flops = point.flops;
   }
   const double excess = learner.excess(trial.tabular_params, trial.train.tokens);
   outcome.status = OutcomeStatus::kDone;
