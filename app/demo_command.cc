@@ -24,8 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kDefaultTargetFactor = 1000;
-
 struct DemoFlags {
   std::string grid;
   std::string corpus;
@@ -55,15 +53,6 @@ GridSpec grid_of(const DemoFlags& flags) {
                                  [](const auto& axis) { return axis.first == "seed"; });
   if (!swept) set_fixed(spec, "seed", std::to_string(flags.seed));
   return spec;
-}
-
-double target_of(const GridSpec& spec) {
-  if (spec.target_flops > 0) return spec.target_flops;
-  if (spec.budgets.empty()) {
-    throw usage_error("demo: the grid \"" + spec.name +
-                      "\" has no budgets and no target: add flops = 1e15 under [target]");
-  }
-  return kDefaultTargetFactor * *std::max_element(spec.budgets.begin(), spec.budgets.end());
 }
 
 // The plan's shape continues the swept ones: same vocabulary, context and kind of block.

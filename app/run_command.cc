@@ -1,7 +1,10 @@
 // isoflop sweep run
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
+#include "app/adaptive_sweep.h"
+#include "app/early_law.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_text.h"
@@ -29,6 +32,9 @@ struct RunFlags : StoreFlags {
   bool dry_run = false;
   bool print_config = false;
   bool quiet = false;
+  std::optional<double> until;
+  std::string target;  // of --until, and of the law while the sweep runs
+  int seeds = 3;
   OutputFormat format;
 };
 
@@ -112,12 +118,48 @@ RunOptions run_options(const RunFlags& flags) {
           .peak_flops = flags.peak.empty() ? 0 : parse_peak(flags.peak, "float32")};
 }
 
+std::optional<double> target_flops(const LoadedGrid& loaded, const RunFlags& flags) {
+  if (!flags.target.empty()) return parse_quantity(flags.target, "--flops");
+  if (loaded.spec.target_flops > 0 || !loaded.spec.budgets.empty()) return target_of(loaded.spec);
+  return std::nullopt;
+}
+
+void run_all(const LoadedGrid& loaded, const RunFlags& flags) {
+  RunOptions options = run_options(flags);
+  const auto target = target_flops(loaded, flags);
+  EarlyLaw law(flags.db, target.value_or(0), say);
+  if (target && !flags.quiet) options.watch = [&](const SweepStatus& status) { law.look(status); };
+  report_end(run_study(loaded, options), flags);
+}
+
+void run_until(const LoadedGrid& loaded, const RunFlags& flags) {
+  if (!(*flags.until > 1)) {
+    throw usage_error(
+        "--until: give the interval's high / low that is narrow enough, above 1, "
+        "e.g. 1.3");
+  }
+  const auto target = target_flops(loaded, flags);
+  if (!target) throw usage_error("--until: say at which budget N* is wanted with --flops");
+  RunOptions options = run_options(flags);
+  const int workers = flags.workers > 0 ? flags.workers : static_cast<int>(usable_cores().size());
+  AdaptiveSweep sweep(
+      loaded, flags.db,
+      {.width = *flags.until, .target_flops = *target, .seeds = flags.seeds, .batch = workers},
+      [&](const std::string& line) {
+        if (!flags.quiet) say(line);
+      });
+  options.refill = [&] { return sweep.refill(); };
+  const SweepSummary summary = run_study(loaded, options);
+  if (sweep.ended()) say(sweep.answer());
+  report_end(summary, flags);
+}
+
 void run(const RunFlags& flags) {
   const LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
   if (flags.print_config) return print(grid_toml(loaded.spec));
   for (const std::string& note : loaded.grid.notes) say("note: " + note);
   if (flags.dry_run) return dry_run(loaded, flags);
-  report_end(run_study(loaded, run_options(flags)), flags);
+  flags.until ? run_until(loaded, flags) : run_all(loaded, flags);
 }
 
 }  // namespace
@@ -130,6 +172,7 @@ void add_sweep_run(CLI::App* sweep) {
   command->footer(
       "  isoflop sweep run examples/demo.toml --dry-run\n"
       "  isoflop sweep run examples/demo.toml --db runs.db\n"
+      "  isoflop sweep run my.toml --until 1.3 --flops 1e15\n"
       "  isoflop sweep run my.toml --corpus corpora/mine --workers 1 --minutes 60");
   command->add_option("grid", flags->grid, "The grid's TOML file (docs/grid.md)")->required();
   command->add_option("--corpus", flags->corpus, "Prepared corpus, instead of the grid's");
@@ -145,6 +188,14 @@ void add_sweep_run(CLI::App* sweep) {
   command->add_option("--peak-flops", flags->peak,
                       "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
                       "is measured");
+  command->add_option("--until", flags->until,
+                      "Choose trials by their worth and stop when N*'s interval is so narrow: high "
+                      "/ low, e.g. 1.3 (docs/adaptive.md)");
+  command->add_option(
+      "--flops", flags->target,
+      "The budget at which N* is wanted; default: the grid's target, or 1,000 times "
+      "its largest budget");
+  command->add_option("--seeds", flags->seeds, "With --until: most seeds of one cell; default 3");
   command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
   command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
   command->add_flag("--quiet", flags->quiet, "No progress");

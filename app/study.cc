@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 
 // Laws are asked about sizes up to this.
 constexpr double kLargestPlannedModel = 1e14;
+constexpr double kTargetFactor = 1000;
 
 bool is_corpus(const fs::path& dir) { return fs::exists(dir / kManifestFileName); }
 
@@ -86,7 +87,7 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         "text and prepare it again");
 }
 
-void plan_trials(Store& store, const LoadedGrid& loaded) {
+void plan_study(Store& store, const LoadedGrid& loaded) {
   if (loaded.corpus) {
     store.add_corpus({.identity = loaded.corpus->manifest.identity(),
                       .name = loaded.corpus->manifest.name,
@@ -94,6 +95,9 @@ void plan_trials(Store& store, const LoadedGrid& loaded) {
                       .manifest = manifest_json(loaded.corpus->manifest)});
   }
   store.add_study(loaded.spec.name, grid_toml(loaded.spec));
+}
+
+void plan_trials(Store& store, const LoadedGrid& loaded) {
   const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
   if (added.not_listed > 0) {
     say("note: " + std::to_string(added.not_listed) +
@@ -185,6 +189,15 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   return loaded;
 }
 
+double target_of(const GridSpec& spec) {
+  if (spec.target_flops > 0) return spec.target_flops;
+  if (spec.budgets.empty()) {
+    throw usage_error("target: the grid \"" + spec.name +
+                      "\" has no budgets and no target: add flops = 1e15 under [target]");
+  }
+  return kTargetFactor * *std::max_element(spec.budgets.begin(), spec.budgets.end());
+}
+
 std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(); }
 
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
@@ -193,8 +206,10 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
   {
     // Closed before the workers start: the driver opens its own.
     Store store(options.db, StoreMode::kCreate);
-    plan_trials(store, loaded);
+    plan_study(store, loaded);
+    if (!options.refill) plan_trials(store, loaded);
   }
+  if (options.refill) options.refill();
   const std::string& study = loaded.spec.name;
   const StopSignal stop;
   ProgressLine progress(options.quiet);
@@ -202,8 +217,11 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
                     .study = study,
                     .workers = options.workers,
                     .worker_command = worker_command(study, options),
-                    .progress = [&](const SweepStatus& status,
-                                    std::optional<double> eta) { progress.show(status, eta); },
+                    .progress =
+                        [&](const SweepStatus& status, std::optional<double> eta) {
+                          progress.show(status, eta);
+                          options.watch(status);
+                        },
                     .stop_count = [&] { return stop.count(); },
                     .max_seconds = options.max_seconds});
 }
@@ -250,21 +268,26 @@ FlopConvention convention_of(const Store& store, const std::string& study) {
   return FlopConvention::k6nd;
 }
 
-FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention) {
-  const auto rows = store.trials(study);
-  const bool shapeless = rows.empty() || rows.front().trial.trainer == "tabular";
+FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention) {
+  const bool shapeless = trials.empty() || trials.front().trainer == "tabular";
   if (convention == FlopConvention::k6nd || shapeless) return FlopsPerToken::six_n();
   std::vector<std::pair<double, double>> nodes;
   double largest = 0;
-  for (const TrialRow& row : rows) {
-    nodes.emplace_back(row.params, flops_per_token(row.trial, convention));
-    largest = std::max(largest, row.params);
+  for (const Trial& trial : trials) {
+    nodes.emplace_back(params_of(trial), flops_per_token(trial, convention));
+    largest = std::max(largest, params_of(trial));
   }
-  const auto rule = flops_along_rule(rows.front().trial.model, convention, kLargestPlannedModel);
+  const auto rule = flops_along_rule(trials.front().model, convention, kLargestPlannedModel);
   for (const auto& node : rule.nodes()) {
     if (node.first > largest) nodes.push_back(node);
   }
   return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
+}
+
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention) {
+  std::vector<Trial> trials;
+  for (const TrialRow& row : store.trials(study)) trials.push_back(row.trial);
+  return flops_of(trials, convention);
 }
 
 LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,

@@ -3,8 +3,10 @@
 #ifndef ISOFLOP_APP_STUDY_H_
 #define ISOFLOP_APP_STUDY_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,10 @@ struct LoadedGrid {
 };
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus);
 
+// C at which a sweep's answer is wanted: the grid's own, or 1,000 times its largest budget. Throws
+// Error(kUsage) when it has neither.
+double target_of(const GridSpec& spec);
+
 // A runner of every trainer that the program has; each is made when a trial first names it.
 std::unique_ptr<TrialRunner> make_runner();
 
@@ -60,6 +66,10 @@ struct RunOptions {
   bool checkpoints = true;  // in <db>.checkpoints
   double checkpoint_seconds = 300;
   double peak_flops = 0;  // of a worker's device, for MFU; 0: a CPU core's is measured
+  // Plans the study's trials little by little (app/adaptive_sweep.h); empty: all at once.
+  std::function<bool()> refill = {};
+  // Told how far the sweep is, about twice a second.
+  std::function<void(const SweepStatus&)> watch = [](const SweepStatus&) {};
 };
 SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
 
@@ -69,6 +79,7 @@ std::string choose_study(const Store& store, const std::string& name);
 // f(N) for a study's fits: 6 N under 6nd; else the trained models' own counts, continued along the
 // shape rule to any size.
 FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
+FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention);
 
 // One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
