@@ -175,11 +175,11 @@ std::vector<TaskRange> array_ranges(std::int64_t tasks, std::int64_t max_array_s
   return ranges;
 }
 
-std::vector<std::string> sbatch_command(const std::string& script, const TaskRange& range,
-                                        std::int64_t at_once) {
+std::vector<std::string> sbatch_command(const std::string& script, const std::string& name,
+                                        const TaskRange& range, std::int64_t at_once) {
   std::string array = "--array=0-" + std::to_string(range.count - 1);
   if (at_once > 0) array += "%" + std::to_string(at_once);
-  return {"sbatch", "--parsable", array, script, std::to_string(range.first)};
+  return {"sbatch", "--parsable", "--job-name=" + name, array, script, std::to_string(range.first)};
 }
 
 std::optional<std::int64_t> parse_job_id(std::string_view sbatch_out) {

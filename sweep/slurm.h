@@ -42,7 +42,7 @@ struct SlurmSite {
 SlurmSite parse_slurm_config(std::string_view text);
 
 struct SlurmJob {
-  std::string name = {};    // of all its arrays; names the submission among the user's jobs
+  std::string name = {};    // as squeue shows it
   std::string folder = {};  // of the assignment, as the nodes see it
   std::string logs = {};    // folder of the tasks' logs; must be there when they start
   std::string program = {};
@@ -67,9 +67,9 @@ struct TaskRange {
 };
 std::vector<TaskRange> array_ranges(std::int64_t tasks, std::int64_t max_array_size);
 
-// `at_once` > 0: so many of its tasks run at the same time.
-std::vector<std::string> sbatch_command(const std::string& script, const TaskRange& range,
-                                        std::int64_t at_once);
+// `name`: of this array's job. `at_once` > 0: so many of its tasks run at the same time.
+std::vector<std::string> sbatch_command(const std::string& script, const std::string& name,
+                                        const TaskRange& range, std::int64_t at_once);
 // The job's number in what `sbatch --parsable` said; empty: none.
 std::optional<std::int64_t> parse_job_id(std::string_view sbatch_out);
 
