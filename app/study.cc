@@ -87,25 +87,6 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         "text and prepare it again");
 }
 
-void plan_study(Store& store, const LoadedGrid& loaded) {
-  if (loaded.corpus) {
-    store.add_corpus({.identity = loaded.corpus->manifest.identity(),
-                      .name = loaded.corpus->manifest.name,
-                      .path = loaded.corpus->dir,
-                      .manifest = manifest_json(loaded.corpus->manifest)});
-  }
-  store.add_study(loaded.spec.name, grid_toml(loaded.spec));
-}
-
-void plan_trials(Store& store, const LoadedGrid& loaded) {
-  const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
-  if (added.not_listed > 0) {
-    say("note: " + std::to_string(added.not_listed) +
-        " trials of an earlier grid stay in study \"" + loaded.spec.name +
-        "\"; give the grid another name to keep them apart");
-  }
-}
-
 // What the driver execs; see add_sweep_command.
 std::vector<std::string> worker_command(const std::string& study, const RunOptions& options) {
   std::vector<std::string> command{own_path(), "sweep", "worker",   "--db",        options.db,
@@ -201,6 +182,25 @@ double target_of(const GridSpec& spec) {
 std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(); }
 
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
+
+void plan_study(Store& store, const LoadedGrid& loaded) {
+  if (loaded.corpus) {
+    store.add_corpus({.identity = loaded.corpus->manifest.identity(),
+                      .name = loaded.corpus->manifest.name,
+                      .path = loaded.corpus->dir,
+                      .manifest = manifest_json(loaded.corpus->manifest)});
+  }
+  store.add_study(loaded.spec.name, grid_toml(loaded.spec));
+}
+
+void plan_trials(Store& store, const LoadedGrid& loaded) {
+  const AddedTrials added = store.add_trials(loaded.spec.name, loaded.grid.trials);
+  if (added.not_listed > 0) {
+    say("note: " + std::to_string(added.not_listed) +
+        " trials of an earlier grid stay in study \"" + loaded.spec.name +
+        "\"; give the grid another name to keep them apart");
+  }
+}
 
 SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
   {

@@ -55,8 +55,11 @@ double target_of(const GridSpec& spec);
 // A runner of every trainer that the program has; each is made when a trial first names it.
 std::unique_ptr<TrialRunner> make_runner();
 
-// Writes study, corpus and trials into the store (nothing is added twice) and runs what is left of
-// the study, with progress on stderr.
+// Writes the study and its corpus into the store; then its trials. Nothing is added twice.
+void plan_study(Store& store, const LoadedGrid& loaded);
+void plan_trials(Store& store, const LoadedGrid& loaded);
+
+// Does both and runs what is left of the study, with progress on stderr.
 struct RunOptions {
   std::string db;
   int workers = 0;
