@@ -12,6 +12,9 @@
 #ifndef ISOFLOP_CORE_RETRY_POLICY_H_
 #define ISOFLOP_CORE_RETRY_POLICY_H_
 
+#include <algorithm>
+#include <cstdint>
+
 namespace isoflop {
 
 struct RetryPolicy {
@@ -20,6 +23,12 @@ struct RetryPolicy {
 
   bool operator==(const RetryPolicy&) const = default;
 };
+
+// After out of memory: half of `micro_batch` (0: the whole batch), or 0 when it was one sequence.
+inline std::int64_t halved_micro_batch(std::int64_t micro_batch, std::int64_t batch) {
+  const std::int64_t now = micro_batch > 0 ? std::min(micro_batch, batch) : batch;
+  return now > 1 ? (now + 1) / 2 : 0;
+}
 
 }  // namespace isoflop
 

@@ -36,23 +36,6 @@ std::int64_t insert_attempt(SQLite::Database& db, const Claim& claim, const Work
   return db.getLastInsertRowid();
 }
 
-// A trial that this program would describe otherwise is another trial.
-void check_identity(const std::string& path, const Claim& claim) {
-  if (identity(claim.trial) == claim.identity) return;
-  throw Error(ErrorKind::kStore,
-              "store: " + path + ": trial " + claim.identity.substr(0, 12) +
-                  " was planned by another version of isoflop, whose trials have other fields; "
-                  "run it with that version, or plan the study anew under another name",
-              "incompatible");
-}
-
-bool all_finite(const Outcome& outcome) {
-  for (const Evaluation& evaluation : outcome.evaluations) {
-    if (!std::isfinite(evaluation.loss)) return false;
-  }
-  return true;
-}
-
 struct Ending {
   std::string attempt;  // attempts.outcome
   std::string trial;    // trials.state
@@ -64,12 +47,6 @@ struct Setbacks {
   std::int64_t micro_batch = 0;
 };
 
-// Half the sequences at a time, or 0 when there is nothing left to halve.
-std::int64_t halved(std::int64_t micro_batch, std::int64_t batch) {
-  const std::int64_t now = micro_batch > 0 ? std::min(micro_batch, batch) : batch;
-  return now > 1 ? (now + 1) / 2 : 0;
-}
-
 Ending ending_of(OutcomeStatus status, const Trial& trial, const RetryPolicy& policy,
                  Setbacks& setbacks) {
   switch (status) {
@@ -80,7 +57,7 @@ Ending ending_of(OutcomeStatus status, const Trial& trial, const RetryPolicy& po
     case OutcomeStatus::kInterrupted:
       return {"interrupted", "planned"};
     case OutcomeStatus::kOutOfMemory: {
-      const std::int64_t half = halved(setbacks.micro_batch, trial.train.batch);
+      const std::int64_t half = halved_micro_batch(setbacks.micro_batch, trial.train.batch);
       if (half == 0) return {"out_of_memory", "out_of_memory"};
       setbacks.micro_batch = half;
       return {"out_of_memory", "planned"};
@@ -108,17 +85,6 @@ void write_setbacks(SQLite::Database& db, std::int64_t trial, const std::string&
           "UPDATE trials SET micro_batch = ?1 WHERE trunk <> '' AND state = 'planned'"
           " AND trunk = (SELECT trunk FROM trials WHERE id = ?2)",
           after.micro_batch, trial);
-}
-
-void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
-  for (const Evaluation& e : outcome.evaluations) {
-    if (!std::isfinite(e.loss)) continue;
-    run_sql(db,
-            "INSERT INTO evaluations (attempt, heldout, loss, standard_error, bits_per_byte,"
-            " tokens, excess, excess_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            attempt, e.heldout, e.loss, e.standard_error, e.bits_per_byte, e.tokens, e.excess,
-            e.excess_error);
-  }
 }
 
 struct RunningAttempt {
@@ -160,7 +126,7 @@ std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t 
                        " a.start_ticks, a.heartbeat, a.uptime, a.lease, a.tokens, t.furthest,"
                        " t.tokens FROM attempts a JOIN trials t ON t.id = a.trial"
                        " JOIN study_trials st ON st.trial = a.trial AND st.study = ?"
-                       " WHERE a.outcome = 'running'",
+                       " WHERE a.outcome = 'running' AND t.state = 'running'",
                        study);
   std::vector<RunningAttempt> attempts;
   while (query.executeStep()) {
@@ -254,6 +220,34 @@ std::optional<Claim> claim_of(SQLite::Database& db, const std::string& path, std
 }
 
 }  // namespace
+
+// A trial that this program would describe otherwise is another trial.
+void check_identity(const std::string& path, const Claim& claim) {
+  if (identity(claim.trial) == claim.identity) return;
+  throw Error(ErrorKind::kStore,
+              "store: " + path + ": trial " + claim.identity.substr(0, 12) +
+                  " was planned by another version of isoflop, whose trials have other fields; "
+                  "run it with that version, or plan the study anew under another name",
+              "incompatible");
+}
+
+bool all_finite(const Outcome& outcome) {
+  for (const Evaluation& evaluation : outcome.evaluations) {
+    if (!std::isfinite(evaluation.loss)) return false;
+  }
+  return true;
+}
+
+void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
+  for (const Evaluation& e : outcome.evaluations) {
+    if (!std::isfinite(e.loss)) continue;
+    run_sql(db,
+            "INSERT INTO evaluations (attempt, heldout, loss, standard_error, bits_per_byte,"
+            " tokens, excess, excess_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            attempt, e.heldout, e.loss, e.standard_error, e.bits_per_byte, e.tokens, e.excess,
+            e.excess_error);
+  }
+}
 
 // The heads in their order; the sub-query is a look into two indices, and passes over as many heads
 // at most as there are trials running.

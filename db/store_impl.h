@@ -60,6 +60,15 @@ Error store_error(const std::string& path, const SQLite::Exception& error);
 // this program does not know.
 Trial trial_from_spec(SQLite::Database& db, const std::string& path, const std::string& spec);
 
+// A trial that this program would describe otherwise is another trial: throws Error(kStore).
+void check_identity(const std::string& path, const Claim& claim);
+
+// Whether a done outcome is one.
+bool all_finite(const Outcome& outcome);
+
+// Those that are finite.
+void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome);
+
 struct Store::Impl {
   std::string path;
   SQLite::Database db;
