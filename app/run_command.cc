@@ -87,6 +87,12 @@ std::string same_command(const RunFlags& flags) {
 
 void report_end(const SweepSummary& summary, const RunFlags& flags) {
   print_status({.db = flags.db, .study = summary.status.study}, flags.format.json);
+  if (!summary.disk_full.empty()) {
+    say("stopped: finished trials and checkpoints are saved; make room on that disk, then go on "
+        "with:\n  " +
+        same_command(flags));
+    throw ExitCode{static_cast<int>(ErrorKind::kFailed)};
+  }
   if (summary.interrupted) {
     say((summary.out_of_time
              ? "stopped after " + format_duration(summary.seconds) + ", as --minutes says"

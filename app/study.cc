@@ -223,7 +223,8 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
                           options.watch(status);
                         },
                     .stop_count = [&] { return stop.count(); },
-                    .max_seconds = options.max_seconds});
+                    .max_seconds = options.max_seconds,
+                    .note = say});
 }
 
 std::string choose_study(const Store& store, const std::string& name) {

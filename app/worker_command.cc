@@ -2,9 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/commands.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
+#include "sweep/patience.h"
 #include "sweep/stop_signal.h"
 #include "sweep/worker.h"
 
@@ -16,20 +18,24 @@ struct WorkerFlags : StoreFlags {
   std::string checkpoint_dir;
   double checkpoint_seconds = 300;
   double peak_flops = 0;
+  int bugs = RetryPolicy{}.bugs;
 };
 
 // One process, one core, trial after trial.
 void work(const WorkerFlags& flags) {
   const StopSignal stop;
-  Store store(flags.db);
+  const auto stopped = [&] { return stop.requested(); };
+  const AttemptOptions attempt{.device = flags.device,
+                               .stop = stopped,
+                               .note = say,
+                               .checkpoint_dir = flags.checkpoint_dir,
+                               .checkpoint_seconds = flags.checkpoint_seconds,
+                               .peak_flops = flags.peak_flops};
+  Store store = patiently(attempt.patience_seconds, stopped, [&] { return Store(flags.db); });
   const auto runner = make_runner();
-  run_worker(store, flags.study, *runner,
-             {.device = flags.device,
-              .stop = [&] { return stop.requested(); },
-              .note = say,
-              .checkpoint_dir = flags.checkpoint_dir,
-              .checkpoint_seconds = flags.checkpoint_seconds,
-              .peak_flops = flags.peak_flops});
+  const WorkerReport report =
+      run_worker(store, flags.study, *runner, {.attempt = attempt, .policy = {.bugs = flags.bugs}});
+  if (exit_status(report) != 0) throw ExitCode{exit_status(report)};
 }
 
 }  // namespace
@@ -41,6 +47,7 @@ void add_sweep_worker(CLI::App* sweep) {
   add_store_flags(command, *flags);
   command->add_option("--device", flags->device, "");
   command->add_option("--checkpoints", flags->checkpoint_dir, "");
+  command->add_option("--bugs", flags->bugs, "");
   command->add_option("--peak-flops", flags->peak_flops, "");
   command->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");
   command->callback([flags] { work(*flags); });

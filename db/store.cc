@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <thread>
 
+#include "core/disk_space.h"
 #include "core/schedule.h"
 #include "db/file_system.h"
 #include "db/schema.h"
@@ -158,8 +159,8 @@ double now_seconds() {
 }
 
 Error store_error(const std::string& path, const SQLite::Exception& error) {
-  const auto because = [&](ErrorKind kind, const std::string& why) {
-    return Error(kind, "store: " + path + ": " + why);
+  const auto because = [&](ErrorKind kind, const std::string& why, const char* code = "") {
+    return Error(kind, "store: " + path + ": " + why, code);
   };
   switch (error.getErrorCode()) {
     case SQLITE_BUSY:
@@ -167,7 +168,10 @@ Error store_error(const std::string& path, const SQLite::Exception& error) {
       return because(ErrorKind::kStore,
                      "another process has kept it locked for " +
                          std::to_string(kBusyMilliseconds / 1000) +
-                         " s; end that process (fuser names it) and run the command again");
+                         " s; end that process (fuser names it) and run the command again",
+                     "locked");
+    case SQLITE_FULL:
+      return disk_full_error(path, "the store cannot grow");
     case SQLITE_NOTADB:
       return because(ErrorKind::kStore, "is not a SQLite file; give another --db");
     case SQLITE_CORRUPT:

@@ -11,8 +11,9 @@
 // `heartbeat_seconds` however long the runner is silent, and at once when the trial has passed its
 // branch, for which others may wait (db/store.h). A log that fails does not fail the trial: what it
 // did not take is kept and offered again, once a second at most. When the runner has ended, what is
-// left is written before run_attempt returns, and the log's last error is passed on where it cannot
-// be. A log that says "disk_full" makes the runner stop, so that its own checkpoint is its last.
+// left is written before run_attempt returns; where it cannot be, the log's Error is passed on,
+// after `patience_seconds` when it was "locked". A log that says "disk_full" makes the runner stop,
+// so that its own checkpoint is its last.
 //
 // Threads: while run_attempt runs, `log` is used by the attempt's thread only, and before and after
 // by the caller's only; so it needs no lock, and a Store will do.
@@ -41,8 +42,9 @@ class AttemptLog {
 
 struct AttemptOptions {
   std::string device = "cpu";
-  // The prepared corpus' folder for a trial. Not asked for trials whose data are synthetic.
-  std::function<std::string(const Trial&)> corpus_dir = [](const Trial&) { return std::string(); };
+  // The prepared corpus' folder for a trial; needed where a trial reads text, and asked for no
+  // other.
+  std::function<std::string(const Trial&)> corpus_dir;
   // Asked from should_stop, on the runner's thread; see stop_signal.h.
   std::function<bool()> stop = [] { return false; };
   // What whoever reads the process' log should know: Outcome::notes, and trouble with the log.
@@ -55,6 +57,8 @@ struct AttemptOptions {
   double heartbeat_seconds = 5;
   double flush_seconds = 0.5;
   std::size_t flush_points = 64;
+  // How long a log that another process keeps locked is waited for at the end.
+  double patience_seconds = 600;
 };
 
 // Runs claim.trial with micro-batches of claim.micro_batch sequences.

@@ -16,6 +16,7 @@ void count_signal(int) { signals.fetch_add(1, std::memory_order_relaxed); }
 struct StopSignal::Saved {
   struct sigaction interrupt {};
   struct sigaction terminate {};
+  struct sigaction hang_up {};
 };
 
 StopSignal::StopSignal() : saved_(std::make_unique<Saved>()) {
@@ -26,11 +27,14 @@ StopSignal::StopSignal() : saved_(std::make_unique<Saved>()) {
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, &saved_->interrupt);
   ::sigaction(SIGTERM, &action, &saved_->terminate);
+  ::sigaction(SIGHUP, nullptr, &saved_->hang_up);
+  if (saved_->hang_up.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
 }
 
 StopSignal::~StopSignal() {
   ::sigaction(SIGINT, &saved_->interrupt, nullptr);
   ::sigaction(SIGTERM, &saved_->terminate, nullptr);
+  ::sigaction(SIGHUP, &saved_->hang_up, nullptr);
 }
 
 int StopSignal::count() const { return signals.load(std::memory_order_relaxed); }

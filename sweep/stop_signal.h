@@ -1,8 +1,8 @@
 // Ctrl-C as a number that loops can look at.
 //
-// While an object lives, SIGINT and SIGTERM are counted instead of killing the process. One object
-// a process at a time; the old handlers come back with its end. Async-signal-safe, any thread may
-// read.
+// While an object lives, SIGINT, SIGTERM and SIGHUP (the terminal was closed, the connection lost;
+// not under nohup) are counted instead of killing the process. One object a process at a time; the
+// old handlers come back with its end. Async-signal-safe, any thread may read.
 #ifndef ISOFLOP_SWEEP_STOP_SIGNAL_H_
 #define ISOFLOP_SWEEP_STOP_SIGNAL_H_
 

@@ -2,73 +2,28 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
-#include <new>
+#include <optional>
+#include <span>
 #include <thread>
-#include <vector>
 
+#include "core/disk_space.h"
 #include "core/error.h"
-#include "core/schedule.h"
-#include "core/stopwatch.h"
+#include "sweep/patience.h"
 
 namespace isoflop {
 namespace {
 
-// Keeps curve points until there are enough of them, or they are old enough, for one transaction.
-class CurveWriter {
+class StoreLog : public AttemptLog {
  public:
-  CurveWriter(Store& store, const Claim& claim, const WorkerOptions& options)
-      : store_(store), claim_(claim), options_(options) {}
-
-  void add(std::span<const CurvePoint> points) {
-    points_.insert(points_.end(), points.begin(), points.end());
-    if (points_.size() >= options_.flush_points || flushed_.seconds() >= options_.flush_seconds) {
-      flush();
-    }
+  StoreLog(Store& store, const Claim& claim) : store_(store), claim_(claim) {}
+  void append_curve(std::span<const CurvePoint> points) override {
+    store_.append_curve(claim_, points);
   }
-
-  void flush() {
-    store_.append_curve(claim_, points_);
-    points_.clear();
-    flushed_.restart();
-  }
+  bool heartbeat(double tokens_done) override { return store_.heartbeat(claim_, tokens_done); }
 
  private:
   Store& store_;
   const Claim& claim_;
-  const WorkerOptions& options_;
-  std::vector<CurvePoint> points_;
-  Stopwatch flushed_;
-};
-
-// Answers should_stop, and sends heartbeats on the way.
-class Pulse {
- public:
-  Pulse(Store& store, const Claim& claim, const WorkerOptions& options)
-      : store_(store), claim_(claim), options_(options) {
-    if (!trunk_identity(claim.trial).empty()) branch_ = branch_tokens(claim.trial);
-  }
-
-  bool should_stop(double tokens_done) {
-    if (options_.stop()) return true;
-    // At the branch itself the trunk's state may still be on its way to the disk.
-    const bool passed = tokens_done > branch_;
-    if (!lost_ && (passed || last_.seconds() >= options_.heartbeat_seconds)) {
-      lost_ = !store_.heartbeat(claim_, tokens_done);
-      last_.restart();
-      if (passed) branch_ = kNone;
-    }
-    return lost_;
-  }
-
- private:
-  Store& store_;
-  const Claim& claim_;
-  const WorkerOptions& options_;
-  static constexpr double kNone = std::numeric_limits<double>::infinity();
-  double branch_ = kNone;  // tokens beyond which others may go on from this trial's trunk
-  bool lost_ = false;
-  Stopwatch last_;
 };
 
 // Sleeps a little longer every time, so that looking costs nothing and finding takes no time.
@@ -86,9 +41,7 @@ class Backoff {
   std::chrono::milliseconds next_ = kShortest;
 };
 
-std::string corpus_dir(const Store& store, const Trial& trial, const WorkerOptions& options) {
-  if (trial.data.source != "text" || trial.trainer == "tabular") return "";
-  if (options.corpus_dir) return options.corpus_dir(trial);
+std::string known_corpus(const Store& store, const Trial& trial) {
   const auto corpus = store.find_corpus(trial.data.hash);
   if (corpus) return corpus->path;
   throw failure("corpus: " + trial.data.hash.substr(0, 12) +
@@ -96,86 +49,124 @@ std::string corpus_dir(const Store& store, const Trial& trial, const WorkerOptio
                 "and run the sweep from its file again");
 }
 
-Outcome run_one(TrialRunner& runner, const Trial& trial, RunContext& context) {
-  try {
-    std::vector<Outcome> outcomes = runner.run({&trial, 1}, context);
-    if (!outcomes.empty()) return outcomes.front();
-    return {.reason = "the trainer gave no outcome"};
-  } catch (const std::bad_alloc&) {
-    return {.status = OutcomeStatus::kOutOfMemory, .reason = "out of memory"};
+class Worker {
+ public:
+  Worker(Store& store, const std::string& study, TrialRunner& runner, const WorkerOptions& options)
+      : store_(store), study_(study), runner_(runner), options_(options) {}
+
+  WorkerReport run();
+
+ private:
+  std::optional<Claim> wait_for_claim();
+  void run_claim(const Claim& claim);
+  void give_back(const Claim& claim, const std::string& why);
+  void count(OutcomeStatus status);
+  template <class Work>
+  auto patient(const Work& work) {
+    return patiently(options_.attempt.patience_seconds, options_.attempt.stop, work);
   }
+
+  Store& store_;
+  const std::string& study_;
+  TrialRunner& runner_;
+  const WorkerOptions& options_;
+  const WorkerId self_ = this_worker(options_.attempt.device);
+  WorkerReport report_;
+};
+
+// Empty when there is nothing left, or on stop.
+std::optional<Claim> Worker::wait_for_claim() {
+  Backoff backoff;
+  while (!(report_.interrupted = options_.attempt.stop())) {
+    auto claim = patient([&] { return store_.claim_next(study_, self_, options_.lease_seconds); });
+    if (claim) return claim;
+    if (!patient([&] { return store_.has_planned(study_); })) break;
+    backoff.sleep();
+  }
+  return std::nullopt;
 }
 
-Outcome run_claim(Store& store, TrialRunner& runner, const Claim& claim,
-                  const WorkerOptions& options) {
-  CurveWriter curve(store, claim, options);
-  Pulse pulse(store, claim, options);
-  RunContext context{.corpus_dir = corpus_dir(store, claim.trial, options),
-                     .device = options.device,
-                     .checkpoint_dir = options.checkpoint_dir,
-                     .checkpoint_seconds = options.checkpoint_seconds,
-                     .micro_batch = options.micro_batch,
-                     .peak_flops = options.peak_flops,
-                     .record_curve = [&](std::span<const CurvePoint> points) { curve.add(points); },
-                     .should_stop = [&](double tokens) { return pulse.should_stop(tokens); }};
-  Outcome outcome = run_one(runner, claim.trial, context);
-  curve.flush();
-  for (const std::string& note : outcome.notes) options.note(note);
-  return outcome;
-}
-
-void count(WorkerReport& report, OutcomeStatus status) {
+void Worker::count(OutcomeStatus status) {
   switch (status) {
     case OutcomeStatus::kDone:
-      ++report.done;
+      ++report_.done;
       break;
     case OutcomeStatus::kDiverged:
-      ++report.diverged;
+      ++report_.diverged;
       break;
     case OutcomeStatus::kInterrupted:
       break;
     case OutcomeStatus::kOutOfMemory:
     case OutcomeStatus::kFailed:
-      ++report.failed;
+      ++report_.failed;
       break;
   }
 }
 
-// Gives the trial back when the trouble is not the trial's own. The store's answer does not matter:
-// whoever has the claim now decides.
-void give_back(Store& store, const Claim& claim, const std::string& why) {
-  store.finish(claim, {.status = OutcomeStatus::kInterrupted, .reason = why});
+// The trouble is not the trial's own. The store's answer does not matter: whoever has the claim now
+// decides, and where nothing can be written the death of this process gives it back.
+void Worker::give_back(const Claim& claim, const std::string& why) {
+  try {
+    store_.finish(claim, {.status = OutcomeStatus::kInterrupted, .reason = why}, options_.policy);
+  } catch (const Error& error) {
+    options_.attempt.note(std::string("not given back: ") + error.what());
+  }
+}
+
+void Worker::run_claim(const Claim& claim) {
+  AttemptOptions attempt = options_.attempt;
+  if (!attempt.corpus_dir) {
+    attempt.corpus_dir = [&](const Trial& trial) { return known_corpus(store_, trial); };
+  }
+  const auto log = options_.log(store_, claim);
+  try {
+    const Outcome outcome = run_attempt(runner_, claim, *log, attempt);
+    const bool current = patiently(
+        attempt.patience_seconds, [] { return false; },
+        [&] { return store_.finish(claim, outcome, options_.policy); });
+    if (current) {
+      count(outcome.status);
+    } else {
+      ++report_.lost;
+    }
+  } catch (const Error& error) {
+    give_back(claim, error.what());
+    throw;
+  }
+}
+
+WorkerReport Worker::run() {
+  try {
+    while (report_.failed == 0) {
+      const auto claim = wait_for_claim();
+      if (!claim) break;
+      run_claim(*claim);
+    }
+  } catch (const Error& error) {
+    report_.interrupted = options_.attempt.stop();
+    if (error.code() == "locked" && report_.interrupted) return report_;
+    if (error.code() != kDiskFull) throw;
+    report_.disk_full = error.what();
+    options_.attempt.note(error.what());
+  }
+  return report_;
 }
 
 }  // namespace
 
+std::unique_ptr<AttemptLog> store_log(Store& store, const Claim& claim) {
+  return std::make_unique<StoreLog>(store, claim);
+}
+
 WorkerReport run_worker(Store& store, const std::string& study, TrialRunner& runner,
                         const WorkerOptions& options) {
-  const WorkerId self = this_worker(options.device);
-  WorkerReport report;
-  Backoff backoff;
-  while (!(report.interrupted = options.stop())) {
-    const auto claim = store.claim_next(study, self);
-    if (!claim) {
-      if (!store.has_planned(study)) break;
-      backoff.sleep();
-      continue;
-    }
-    backoff.restart();
-    Outcome outcome;
-    try {
-      outcome = run_claim(store, runner, *claim, options);
-    } catch (const std::exception& error) {
-      give_back(store, *claim, error.what());
-      throw;
-    }
-    if (store.finish(*claim, outcome)) {
-      count(report, outcome.status);
-    } else {
-      ++report.lost;
-    }
-  }
-  return report;
+  return Worker(store, study, runner, options).run();
+}
+
+int exit_status(const WorkerReport& report) {
+  if (!report.disk_full.empty()) return kWorkerDiskFull;
+  if (report.interrupted) return kWorkerStopped;
+  return report.failed > 0 ? kWorkerSetback : 0;
 }
 
 }  // namespace isoflop

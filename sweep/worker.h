@@ -1,57 +1,61 @@
-// The loop of one worker: claim a trial, run it, write down what happened, until none is planned.
-// While all that are planned wait for a shared trunk (db/store.h), the worker waits too: it looks
-// again after 10 ms, then after longer, at most 0.25 s.
+// The loop of one worker: claim a trial, run it (sweep/attempt.h), write down its end, until none
+// is planned. While all that are planned wait for a shared trunk (db/store.h), the worker waits
+// too: it looks again after 10 ms, then after longer, at most 0.25 s.
 //
-// Curves are written in batches, at the latest every `flush_seconds` or `flush_points`; the
-// heartbeat goes out from the runner's own thread when it asks should_stop, and at once when the
-// trial has passed its branch, for which others may wait. A worker whose claim
-// was given to another (heartbeat says so) drops the trial and goes on with the next. On stop the
-// trial is planned again and the worker ends.
+// A worker whose claim was given to another, or whose trial was cancelled (heartbeat says so),
+// drops the trial and goes on with the next. On stop the trial is planned again and the worker
+// ends. It also ends after a trial that failed or ran out of memory, once that is written down: the
+// next one then begins in a fresh process, with all of the memory; the driver starts it.
 //
-// Errors: what the runner throws would fail every trial alike, so the trial is planned again and
-// the exception passed on; std::bad_alloc is the trial's outcome (out of memory).
+// A store that another process keeps locked is waited for, `attempt.patience_seconds` in all.
+//
+// Errors: an Error of the runner would fail every trial alike, so the trial is planned again and
+// the Error passed on. When a disk is full ("disk_full") the trial is planned again, as far as the
+// store can still be written, and the report says so instead.
 #ifndef ISOFLOP_SWEEP_WORKER_H_
 #define ISOFLOP_SWEEP_WORKER_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "core/retry_policy.h"
 #include "core/trial_runner.h"
 #include "db/store.h"
+#include "sweep/attempt.h"
 
 namespace isoflop {
 
+// Into the store, as the claim's attempt.
+std::unique_ptr<AttemptLog> store_log(Store& store, const Claim& claim);
+
 struct WorkerOptions {
-  std::string device = "cpu";
-  // The prepared corpus' folder for a trial. By default the store's own note of it; an Error when
-  // it has none. Not asked for trials whose data are synthetic.
-  std::function<std::string(const Trial&)> corpus_dir;
-  // Asked between trials and from should_stop; see stop_signal.h.
-  std::function<bool()> stop = [] { return false; };
-  // What Outcome::notes say, for the worker's log.
-  std::function<void(const std::string&)> note = [](const std::string&) {};
-  // Handed to the runner, see core/trial_runner.h.
-  std::string checkpoint_dir = {};
-  double checkpoint_seconds = 300;
-  std::int64_t micro_batch = 0;
-  double peak_flops = 0;
-  double heartbeat_seconds = 2;
-  double flush_seconds = 0.5;
-  std::size_t flush_points = 64;
+  // corpus_dir: by default the store's own note of it; an Error when it has none.
+  AttemptOptions attempt = {};
+  RetryPolicy policy = {};
+  double lease_seconds = kLeaseSeconds;
+  std::function<std::unique_ptr<AttemptLog>(Store&, const Claim&)> log = store_log;
 };
 
 struct WorkerReport {
   std::int64_t done = 0;
   std::int64_t diverged = 0;
-  std::int64_t failed = 0;  // out of memory included
+  std::int64_t failed = 0;  // out of memory included; at most 1
   std::int64_t lost = 0;    // claims that were no longer current at the end
   bool interrupted = false;
+  std::string disk_full = {};  // which disk, and what it lacks; empty: none is
 };
 
 WorkerReport run_worker(Store& store, const std::string& study, TrialRunner& runner,
                         const WorkerOptions& options = {});
+
+// How a worker process tells its driver how it ended; other statuses mean that every trial would
+// fail alike.
+inline constexpr int kWorkerStopped = 130;  // it was asked to
+inline constexpr int kWorkerSetback = 70;   // its last trial failed or ran out of memory
+inline constexpr int kWorkerDiskFull = 74;
+int exit_status(const WorkerReport& report);
 
 }  // namespace isoflop
 

@@ -5,7 +5,10 @@
 #include <cstring>
 #include <deque>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -83,6 +86,33 @@ void write_error(const char* text) {
   ::_exit(127);
 }
 
+// Of a file of lines "name number", as cgroups and /proc/vmstat have them.
+std::optional<std::int64_t> counter_in(const std::string& path, const std::string& name) {
+  std::ifstream file(path);
+  std::string key;
+  for (std::int64_t value = 0; file >> key >> value;) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+// The most particular first. cgroups(7): lines "0::/path" (v2) and "5:memory:/path" (v1).
+std::vector<std::string> oom_counters() {
+  std::vector<std::string> places;
+  std::ifstream file("/proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    const auto path = line.rfind(':');
+    if (path == std::string::npos) continue;
+    if (line.rfind("0::", 0) == 0) {
+      places.push_back("/sys/fs/cgroup" + line.substr(path + 1) + "/memory.events");
+    } else if (line.find(":memory:") != std::string::npos) {
+      places.push_back("/sys/fs/cgroup/memory" + line.substr(path + 1) + "/memory.oom_control");
+    }
+  }
+  places.emplace_back("/proc/vmstat");
+  return places;
+}
+
 }  // namespace
 
 pid_t start_worker(const WorkerLaunch& launch) {
@@ -107,8 +137,18 @@ pid_t start_worker(const WorkerLaunch& launch) {
   return pid;
 }
 
-std::string last_lines(const std::string& path, int lines) {
-  std::ifstream file(path);
+std::uintmax_t file_bytes(const std::string& path) {
+  std::error_code missing;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, missing);
+  return missing ? 0 : bytes;
+}
+
+std::string last_lines(const std::string& path, int lines, std::uintmax_t from) {
+  constexpr std::uintmax_t kMost = 65536;
+  const std::uintmax_t bytes = file_bytes(path);
+  if (bytes > kMost) from = std::max(from, bytes - kMost);
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(from));
   std::deque<std::string> last;
   for (std::string line; std::getline(file, line);) {
     last.push_back(line);
@@ -117,6 +157,39 @@ std::string last_lines(const std::string& path, int lines) {
   std::string text;
   for (const std::string& line : last) text += line + "\n";
   return text;
+}
+
+std::string signal_text(int signal) {
+  const char* name = ::sigdescr_np(signal);
+  return "signal " + std::to_string(signal) +
+         (name == nullptr ? std::string() : " (" + std::string(name) + ")");
+}
+
+bool is_crash(int signal) {
+  constexpr int kCrashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+  return std::find(std::begin(kCrashes), std::end(kCrashes), signal) != std::end(kCrashes);
+}
+
+std::int64_t kernel_oom_kills() {
+  for (const std::string& place : oom_counters()) {
+    if (const auto count = counter_in(place, "oom_kill")) return *count;
+  }
+  return 0;
+}
+
+void OomWatch::tick() {
+  constexpr double kSeconds = 10;
+  if (since_.seconds() < kSeconds) return;
+  since_.restart();
+  older_ = newer_;
+  newer_ = kills_();
+}
+
+bool OomWatch::claim_kill() {
+  if (kills_() <= older_) return false;
+  ++older_;
+  newer_ = std::max(newer_, older_);
+  return true;
 }
 
 }  // namespace isoflop
