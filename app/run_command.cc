@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/adaptive_sweep.h"
+#include "app/commands.h"
 #include "app/early_law.h"
 #include "app/output.h"
 #include "app/study.h"
