@@ -155,6 +155,72 @@ std::string json_string(std::string_view text) {
   return out + '"';
 }
 
+// Reads what canonical_json writes: flat, no blanks between tokens, and of escapes those of
+// json_string.
+class FlatJson {
+ public:
+  explicit FlatJson(std::string_view text) : text_(text) {}
+
+  std::vector<std::pair<std::string, std::string>> read() {
+    std::vector<std::pair<std::string, std::string>> fields;
+    expect('{');
+    while (!next_is('}')) {
+      if (!fields.empty()) expect(',');
+      std::string key = string();
+      expect(':');
+      fields.emplace_back(std::move(key), next_is('"') ? string() : word());
+    }
+    expect('}');
+    if (!text_.empty()) fail();
+    return fields;
+  }
+
+ private:
+  [[noreturn]] static void fail() {
+    throw usage_error("trial: its text is not a flat JSON object as this program writes it");
+  }
+  bool next_is(char c) const { return !text_.empty() && text_.front() == c; }
+  void expect(char c) {
+    if (!next_is(c)) fail();
+    text_.remove_prefix(1);
+  }
+  std::string word() {
+    const std::size_t end = text_.find_first_of(",}");
+    if (end == std::string_view::npos || end == 0) fail();
+    const std::string value(text_.substr(0, end));
+    text_.remove_prefix(end);
+    return value;
+  }
+  std::string string() {
+    expect('"');
+    std::string value;
+    while (!next_is('"')) {
+      if (text_.empty()) fail();
+      value += next_is('\\') ? escaped() : text_.front();
+      text_.remove_prefix(1);
+    }
+    expect('"');
+    return value;
+  }
+  // Leaves the escape's last character for the caller to take.
+  char escaped() {
+    text_.remove_prefix(1);
+    if (!next_is('u')) {
+      if (text_.empty()) fail();
+      return text_.front();
+    }
+    int code = 0;
+    if (text_.size() < 5 ||
+        std::from_chars(text_.data() + 1, text_.data() + 5, code, 16).ptr != text_.data() + 5) {
+      fail();
+    }
+    text_.remove_prefix(4);
+    return static_cast<char>(code);
+  }
+
+  std::string_view text_;
+};
+
 template <class F>
 constexpr bool kIsText = std::is_same_v<F, std::string> || std::is_enum_v<F>;
 
@@ -292,6 +358,26 @@ std::string canonical_json(const Trial& trial) {
     out += json_string(key) + ':' + value;
   }
   return out + '}';
+}
+
+Trial trial_from_canonical_json(std::string_view json) {
+  auto fields = FlatJson(json).read();
+  std::sort(fields.begin(), fields.end());
+  Trial trial;
+  std::size_t found = 0;
+  visit_fields(trial, [&](const char* key, auto& field) {
+    const auto at = std::lower_bound(fields.begin(), fields.end(), key,
+                                     [](const auto& f, const char* k) { return f.first < k; });
+    if (at == fields.end() || at->first != key) return;
+    from_text(key, at->second, field);
+    ++found;
+  });
+  if (found == fields.size()) return trial;
+  const std::vector<std::string> known = trial_keys();
+  for (const auto& [key, value] : fields) {
+    if (!std::binary_search(known.begin(), known.end(), key)) unknown_key(key);
+  }
+  throw usage_error("trial: its text names a key twice");
 }
 
 std::string identity(const Trial& trial) { return sha256(canonical_json(trial)); }

@@ -98,6 +98,9 @@ std::string get_key(const Trial& trial, std::string_view key);
 std::vector<std::string> differences(const Trial& one, const Trial& other);
 
 std::string canonical_json(const Trial& trial);
+// The trial of such a text. Keys that it lacks keep their defaults; throws Error(kUsage) for one
+// that is not known and for anything that is not a flat JSON object.
+Trial trial_from_canonical_json(std::string_view json);
 std::string identity(const Trial& trial);  // 64 hex characters
 
 // Throws Error(kUsage) naming the field when the trial cannot be run.

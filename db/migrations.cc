@@ -263,8 +263,8 @@ CREATE VIEW results AS
 // anew, for which db/schema.cc turns foreign keys off.
 //
 // `tallies` (trials by budget, size and state) and `spent` (by device and size) hold what status
-// shows, kept by triggers, so that looking at a grid costs the same whether its cells hold one trial
-// each or a thousand.
+// shows, kept by triggers, so that looking at a grid costs the same whether its cells hold one
+// trial each or a thousand.
 constexpr const char* kMigration3 = R"sql(
 DROP VIEW results;
 DROP VIEW progress;
@@ -420,6 +420,8 @@ UPDATE study_trials SET own_flops = w.own FROM (
 UPDATE studies SET trunks = (SELECT count(*) FROM
   (SELECT 1 FROM study_trials st JOIN trials t ON t.id = st.trial
    WHERE st.study = studies.id AND t.trunk <> '' GROUP BY t.trunk HAVING count(*) > 1));
+
+CREATE INDEX study_brackets ON study_trials (study, trial) WHERE role = 'bracket';
 
 CREATE TABLE tallies (
   study  INTEGER NOT NULL REFERENCES studies (id) ON DELETE CASCADE,

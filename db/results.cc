@@ -1,5 +1,5 @@
 // The part of the store that people and fits look at.
-#include <algorithm>
+#include <set>
 #include <sqlite3.h>
 
 #include "db/store_impl.h"
@@ -18,7 +18,20 @@ FROM study_trials st JOIN trials t ON t.id = st.trial
 LEFT JOIN attempts a ON a.trial = t.id
   AND a.number = (SELECT max(number) FROM attempts WHERE trial = t.id)
 LEFT JOIN evaluations e ON e.attempt = a.id AND e.heldout = ?2 AND t.state = 'done'
-WHERE st.study = ?1 ORDER BY st.ordinal, t.id)sql";
+WHERE st.study = ?1 )sql";
+constexpr const char* kInOrder = " ORDER BY st.ordinal, t.id";
+constexpr const char* kRunning =
+    "AND st.trial IN (SELECT trial FROM attempts WHERE outcome = 'running')";
+// The trials beside which a bracket was planned, and those of the brackets.
+constexpr const char* kBracketed = R"sql(AND st.trial IN (
+  SELECT t.id FROM study_trials sb CROSS JOIN trials b ON b.id = sb.trial
+  CROSS JOIN trials t ON t.params = b.params AND t.tokens = b.tokens
+  WHERE sb.study = ?1 AND sb.role = 'bracket'))sql";
+// The first done trial of the study from an id on, whatever other studies have done between them.
+constexpr const char* kNextDone = R"sql(
+SELECT a.trial FROM attempts a WHERE a.outcome = 'done' AND a.trial >= ?2
+  AND EXISTS (SELECT 1 FROM study_trials st WHERE st.study = ?1 AND st.trial = a.trial)
+ORDER BY a.trial LIMIT 1)sql";
 
 TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string& path) {
   return {.id = q.getColumn(0).getInt64(),
@@ -49,25 +62,15 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
 
 }  // namespace
 
-// json_each gives the keys; -> gives a value's own text, so that no number passes through SQLite's
-// conversion and the rebuilt trial has the same identity to the last digit.
-Trial trial_from_spec(SQLite::Database& db, const std::string& path, const std::string& spec) {
-  auto query = prepare(db,
-                       "SELECT key, CASE type WHEN 'text' THEN value ELSE ?1 -> fullkey END"
-                       " FROM json_each(?1)",
-                       spec);
-  Trial trial;
+Trial trial_from_spec(SQLite::Database&, const std::string& path, const std::string& spec) {
   try {
-    while (query.executeStep()) {
-      set_key(trial, query.getColumn(0).getString(), query.getColumn(1).getString());
-    }
+    return trial_from_canonical_json(spec);
   } catch (const Error& error) {
     throw Error(ErrorKind::kStore,
                 "store: " + path + ": a trial cannot be read (" + error.what() +
                     "); it was planned by a newer isoflop: use that one",
                 "incompatible");
   }
-  return trial;
 }
 
 std::vector<StudyRow> Store::studies() const {
@@ -87,11 +90,56 @@ std::vector<StudyRow> Store::studies() const {
   });
 }
 
-std::vector<TrialRow> Store::trials(const std::string& study, const std::string& heldout) const {
-  return impl_->read([&] {
-    auto query = prepare(impl_->db, kTrials, impl_->study_id(study), heldout);
+std::vector<TrialRow> Store::Impl::trial_rows(const std::string& study, const std::string& heldout,
+                                              const std::string& condition,
+                                              std::optional<std::int64_t> value) {
+  return read([&] {
+    SQLite::Statement query(db, kTrials + condition + kInOrder);
+    bind_all(query, study_id(study), heldout);
+    if (value) query.bind(3, *value);
     std::vector<TrialRow> rows;
-    while (query.executeStep()) rows.push_back(trial_row(query, impl_->db, impl_->path));
+    while (query.executeStep()) rows.push_back(trial_row(query, db, path));
+    return rows;
+  });
+}
+
+std::vector<TrialRow> Store::trials(const std::string& study, const std::string& heldout) const {
+  return impl_->trial_rows(study, heldout, "");
+}
+
+std::vector<TrialRow> Store::running_trials(const std::string& study,
+                                            const std::string& heldout) const {
+  return impl_->trial_rows(study, heldout, kRunning);
+}
+
+std::vector<TrialRow> Store::bracketed_trials(const std::string& study,
+                                              const std::string& heldout) const {
+  return impl_->trial_rows(study, heldout, kBracketed);
+}
+
+std::vector<TrialRow> Store::some_done(const std::string& study, std::size_t count,
+                                       const std::string& heldout) const {
+  return impl_->read([&] {
+    const std::int64_t id = impl_->study_id(study);
+    auto range =
+        prepare(impl_->db, "SELECT min(trial), max(trial) FROM study_trials WHERE study = ?", id);
+    range.executeStep();
+    const std::int64_t first = range.getColumn(0).getInt64();
+    const std::int64_t last = range.getColumn(1).getInt64();
+    std::set<std::int64_t> chosen;
+    for (std::size_t k = 0; k < count; ++k) {
+      const auto place = static_cast<double>(k) / static_cast<double>(count);
+      const auto from =
+          first + static_cast<std::int64_t>(place * static_cast<double>(last - first + 1));
+      auto next = prepare(impl_->db, kNextDone, id, from);
+      if (next.executeStep()) chosen.insert(next.getColumn(0).getInt64());
+    }
+    std::vector<TrialRow> rows;
+    for (const std::int64_t trial : chosen) {
+      for (TrialRow& row : impl_->trial_rows(study, heldout, "AND st.trial = ?3", trial)) {
+        rows.push_back(std::move(row));
+      }
+    }
     return rows;
   });
 }

@@ -23,7 +23,8 @@ void add_row(const TrialRow& row, Bracket& bracket) {
   bracket.tokens = row.tokens;
   if (row.role == TrialRole::kGrid) bracket.rate = row.trial.train.rate;
   bracket.has_bracket = bracket.has_bracket || row.role == TrialRole::kBracket;
-  bracket.open = bracket.open || row.state == "planned" || row.state == "running";
+  bracket.open =
+      bracket.open || row.state == "planned" || row.state == "leased" || row.state == "running";
   const double rate = row.trial.train.rate;
   if (row.loss) bracket.points.push_back({rate, *row.loss});
   if (row.state == "diverged") {
@@ -36,7 +37,7 @@ void add_row(const TrialRow& row, Bracket& bracket) {
 std::vector<RateRung> Store::rate_rungs(const std::string& study,
                                         const std::string& heldout) const {
   std::map<std::string, Bracket> brackets;
-  for (const TrialRow& row : trials(study, heldout)) {
+  for (const TrialRow& row : bracketed_trials(study, heldout)) {
     Trial at_any_rate = row.trial;
     at_any_rate.train.rate = 0;
     add_row(row, brackets[canonical_json(at_any_rate)]);

@@ -152,6 +152,14 @@ class Store {
   SweepView view(const std::string& study) const;
   std::vector<TrialRow> trials(const std::string& study,
                                const std::string& heldout = "heldout") const;  // by ordinal
+  // Parts of them, found without a walk over all: those with a running attempt; those of brackets
+  // and beside them; at most `count` done ones, spread over the study.
+  std::vector<TrialRow> running_trials(const std::string& study,
+                                       const std::string& heldout = "heldout") const;
+  std::vector<TrialRow> bracketed_trials(const std::string& study,
+                                         const std::string& heldout = "heldout") const;
+  std::vector<TrialRow> some_done(const std::string& study, std::size_t count,
+                                  const std::string& heldout = "heldout") const;
   // Points for a fit: the grid's done trials that have a loss on `heldout`, by ordinal. `row` is
   // the ordinal. Further coordinates: nonembedding_params, exact_flops, unique_tokens.
   std::vector<Observation> results(const std::string& study,

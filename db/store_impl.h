@@ -75,6 +75,10 @@ struct Store::Impl {
 
   // Throws Error(kUsage) with the studies there are.
   std::int64_t study_id(const std::string& study);
+  // Rows of db/results.cc. `condition` ("AND ...") says which; ?3 in it is `value`.
+  std::vector<TrialRow> trial_rows(const std::string& study, const std::string& heldout,
+                                   const std::string& condition,
+                                   std::optional<std::int64_t> value = {});
 
   template <class F>
   auto read(F&& body) {
