@@ -20,6 +20,8 @@ void add_sweep_command(CLI::App& app) {
   add_sweep_retry(sweep);
   add_sweep_export(sweep);
   add_sweep_worker(sweep);
+  add_sweep_assign(sweep);
+  add_sweep_slurm(sweep);
 }
 
 }  // namespace isoflop

@@ -25,6 +25,8 @@ void add_sweep_status(CLI::App* sweep);
 void add_sweep_retry(CLI::App* sweep);
 void add_sweep_export(CLI::App* sweep);
 void add_sweep_worker(CLI::App* sweep);
+void add_sweep_assign(CLI::App* sweep);
+void add_sweep_slurm(CLI::App* sweep);
 void add_sweep_task(CLI::App* sweep);
 void add_sweep_collect(CLI::App* sweep);
 void add_sweep_merge(CLI::App* sweep);
