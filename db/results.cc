@@ -7,16 +7,17 @@
 namespace isoflop {
 namespace {
 
-// One row a trial of the study, with its last attempt and, of the finished one, the loss. A
-// correlated sub-query finds the last attempt through the index on (trial, number).
+// One row a trial of the study, with the attempt that was done and its loss, or else the last one. A
+// correlated sub-query finds it through the index on (trial, number).
 constexpr const char* kTrials = R"sql(
 SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
-       t.flops_6nd, t.flops_exact, coalesce(a.number, 0), coalesce(a.seconds, 0),
-       coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec,
+       t.flops_6nd, t.flops_exact, (SELECT count(*) FROM attempts WHERE trial = t.id),
+       coalesce(a.seconds, 0), coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec,
        st.role, a.unique_tokens, a.epochs, a.mfu, t.held_by, t.micro_batch
 FROM study_trials st JOIN trials t ON t.id = st.trial
 LEFT JOIN attempts a ON a.trial = t.id
-  AND a.number = (SELECT max(number) FROM attempts WHERE trial = t.id)
+  AND a.id = (SELECT id FROM attempts WHERE trial = t.id
+              ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)
 LEFT JOIN evaluations e ON e.attempt = a.id AND e.heldout = ?2 AND t.state = 'done'
 WHERE st.study = ?1 )sql";
 constexpr const char* kInOrder = " ORDER BY st.ordinal, t.id";
@@ -197,7 +198,7 @@ std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
                 "SELECT step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds,"
                 " heldout_error"
                 " FROM curve_points WHERE attempt = (SELECT id FROM attempts WHERE trial = ?"
-                " ORDER BY number DESC LIMIT 1) ORDER BY step",
+                " ORDER BY outcome = 'done' DESC, number DESC LIMIT 1) ORDER BY step",
                 trial_id);
     std::vector<CurvePoint> points;
     while (q.executeStep()) {

@@ -55,7 +55,8 @@ struct Claim {
   std::int64_t micro_batch = 0;  // RunContext::micro_batch; below the batch after out-of-memory
 };
 
-// A trial of a study as a table shows it. The loss is that of the finished attempt.
+// A trial of a study as a table shows it. The loss is that of the attempt that was done; where there
+// is one, it is meant by "last attempt" too.
 struct TrialRow {
   std::int64_t id = 0;
   std::int64_t ordinal = 0;  // place in the grid, from 0

@@ -171,7 +171,7 @@ class Store {
   // loss is infinite; one that failed is left out.
   std::vector<RateRung> rate_rungs(const std::string& study,
                                    const std::string& heldout = "heldout") const;
-  // Of the trial's last attempt, by step.
+  // Of the attempt that was done, or else of the last one, by step.
   std::vector<CurvePoint> curve(std::int64_t trial_id) const;
 
   void save_fit(const std::string& study, const std::string& json);
