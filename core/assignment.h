@@ -37,6 +37,9 @@ struct AssignedCorpus {
 struct Assignment {
   std::string study = {};
   std::string version = {};  // of the isoflop that wrote it
+  // Unix seconds. Failures of attempts that began before do not count (isoflop sweep retry sets
+  // them back). 0: written now.
+  double written = 0;
   RetryPolicy policy = {};
   std::string device = "cpu";
   double checkpoint_seconds = 300;

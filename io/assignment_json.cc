@@ -1,7 +1,7 @@
 #include "io/assignment_json.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 
@@ -26,11 +26,17 @@ Json corpora_json(const std::vector<AssignedCorpus>& corpora) {
   return json;
 }
 
+double written_of(const Assignment& assignment) {
+  if (assignment.written > 0) return assignment.written;
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 Json assignment_header(const Assignment& assignment) {
   return {{"isoflop", "assignment"},
           {"format", kAssignmentFormat},
           {"version", assignment.version},
           {"recipe", kRecipeVersion},
+          {"written", finite(written_of(assignment), "written")},
           {"study", assignment.study},
           {"tasks", assignment.tasks.size()},
           {"policy", {{"bugs", assignment.policy.bugs}, {"kills", assignment.policy.kills}}},
@@ -101,6 +107,7 @@ std::int64_t read_header_line(const Json& line, const std::string& file, Assignm
   const JsonReader policy = reader.object("policy");
   assignment.study = reader.text("study");
   assignment.version = reader.text("version");
+  assignment.written = reader.number("written");
   assignment.policy = {.bugs = static_cast<int>(policy.whole("bugs")),
                        .kills = static_cast<int>(policy.whole("kills"))};
   assignment.device = reader.text("device");

@@ -1,6 +1,7 @@
 // The file assignment.jsonl of a folder that tasks share: one header line, then one line a task.
 //
-//   {"isoflop": "assignment", "format": 1, "version", "recipe", "study", "tasks": how many,
+//   {"isoflop": "assignment", "format": 1, "version", "recipe", "written", "study", "tasks": how
+//   many,
 //    "policy": {"bugs", "kills"}, "device", "checkpoint_seconds", "peak_flops",
 //    "corpora": [{"hash", "name", "dir"}]}
 //   {"task": 0, "seconds", "trials": [{"identity", "micro_batch", "seconds", "spec": {...}}]}

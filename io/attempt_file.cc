@@ -12,6 +12,7 @@
 #include <random>
 #include <unistd.h>
 
+#include "core/disk_space.h"
 #include "core/error.h"
 #include "core/stopwatch.h"
 #include "io/attempt_json.h"
@@ -30,12 +31,9 @@ double attempt_clock() {
 
 Error attempt_file_error(const std::string& path, const char* step) {
   const int why = errno;
-  const bool full = why == ENOSPC || why == EDQUOT;
-  return {ErrorKind::kFailed,
-          "attempt file: " + path + ": " + step + " failed: " + std::strerror(why) +
-              (full ? "; make room there and start the task again"
-                    : "; check that the folder is writable and start the task again"),
-          full ? "disk_full" : ""};
+  if (means_disk_full(why)) return disk_full_error(path, std::strerror(why));
+  return failure("attempt file: " + path + ": " + step + " failed: " + std::strerror(why) +
+                 "; check that the folder is writable and start the task again");
 }
 
 // "0123456789abcdef.20261123T150000Z.89abcdef": a person sees trial and time, and no two processes

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <signal.h>
+#include <utility>
+#include <vector>
 
 namespace isoflop {
 namespace {
@@ -17,9 +19,10 @@ struct StopSignal::Saved {
   struct sigaction interrupt {};
   struct sigaction terminate {};
   struct sigaction hang_up {};
+  std::vector<std::pair<int, struct sigaction>> more = {};
 };
 
-StopSignal::StopSignal() : saved_(std::make_unique<Saved>()) {
+StopSignal::StopSignal(std::initializer_list<int> more) : saved_(std::make_unique<Saved>()) {
   signals = 0;
   struct sigaction action {};
   action.sa_handler = count_signal;
@@ -29,12 +32,16 @@ StopSignal::StopSignal() : saved_(std::make_unique<Saved>()) {
   ::sigaction(SIGTERM, &action, &saved_->terminate);
   ::sigaction(SIGHUP, nullptr, &saved_->hang_up);
   if (saved_->hang_up.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  for (const int signal : more) {
+    ::sigaction(signal, &action, &saved_->more.emplace_back(signal, action).second);
+  }
 }
 
 StopSignal::~StopSignal() {
   ::sigaction(SIGINT, &saved_->interrupt, nullptr);
   ::sigaction(SIGTERM, &saved_->terminate, nullptr);
   ::sigaction(SIGHUP, &saved_->hang_up, nullptr);
+  for (const auto& [signal, old] : saved_->more) ::sigaction(signal, &old, nullptr);
 }
 
 int StopSignal::count() const { return signals.load(std::memory_order_relaxed); }

@@ -1,18 +1,20 @@
 // Ctrl-C as a number that loops can look at.
 //
 // While an object lives, SIGINT, SIGTERM and SIGHUP (the terminal was closed, the connection lost;
-// not under nohup) are counted instead of killing the process. One object a process at a time; the
+// not under nohup) are counted instead of killing the process, and `more` (a scheduler's warnings)
+// as well. One object a process at a time; the
 // old handlers come back with its end. Async-signal-safe, any thread may read.
 #ifndef ISOFLOP_SWEEP_STOP_SIGNAL_H_
 #define ISOFLOP_SWEEP_STOP_SIGNAL_H_
 
+#include <initializer_list>
 #include <memory>
 
 namespace isoflop {
 
 class StopSignal {
  public:
-  StopSignal();
+  explicit StopSignal(std::initializer_list<int> more = {});
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;

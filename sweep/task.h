@@ -56,6 +56,7 @@ class TaskAttempts {
 
 struct TaskOptions {
   RetryPolicy policy = {};
+  double since = 0;          // setbacks of attempts that began before do not count; Unix seconds
   std::string job = {};      // the scheduler's name for this task, "slurm 1234_5"; empty: none
   std::int64_t restart = 0;  // how often the scheduler has started it before
   std::string device = "cpu";
@@ -68,12 +69,16 @@ struct TaskOptions {
   double heartbeat_seconds = 10;  // between two lines of a trial that has nothing else to say
   double silence_seconds = 300;
   int max_fruitless = 5;
+  // Return kFresh after a trial that failed or ran out of memory, instead of going on in a process
+  // whose memory it has left in whatever state.
+  bool fresh = false;
 };
 
 enum class TaskEnd {
   kDone,      // every trial has a result (done or diverged)
   kTroubled,  // every trial has ended, some failed or out of memory
   kStopped,   // stopped with work left: start it again
+  kFresh,     // a trial failed or ran out of memory: go on in a fresh process (options.fresh)
   kStuck,     // stopped too often without progress: starting it again will not help
 };
 
@@ -102,10 +107,11 @@ struct TrialStanding {
   std::int64_t failures = 0;
   std::int64_t micro_batch = 0;
   int fruitless = 0;    // starts in a row that together came less than 1 % further
+  int deaths = 0;       // those of them that were cut short
   double furthest = 0;  // tokens
 };
 TrialStanding standing_of(const AssignedTrial& trial, const std::vector<ForeignAttempt>& attempts,
-                          const RetryPolicy& policy);
+                          const RetryPolicy& policy, double since = 0);
 
 // Exit codes of `isoflop sweep task`: 0, 4, 99 (start me again), 1.
 int exit_code(TaskEnd end);
