@@ -10,12 +10,16 @@
 #include <sstream>
 #include <unistd.h>
 
+#include "core/disk_space.h"
 #include "core/error.h"
 
 namespace isoflop {
 namespace {
 
 Error write_error(const std::string& path, const char* step) {
+  if (means_disk_full(errno)) {
+    return disk_full_error(path, std::string(step) + " failed: " + std::strerror(errno));
+  }
   return failure("write: " + path + ": " + step + " failed: " + std::strerror(errno) +
                  "; check that the folder exists, is writable and has room");
 }
@@ -31,6 +35,7 @@ struct Descriptor {
 bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
     if (count < 0) return false;
     text.remove_prefix(static_cast<size_t>(count));
   }

@@ -1,13 +1,16 @@
 #include "io/checkpoint_file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
 
+#include "core/disk_space.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/units.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 
@@ -18,6 +21,8 @@ constexpr std::string_view kMagic = "ISOFCKP1";
 constexpr std::size_t kHashLength = 64;
 constexpr std::size_t kSums = 5;
 constexpr std::size_t kPointNumbers = 9;
+constexpr double kReserveBytes = 64 * 1024 * 1024;
+constexpr double kReserveShare = 0.05;  // of a small disk
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 Error damaged(const std::string& path, const std::string& why) {
@@ -57,6 +62,16 @@ std::vector<double> numbers_of(const Checkpoint& c) {
     }
   }
   return all;
+}
+
+// Some is left to the store, which may lie on the same disk and has to say how the sweep ended.
+void require_room(const std::string& path, double bytes) {
+  const auto space = disk_space(path);
+  if (!space) return;
+  const double reserve = std::min(kReserveBytes, kReserveShare * space->total);
+  if (space->free >= bytes + reserve) return;
+  throw disk_full_error(path, "a checkpoint of " + format_bytes(bytes) + " and a reserve of " +
+                                  format_bytes(reserve) + " do not fit");
 }
 
 // --- Reading.
@@ -138,6 +153,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   append(bytes, checkpoint.squares);
   append(bytes, checkpoint.gradients);
   bytes += sha256(bytes);
+  require_room(path, static_cast<double>(bytes.size()));
   write_file_atomically(path, bytes);
 }
 

@@ -11,10 +11,11 @@
 // initial weights and the order of the data are functions of the seed, and the data's position is
 // step x batch + sequences of the step that were used.
 //
-// Writing is atomic and durable (io/atomic_file.h). Reading verifies the checksum first: a file
-// that is cut short or differs in one bit is Error(kRefused, "damaged_checkpoint"); one of another
-// version of isoflop is Error(kRefused, "incompatible_checkpoint"); one that is not there is
-// Error(kUsage).
+// Writing is atomic and durable (io/atomic_file.h). It is not begun where the disk has no room for
+// the file and a reserve of 64 MiB, or 5 % of a smaller disk: Error(kFailed, "disk_full"), and what
+// was there before stays as it is. Reading verifies the checksum first: a file that is cut short or
+// differs in one bit is Error(kRefused, "damaged_checkpoint"); one of another version of isoflop is
+// Error(kRefused, "incompatible_checkpoint"); one that is not there is Error(kUsage).
 #ifndef ISOFLOP_IO_CHECKPOINT_FILE_H_
 #define ISOFLOP_IO_CHECKPOINT_FILE_H_
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "core/disk_space.h"
 #include "core/error.h"
 #include "core/schedule.h"
 
@@ -51,6 +52,15 @@ void prune(const fs::path& folder, std::int64_t written) {
     std::size_t& seen = entry.step > written ? ahead : behind;
     if (++seen > kKept) fs::remove(entry.path, gone_already);
   }
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code why;
+  fs::create_directories(folder, why);
+  if (!why) return;
+  if (means_disk_full(why.value())) throw disk_full_error(folder.string(), why.message());
+  throw failure("checkpoints: " + folder.string() + ": cannot be made: " + why.message() +
+                "; check that the folder above it is writable, or run with --no-checkpoints");
 }
 
 bool before_branch(const Checkpoint& checkpoint, const Trial& trial) {
@@ -115,7 +125,7 @@ std::string CheckpointFolder::save(Checkpoint checkpoint) const {
   const bool trunk = before_branch(checkpoint, trial_);
   const fs::path& folder = trunk ? trunk_ : own_;
   checkpoint.trial = trunk ? trunk_of(trial_) : trial_;
-  fs::create_directories(folder);
+  make_folder(folder);
   const fs::path path = folder / checkpoint_name(checkpoint.step);
   write_checkpoint(path.string(), checkpoint);
   prune(folder, checkpoint.step);

@@ -7,6 +7,7 @@
 #include "core/schedule.h"
 #include "core/units.h"
 #include "data/token_source.h"
+#include "trainer/out_of_memory.h"
 #include "trainer/training.h"
 
 namespace isoflop {
@@ -56,7 +57,8 @@ class DecoderRunner : public TrialRunner {
     validate(trial);
     const auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
     require_tokens(trial, *source);
-    return Training(trial, *source, context, open_device(context.device)).run();
+    const torch::Device device = open_device(context.device);
+    return or_out_of_memory([&] { return Training(trial, *source, context, device).run(); });
   }
 
   std::function<CorpusManifest(const std::string&)> read_manifest_;

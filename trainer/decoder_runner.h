@@ -4,6 +4,8 @@
 //
 // The same trial gives the same losses to the bit on the same CPU type and build, with one thread.
 //
+// A trial that finds no memory is an outcome too (trainer/out_of_memory.h).
+//
 // Errors: Error(kFailed) where LibTorch is left out (no_torch.cc) or the device is missing;
 // Error(kUsage) when a trial would see its data more often than data.epochs allows;
 // Error(kRefused, "checkpoint_mismatch") when it is told to go on from another trial's checkpoint.
