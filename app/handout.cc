@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "app/collect.h"
 #include "app/output.h"
 #include "core/error.h"
 #include "core/units.h"
@@ -81,6 +82,16 @@ Assignment assignment_of(const Handout& handout, const LoadedGrid& loaded,
   return assignment;
 }
 
+void report_collected(const Collected& collected, std::int64_t released) {
+  if (collected.results > 0) {
+    say("collected " + std::to_string(collected.results) + " results of earlier tasks");
+  }
+  if (released > 0) {
+    say(std::to_string(released) + " trials of jobs that are gone are planned again");
+  }
+  for (const std::string& damage : collected.damaged) say("note: " + damage);
+}
+
 // A link, so that every hand-out of the folder goes on with what others began.
 void link_folder(const fs::path& dir, const fs::path& handout, const std::string& name) {
   fs::create_directories(dir / name);
@@ -149,7 +160,13 @@ Store open_for_handout(const LoadedGrid& loaded, const HandoutFlags& flags) {
   Store store(flags.db, StoreMode::kCreate);
   plan_study(store, loaded);
   plan_trials(store, loaded);
-  settle_submissions(store, loaded.spec.name, run_timed);
+  const std::string& study = loaded.spec.name;
+  settle_submissions(store, study, run_timed);
+  const auto gone = gone_holders(store, study, run_timed);
+  const Collected collected = collect_attempts(store, shared_dir(flags));
+  report_collected(collected, release_gone(store, study, [&](const std::string& holder) {
+                     return gone.contains(holder);
+                   }));
   return store;
 }
 

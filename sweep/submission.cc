@@ -194,4 +194,13 @@ JobLife holder_life(const std::string& holder, const CommandRunner& run) {
   return job ? parse_job_life(run(squeue_command(*job), kSlurmSeconds)) : JobLife::kUnknown;
 }
 
+std::set<std::string> gone_holders(const Store& store, const std::string& study,
+                                   const CommandRunner& run) {
+  std::set<std::string> gone;
+  for (const HolderRow& row : store.holders(study)) {
+    if (holder_life(row.holder, run) == JobLife::kGone) gone.insert(row.holder);
+  }
+  return gone;
+}
+
 }  // namespace isoflop

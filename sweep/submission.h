@@ -17,6 +17,7 @@
 #define ISOFLOP_SWEEP_SUBMISSION_H_
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,11 @@ int settle_submissions(Store& store, const std::string& study, const CommandRunn
 
 // Of "slurm JOB". Others' holders are kUnknown.
 JobLife holder_life(const std::string& holder, const CommandRunner& run);
+
+// Holders of the study whose jobs are surely gone. Ask before collecting what they wrote: a task
+// that ends in between has its results collected before its trials are planned again.
+std::set<std::string> gone_holders(const Store& store, const std::string& study,
+                                   const CommandRunner& run);
 
 }  // namespace isoflop
 

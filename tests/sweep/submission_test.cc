@@ -171,5 +171,20 @@ TEST(HolderLife, IsAskedForSlurmsJobsOnly) {
   EXPECT_THAT(slurm.calls.front(), ::testing::Contains("--jobs=12"));
 }
 
+TEST(GoneHolders, AreThoseOfJobsThatSlurmHasForgotten) {
+  const TestSweep sweep(10);
+  Store store(sweep.path());
+  FakeSlurm slurm;
+  submit_arrays(store, "s", hand_out_all(store, 3), "job.sh", 0, std::ref(slurm));
+  const auto one_is_gone = [](const std::vector<std::string>& argv, double) {
+    const bool gone = ::testing::Value(argv, ::testing::Contains("--jobs=100"));
+    return gone ? CommandResult{.code = 1, .err = "Invalid job id specified"}
+                : CommandResult{.code = 0, .out = "RUNNING\n"};
+  };
+  EXPECT_THAT(gone_holders(store, "s", one_is_gone), ::testing::ElementsAre("slurm 100"));
+  slurm.answers = false;
+  EXPECT_TRUE(gone_holders(store, "s", std::ref(slurm)).empty());
+}
+
 }  // namespace
 }  // namespace isoflop
