@@ -88,7 +88,7 @@ void AdaptiveSweep::plan(Store& store, const std::vector<std::int64_t>& chosen) 
   store.add_trials(study_, trials);
 }
 
-bool AdaptiveSweep::refill() {
+void AdaptiveSweep::refill() {
   Store store(db_);
   take_states(store.trials(study_));
   const auto observations = store.results(study_, convention_);
@@ -100,9 +100,13 @@ bool AdaptiveSweep::refill() {
     step_.fit.source = store.path() + ", study " + study_;
     store.save_fit(study_, fit_json(step_.fit));
   }
-  if (step_.next.empty()) return false;
-  plan(store, step_.next);
-  return true;
+  if (!step_.next.empty()) plan(store, step_.next);
+}
+
+void AdaptiveSweep::watch(const SweepStatus& status) {
+  if (step_.stop || status.planned > 0 || status.ended() == ended_) return;
+  ended_ = status.ended();
+  refill();
 }
 
 std::string AdaptiveSweep::answer() const {

@@ -27,9 +27,11 @@ class AdaptiveSweep {
   AdaptiveSweep(const LoadedGrid& loaded, const std::string& db, const UntilOptions& options,
                 std::function<void(const std::string&)> said);
 
-  // Looks at what has ended in the store, and plans what is worth most next. False: nothing more,
-  // now or for good. The fit behind the last decision is kept in the store when it is the end.
-  bool refill();
+  // Looks at what has ended in the store, and plans what is worth most next, if anything is. The
+  // fit behind the last decision is kept in the store when it is the end.
+  void refill();
+  // The same, when nothing is planned and another trial has ended since the last look.
+  void watch(const SweepStatus& status);
 
   // Whether the sweep has stopped by itself, and the answer with what it cost, in lines.
   bool ended() const { return step_.stop; }
@@ -51,6 +53,7 @@ class AdaptiveSweep {
   double whole_grid_flops_ = 0;  // with the grid's own seeds, trunks shared
   AdaptiveStep step_;
   std::string said_last_;
+  std::int64_t ended_ = 0;  // trials, at the last look
 };
 
 }  // namespace isoflop

@@ -155,7 +155,8 @@ void run_until(const LoadedGrid& loaded, const RunFlags& flags) {
       [&](const std::string& line) {
         if (!flags.quiet) say(line);
       });
-  options.refill = [&] { return sweep.refill(); };
+  options.plan = [&] { sweep.refill(); };
+  options.watch = [&](const SweepStatus& status) { sweep.watch(status); };
   const SweepSummary summary = run_study(loaded, options);
   if (sweep.ended()) say(sweep.answer());
   report_end(summary, flags);

@@ -207,9 +207,9 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
     // Closed before the workers start: the driver opens its own.
     Store store(options.db, StoreMode::kCreate);
     plan_study(store, loaded);
-    if (!options.refill) plan_trials(store, loaded);
+    if (!options.plan) plan_trials(store, loaded);
   }
-  if (options.refill) options.refill();
+  if (options.plan) options.plan();
   const std::string& study = loaded.spec.name;
   const StopSignal stop;
   ProgressLine progress(options.quiet);

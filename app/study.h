@@ -69,9 +69,9 @@ struct RunOptions {
   bool checkpoints = true;  // in <db>.checkpoints
   double checkpoint_seconds = 300;
   double peak_flops = 0;  // of a worker's device, for MFU; 0: a CPU core's is measured
-  // Plans the study's trials little by little (app/adaptive_sweep.h); empty: all at once.
-  std::function<bool()> refill = {};
-  // Told how far the sweep is, about twice a second.
+  // Plans the study's first trials; empty: all of the grid's.
+  std::function<void()> plan = {};
+  // Told how far the sweep is, about twice a second; may plan more trials.
   std::function<void(const SweepStatus&)> watch = [](const SweepStatus&) {};
 };
 SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
