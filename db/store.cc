@@ -142,6 +142,12 @@ std::optional<std::int64_t> find_trial(SQLite::Database& db, const std::string& 
   return query.getColumn(0).getInt64();
 }
 
+// Less than SQLite's index of the write-ahead log takes at first.
+bool is_out_of_room(const std::string& path) {
+  const auto space = disk_space(path);
+  return space && space->free < 65536;
+}
+
 }  // namespace
 
 std::optional<double> optional_double(const SQLite::Column& column) {
@@ -162,6 +168,10 @@ Error store_error(const std::string& path, const SQLite::Exception& error) {
   const auto because = [&](ErrorKind kind, const std::string& why, const char* code = "") {
     return Error(kind, "store: " + path + ": " + why, code);
   };
+  // A full disk where the memory that processes share cannot grow.
+  if ((error.getErrorCode() & 0xff) == SQLITE_IOERR && is_out_of_room(path)) {
+    return disk_full_error(path, "the store cannot grow");
+  }
   switch (error.getErrorCode()) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

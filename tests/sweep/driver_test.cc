@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "sweep/worker_process.h"
+#include "tests/faults/private_disk.h"
 #include "tests/sweep/fake_runner.h"
 #include "tests/sweep/processes.h"
 #include "tests/sweep/test_sweep.h"
@@ -21,6 +22,7 @@
 namespace isoflop {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 SweepOptions options_for(const TestSweep& sweep, const std::string& manner = "well",
@@ -142,22 +144,243 @@ TEST(DriverTest, WorkersThatDoNothingAreNotStartedForEver) {
   EXPECT_THROW(run_sweep(options_for(sweep, "lazy")), Error);
 }
 
-TEST(DriverTest, ATrialThatKillsItsWorkersFailsAloneAndSaysSo) {
-  const TestSweep sweep(6);
-  {
-    Store store(sweep.path());
-    const std::vector<PlannedTrial> deadly{{.trial = tabular_trial(2e6, 1e6)}};
-    store.add_trials("s", deadly);
+// --- What a worker's death says of its trial.
+
+// Six trials, and a dearest one that has a manner of its own (tiny_sweep.cc).
+class DearestTrialTest : public ::testing::Test {
+ protected:
+  DearestTrialTest() {
+    Store store(sweep_.path());
+    const std::vector<PlannedTrial> dearest{{.trial = tabular_trial(2e6, 1e6)}};
+    store.add_trials("s", dearest);
   }
-  SweepOptions options = options_for(sweep, "deadly");
-  options.max_kills = 3;
-  const SweepSummary summary = run_sweep(options);
+
+  SweepSummary run(const std::string& manner) {
+    SweepOptions options = options_for(sweep_, manner);
+    options.policy = policy_;
+    options.note = [this](const std::string& note) { notes_.push_back(note); };
+    options.oom_kills = [this] { return oom_kills_(); };
+    return run_sweep(options);
+  }
+  std::string of_dearest(const std::string& what) const {
+    return sweep_.ask("SELECT group_concat(" + what +
+                      ") FROM attempts a JOIN trials t ON t.id = a.trial WHERE t.params >= 1e6");
+  }
+
+  const TestSweep sweep_{6};
+  RetryPolicy policy_;
+  std::vector<std::string> notes_;
+  std::function<std::int64_t()> oom_kills_ = [] { return 0; };
+};
+
+TEST_F(DearestTrialTest, FailsAloneAndSaysSoWhenItsWorkersAreKilledInARowWithoutProgress) {
+  policy_.kills = 3;
+  const SweepSummary summary = run("deadly");
   EXPECT_EQ(summary.status.done, 6);
   EXPECT_EQ(summary.status.failed, 1);
-  EXPECT_EQ(sweep.ask("SELECT count(*) FROM attempts WHERE outcome = 'killed'"), "3");
-  EXPECT_THAT(sweep.ask("SELECT reason FROM attempts WHERE outcome = 'killed'"
-                        " ORDER BY number DESC"),
-              HasSubstr("killed 3 times"));
+  EXPECT_EQ(of_dearest("a.outcome"), "killed,killed,killed");
+  EXPECT_THAT(of_dearest("a.reason"), HasSubstr("killed 3 times"));
+  EXPECT_GE(summary.restarts, 2);
+}
+
+TEST_F(DearestTrialTest, IsTriedOnceMoreAfterACrashAndShownAtOnce) {
+  const SweepSummary summary = run("crashing");
+  EXPECT_EQ(summary.status.done, 6);
+  EXPECT_EQ(summary.status.failed, 1);
+  EXPECT_EQ(of_dearest("a.outcome"), "failed,failed");
+  EXPECT_THAT(of_dearest("a.reason"), HasSubstr("crashed: signal 6 (Aborted)"));
+  EXPECT_THAT(of_dearest("a.log"), HasSubstr("heap corrupted")) << "the log's end is kept";
+  ASSERT_EQ(notes_.size(), 2u);
+  EXPECT_THAT(notes_[0], AllOf(HasSubstr("crashed: signal 6"), HasSubstr("heap corrupted"),
+                               HasSubstr("worker-"), HasSubstr(sweep_.path() + ".logs")));
+}
+
+TEST_F(DearestTrialTest, IsTriedOnceMoreAfterAnExceptionAndShownAtOnce) {
+  const SweepSummary summary = run("buggy");
+  EXPECT_EQ(summary.status.done, 6);
+  EXPECT_EQ(summary.status.failed, 1);
+  EXPECT_EQ(of_dearest("a.outcome"), "failed,failed");
+  EXPECT_EQ(of_dearest("a.reason"), "index 7 is out of range,index 7 is out of range");
+  EXPECT_THAT(of_dearest("a.log"), HasSubstr("backtrace"));
+  ASSERT_EQ(notes_.size(), 2u);
+  EXPECT_THAT(notes_[0], HasSubstr("failed: index 7 is out of range"));
+}
+
+TEST_F(DearestTrialTest, IsDoneWhenTheSecondTryWorks) {
+  const SweepSummary summary = run("once");
+  EXPECT_EQ(summary.status.done, 7);
+  EXPECT_EQ(summary.status.in_trouble(), 0);
+  EXPECT_EQ(of_dearest("a.outcome"), "failed,done");
+  ASSERT_EQ(notes_.size(), 1u);
+  EXPECT_THAT(notes_[0], HasSubstr("a hiccup"));
+}
+
+TEST_F(DearestTrialTest, GetsHalfTheMicroBatchWhereItFindsNoMemory) {
+  const SweepSummary summary = run("hungry");
+  EXPECT_EQ(summary.status.done, 7);
+  EXPECT_EQ(of_dearest("a.outcome"), "out_of_memory,done");
+  EXPECT_EQ(of_dearest("a.micro_batch"), "0,2");
+}
+
+TEST_F(DearestTrialTest, GetsHalfTheMicroBatchWhereTheKernelKillsItsWorkerForMemory) {
+  oom_kills_ = [this] {
+    return static_cast<std::int64_t>(file_bytes(sweep_.path() + ".oom") / sizeof("oom_kill"));
+  };
+  policy_.kills = 1;  // such a death is not counted as a kill
+  const SweepSummary summary = run("greedy");
+  EXPECT_EQ(summary.status.done, 7);
+  EXPECT_EQ(of_dearest("a.outcome"), "out_of_memory,out_of_memory,done");
+  EXPECT_EQ(of_dearest("a.micro_batch"), "0,2,1");
+  EXPECT_THAT(of_dearest("a.reason"), HasSubstr("killed by the kernel when memory ran out"));
+}
+
+TEST_F(DearestTrialTest, IsOutOfMemoryWhenOneSequenceIsTooMuch) {
+  std::int64_t kills = 0;
+  oom_kills_ = [&] { return ++kills; };  // somebody is killed all the time
+  const SweepSummary summary = run("deadly");
+  EXPECT_EQ(summary.status.done, 6);
+  EXPECT_EQ(summary.status.out_of_memory, 1);
+  EXPECT_EQ(of_dearest("a.micro_batch"), "0,2,1");
+}
+
+TEST(DriverTest, OnlyTheFirstFailuresAreShown) {
+  std::vector<PlannedTrial> trials;
+  for (int i = 0; i < 5; ++i) trials.push_back({.trial = tabular_trial(2e6 + i, 1e6)});
+  const TestSweep sweep(trials);
+  SweepOptions options = options_for(sweep, "buggy");
+  std::vector<std::string> notes;
+  options.note = [&](const std::string& note) { notes.push_back(note); };
+  EXPECT_EQ(run_sweep(options).status.failed, 5);
+  ASSERT_EQ(notes.size(), 4u);
+  EXPECT_THAT(notes[3], HasSubstr("isoflop sweep export"));
+}
+
+TEST(DriverTest, TrialsThatAreLeasedElsewhereStartNoWorker) {
+  const TestSweep sweep(2);
+  Store store(sweep.path());
+  const std::vector<std::int64_t> ids{1, 2};
+  ASSERT_EQ(store.lease_out("s", ids, "slurm 7").size(), 2u);
+  SweepOptions options = options_for(sweep);
+  options.worker_command = {"/no/such/program"};
+  const SweepSummary summary = run_sweep(options);
+  EXPECT_EQ(summary.status.leased, 2);
+  EXPECT_FALSE(summary.interrupted);
+}
+
+TEST(DriverTest, TrialsThatAreAddedWhileItRunsAreRun) {
+  const TestSweep sweep(2);
+  SweepOptions options = options_for(sweep);
+  options.progress_seconds = 0.01;
+  int batches = 0;
+  options.progress = [&](const SweepStatus& status, auto) {
+    if (status.planned + status.running > 0 || batches == 3) return;
+    ++batches;
+    Store store(sweep.path());
+    const std::vector<PlannedTrial> more{{.trial = tabular_trial(5000 + batches, 1e6)}};
+    store.add_trials("s", more);
+  };
+  EXPECT_EQ(run_sweep(options).status.done, 5);
+  EXPECT_EQ(batches, 3);
+}
+
+// --- Stops.
+
+TEST(DriverTest, WorkersThatDoNotListenAreKilledAfterTheGraceAndTheUserIsTold) {
+  const TestSweep sweep(4);
+  SweepOptions options = options_for(sweep, "stubborn", 10'000'000);
+  options.grace_seconds = 0.3;
+  options.stop_count = [&] { return sweep.status().running < 2 ? 0 : 1; };
+  std::string told;
+  options.note = [&](const std::string& note) { told += note + "\n"; };
+  const SweepSummary summary = run_sweep(options);
+  EXPECT_TRUE(summary.interrupted);
+  EXPECT_EQ(summary.status.planned, 4);
+  EXPECT_LT(summary.seconds, 10);
+  EXPECT_THAT(told, AllOf(HasSubstr("waiting for 2 workers"), HasSubstr("Ctrl-C again"),
+                          HasSubstr("worker-0: did not stop"), HasSubstr("last checkpoint")));
+  EXPECT_EQ(sweep.ask("SELECT sum(kills) FROM trials"), "0") << "nobody's fault";
+}
+
+// A signal to all processes of the terminal's foreground group, as Ctrl-C sends it.
+class GroupSignalTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(GroupSignalTest, StopsDriverAndWorkersCleanly) {
+  const TestSweep sweep(20);
+  const pid_t driver =
+      start_worker({.command = {"setsid", TINY_SWEEP, "driver", sweep.path(), "2", "20000", "well"},
+                    .log = sweep.path() + ".driver.log"});
+  while (sweep.status().running < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_EQ(::kill(-driver, GetParam()), 0);
+  EXPECT_EQ(exit_code(driver), 130);
+  EXPECT_EQ(sweep.status().running, 0);
+  EXPECT_GT(sweep.status().planned, 0);
+  EXPECT_EQ(sweep.ask("SELECT count(*) FROM attempts WHERE outcome = 'killed'"), "0");
+  run_sweep(options_for(sweep));
+  EXPECT_EQ(sweep.status().done, 20);
+}
+INSTANTIATE_TEST_SUITE_P(Signals, GroupSignalTest, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(DriverTest, ASecondSignalEndsItNow) {
+  const TestSweep sweep(4);
+  const pid_t driver = start_tiny_driver(sweep.path(), 2, 10'000'000, "stubborn");
+  while (sweep.status().running < 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ::kill(driver, SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(has_ended(driver));
+  ::kill(driver, SIGINT);
+  EXPECT_EQ(exit_code(driver), 130);
+  EXPECT_EQ(sweep.status().planned, 4);
+}
+
+// --- Disks that are full.
+
+class FullDiskTest : public ::testing::Test {
+ protected:
+  void expect_stopped(const SweepSummary& summary, const std::string& place) {
+    EXPECT_TRUE(summary.interrupted);
+    EXPECT_THAT(summary.disk_full, AllOf(HasSubstr("disk full: " + place), HasSubstr("are free"),
+                                         HasSubstr("run the same command again")));
+    EXPECT_EQ(summary.status.in_trouble(), 0) << "no trial's fault";
+    EXPECT_LT(summary.status.done, 10);
+    EXPECT_EQ(told_, summary.disk_full + "\n");
+  }
+  SweepSummary run(const SweepOptions& given) {
+    SweepOptions options = given;
+    options.note = [this](const std::string& note) { told_ += note + "\n"; };
+    return run_sweep(options);
+  }
+  std::string told_;
+};
+
+TEST_F(FullDiskTest, OfTheCheckpointsStopsTheSweepAndFailsNoTrial) {
+  const TestSweep sweep(10);
+  const PrivateDisk disk(sweep.checkpoints(), 1 << 20);
+  if (!disk.why().empty()) GTEST_SKIP() << disk.why();
+  expect_stopped(run(options_for(sweep, "writing", 1000)), sweep.checkpoints());
+  EXPECT_EQ(sweep.status().running, 0);
+  for (const auto& entry : std::filesystem::directory_iterator(sweep.checkpoints())) {
+    std::filesystem::remove(entry);
+  }
+  EXPECT_EQ(run_sweep(options_for(sweep)).status.done, 10);
+  expect_complete(sweep, 10);
+}
+
+TEST_F(FullDiskTest, OfTheStoreStopsTheSweepAndTheStoreStaysWhole) {
+  TemporaryFolder folder;
+  const PrivateDisk disk(folder.file("disk"), 2 << 20);
+  if (!disk.why().empty()) GTEST_SKIP() << disk.why();
+  const TestSweep sweep(tabular_trials(10), disk.folder() + "/runs.db");
+  SweepOptions options = options_for(sweep, "well", 20'000);
+  options.progress_seconds = 0.05;
+  bool full = false;
+  options.progress = [&](const SweepStatus& status, auto) {
+    if (status.running == 2 && !std::exchange(full, true)) disk.fill();
+  };
+  expect_stopped(run(options), sweep.path());
+  EXPECT_EQ(sweep.ask("PRAGMA integrity_check"), "ok");
+  disk.free();
+  EXPECT_EQ(run_sweep(options_for(sweep)).status.done, 10);
+  expect_complete(sweep, 10);
 }
 
 TEST(DriverTest, TwoDriversOnOneStoreShareTheWork) {

@@ -12,7 +12,9 @@ namespace isoflop {
 class TestSweep {
  public:
   explicit TestSweep(int trials) : TestSweep(tabular_trials(trials)) {}
-  explicit TestSweep(const std::vector<PlannedTrial>& trials) : path_(folder_.file("runs.db")) {
+  // `path`: where the store is to lie; in a folder of its own by default.
+  explicit TestSweep(const std::vector<PlannedTrial>& trials, const std::string& path = {})
+      : path_(path.empty() ? folder_.file("runs.db") : path) {
     std::filesystem::create_directories(checkpoints());
     Store store(path_, StoreMode::kCreate);
     store.add_study("s", "");

@@ -1,13 +1,23 @@
 // tiny_sweep driver DB WORKERS STEP_US [MANNER]     runs the study "s" with workers of itself
 // tiny_sweep worker DB STEP_US [MANNER]
 //
-// MANNER: well; stubborn (does not hear should_stop); deadly (kills itself on the dearest trial);
-// broken (says so and ends with status 3); lazy (ends without a claim); trunks (shares them).
+// MANNER: well; stubborn (does not hear should_stop); broken (says so and ends with status 3); lazy
+// (ends without a claim); trunks (shares them); writing (leaves 64 kB a step in the checkpoints'
+// folder). On the dearest trial: deadly (kills itself); crashing (aborts); buggy (throws); once
+// (throws the first time); hungry (finds no memory for more than 2 sequences); greedy (is killed
+// for more than 1, and counted in DB.oom as the kernel would).
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <new>
 #include <sched.h>
 #include <signal.h>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <unistd.h>
 
 #include "sweep/driver.h"
@@ -20,17 +30,61 @@ namespace {
 
 class MannerRunner : public FakeRunner {
  public:
-  MannerRunner(std::chrono::microseconds step_time, std::string manner)
-      : FakeRunner(step_time), manner_(std::move(manner)) {}
+  MannerRunner(std::chrono::microseconds step_time, std::string manner, std::string db)
+      : FakeRunner(step_time), manner_(std::move(manner)), db_(std::move(db)) {}
 
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
-    if (manner_ == "deadly" && params_of(pack[0]) >= 1e6) ::kill(::getpid(), SIGKILL);
+    if (params_of(pack[0]) >= 1e6) run_dearest(context);
     if (manner_ == "stubborn") context.should_stop = [](double) { return false; };
+    if (manner_ == "writing") write_checkpoints(pack[0], context);
     return FakeRunner::run(pack, context);
   }
 
  private:
+  void run_dearest(const RunContext& context) const {
+    const std::int64_t sequences = context.micro_batch == 0 ? 4 : context.micro_batch;
+    if (manner_ == "deadly") ::kill(::getpid(), SIGKILL);
+    if (manner_ == "crashing") {
+      std::fprintf(stderr, "heap corrupted\n");
+      std::abort();
+    }
+    if (manner_ == "buggy") throw std::runtime_error("index 7 is out of range\nbacktrace: 0x0");
+    if (manner_ == "once" && !was_tried()) throw std::runtime_error("a hiccup");
+    if (manner_ == "hungry" && sequences > 2) throw std::bad_alloc();
+    if (manner_ == "greedy" && sequences > 1) {
+      std::ofstream(db_ + ".oom", std::ios::app) << "oom_kill\n" << std::flush;
+      ::kill(::getpid(), SIGKILL);
+    }
+  }
+
+  static void write_checkpoints(const Trial& trial, RunContext& context) {
+    const std::string file = context.checkpoint_dir + "/" + identity(trial);
+    context.should_stop = [file, ask = context.should_stop](double tokens) {
+      write_all(file, std::string(64 << 10, 'x'));
+      return ask(tokens);
+    };
+  }
+
+  // What a careless library would throw.
+  static void write_all(const std::string& file, const std::string& bytes) {
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    const int why = errno;
+    ::close(fd);
+    if (count != static_cast<ssize_t>(bytes.size())) {
+      throw std::system_error(count < 0 ? why : ENOSPC, std::generic_category(), file);
+    }
+  }
+
+  // Whether it was tried before, by any process.
+  bool was_tried() const {
+    const bool tried = std::filesystem::exists(db_ + ".tried");
+    std::ofstream(db_ + ".tried") << "yes";
+    return tried;
+  }
+
   std::string manner_;
+  std::string db_;
 };
 
 int work(const std::string& db, int step_us, const std::string& manner) {
@@ -45,12 +99,14 @@ int work(const std::string& db, int step_us, const std::string& manner) {
   std::printf("cores %d threads %s\n", CPU_COUNT(&mask), std::getenv("OMP_NUM_THREADS"));
   const StopSignal stop;
   Store store(db);
-  MannerRunner any_runner(std::chrono::microseconds(step_us), manner);
+  MannerRunner any_runner(std::chrono::microseconds(step_us), manner, db);
   TrunkRunner trunk_runner{std::chrono::microseconds(step_us)};
   TrialRunner& runner = manner == "trunks" ? static_cast<TrialRunner&>(trunk_runner) : any_runner;
-  WorkerOptions options{.stop = [&] { return stop.requested(); },
-                        .checkpoint_dir = db + ".checkpoints"};
-  return run_worker(store, "s", runner, options).interrupted ? 130 : 0;
+  const AttemptOptions attempt{
+      .stop = [&] { return stop.requested(); },
+      .note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); },
+      .checkpoint_dir = db + ".checkpoints"};
+  return exit_status(run_worker(store, "s", runner, {.attempt = attempt}));
 }
 
 int drive(const std::string& db, int workers, const std::string& step_us,
@@ -62,7 +118,8 @@ int drive(const std::string& db, int workers, const std::string& step_us,
   options.workers = workers;
   options.worker_command = {"/proc/self/exe", "worker", db, step_us, manner};
   options.stop_count = [&] { return stop.count(); };
-  if (manner == "trunks") options.max_kills = 1000;  // few trials, killed often
+  options.note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  if (manner == "trunks") options.policy.kills = 1000;  // few trials, killed often
   return run_sweep(options).interrupted ? 130 : 0;
 }
 
