@@ -265,19 +265,33 @@ void lose_running_of(SQLite::Database& db, std::int64_t study, const std::string
           "it did not end, and the trial was taken back from " + holder, study, holder);
 }
 
-constexpr const char* kConflicts = R"sql(
-SELECT t.identity, n.heldout, k.loss, o.loss, d.origin, d.host
-FROM study_trials st JOIN trials t ON t.id = st.trial
-JOIN attempts d ON d.trial = t.id AND d.outcome = 'duplicate'
-JOIN attempts a ON a.id = (SELECT id FROM attempts WHERE trial = t.id
-  AND outcome IN ('done', 'diverged') ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)
-JOIN evaluations n ON n.attempt IN (a.id, d.id)
-LEFT JOIN evaluations k ON k.attempt = a.id AND k.heldout = n.heldout
-LEFT JOIN evaluations o ON o.attempt = d.id AND o.heldout = n.heldout
-WHERE st.study = ? AND k.loss IS NOT o.loss
-GROUP BY d.id, n.heldout ORDER BY d.id, n.heldout)sql";
-
 }  // namespace
+
+std::vector<ConflictRow> conflicts_of(SQLite::Database& db, const std::string& attempts) {
+  const std::string sql = "SELECT t.identity, n.heldout, k.loss, o.loss, d.origin, d.host FROM (" +
+                          attempts +
+                          ") w JOIN attempts d ON d.id = w.id AND d.outcome = 'duplicate'"
+                          " JOIN trials t ON t.id = d.trial"
+                          " JOIN attempts a ON a.id = (SELECT id FROM attempts WHERE trial = t.id"
+                          "   AND outcome IN ('done', 'diverged')"
+                          "   ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)"
+                          " JOIN evaluations n ON n.attempt IN (a.id, d.id)"
+                          " LEFT JOIN evaluations k ON k.attempt = a.id AND k.heldout = n.heldout"
+                          " LEFT JOIN evaluations o ON o.attempt = d.id AND o.heldout = n.heldout"
+                          " WHERE k.loss IS NOT o.loss"
+                          " GROUP BY d.id, n.heldout ORDER BY d.id, n.heldout";
+  auto query = prepare(db, sql.c_str());
+  std::vector<ConflictRow> rows;
+  while (query.executeStep()) {
+    rows.push_back({.identity = query.getColumn(0).getString(),
+                    .heldout = query.getColumn(1).getString(),
+                    .loss = double_or_nan(query.getColumn(2)),
+                    .other = double_or_nan(query.getColumn(3)),
+                    .origin = query.getColumn(4).getString(),
+                    .host = query.getColumn(5).getString()});
+  }
+  return rows;
+}
 
 std::vector<Claim> Store::lease_out(const std::string& study,
                                     std::span<const std::int64_t> trial_ids,
@@ -382,17 +396,11 @@ std::vector<std::string> Store::ended_origins() const {
 
 std::vector<ConflictRow> Store::conflicts(const std::string& study) const {
   return impl_->read([&] {
-    auto query = prepare(impl_->db, kConflicts, impl_->study_id(study));
-    std::vector<ConflictRow> rows;
-    while (query.executeStep()) {
-      rows.push_back({.identity = query.getColumn(0).getString(),
-                      .heldout = query.getColumn(1).getString(),
-                      .loss = double_or_nan(query.getColumn(2)),
-                      .other = double_or_nan(query.getColumn(3)),
-                      .origin = query.getColumn(4).getString(),
-                      .host = query.getColumn(5).getString()});
-    }
-    return rows;
+    return conflicts_of(impl_->db,
+                        "SELECT a.id AS id FROM attempts a JOIN study_trials st"
+                        " ON st.trial = a.trial WHERE a.outcome = 'duplicate'"
+                        " AND st.study = " +
+                            std::to_string(impl_->study_id(study)));
   });
 }
 

@@ -150,6 +150,12 @@ bool is_out_of_room(const std::string& path) {
 
 }  // namespace
 
+void order_study(SQLite::Database& db, std::int64_t study) {
+  rank_trunks(db);
+  mark_early(db, study);
+  count_costs(db, study);
+}
+
 std::optional<double> optional_double(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return column.getDouble();
@@ -265,9 +271,7 @@ AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedT
       ++ordinal;
     }
     if (counts.added + counts.shared > 0) {
-      rank_trunks(db);
-      mark_early(db, study_row);
-      count_costs(db, study_row);
+      order_study(db, study_row);
     }
     auto query = prepare(db, "SELECT count(*) FROM study_trials WHERE study = ?", study_row);
     query.executeStep();

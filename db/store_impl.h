@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "db/store.h"
@@ -59,6 +60,13 @@ Error store_error(const std::string& path, const SQLite::Exception& error);
 // Rebuilds the trial from its canonical JSON. Throws Error(kStore) where the spec has keys that
 // this program does not know.
 Trial trial_from_spec(SQLite::Database& db, const std::string& path, const std::string& spec);
+
+// The order in which trials are claimed, and what each costs; after trials were added to a study.
+void order_study(SQLite::Database& db, std::int64_t study);
+
+// Differences between the results of duplicate attempts and those that count. `attempts`: SQL for
+// the ids of the former.
+std::vector<ConflictRow> conflicts_of(SQLite::Database& db, const std::string& attempts);
 
 // A trial that this program would describe otherwise is another trial: throws Error(kStore).
 void check_identity(const std::string& path, const Claim& claim);
