@@ -18,8 +18,9 @@ using namespace std::chrono_literals;
 // What the slots tell the one who decides.
 struct PackMeter {
   std::atomic<double> flops{0};
-  std::atomic<int> training{0};       // slots inside a trial
-  std::atomic<int> out_of_memory{0};  // beside others, so far
+  std::atomic<int> training{0};   // slots inside a trial
+  std::atomic<int> sizes{1};      // that the pack has had
+  std::atomic<int> too_large{0};  // the last of them at which memory ran out
 };
 
 // Counts what a runner does, and keeps memory that several need from being one trial's fault.
@@ -30,6 +31,7 @@ class MeteredRunner : public TrialRunner {
 
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
     const double rate = flops_per_token(pack[0], FlopConvention::kExact);
+    const int size = meter_.sizes.load();
     double seen = -1;  // the first report may come from a checkpoint
     RunContext metered = context;
     metered.should_stop = [&](double tokens) {
@@ -42,7 +44,7 @@ class MeteredRunner : public TrialRunner {
     const bool others = meter_.training.fetch_sub(1) > 1 || beside_others;
     for (Outcome& outcome : outcomes) {
       if (outcome.status != OutcomeStatus::kOutOfMemory || !others) continue;
-      meter_.out_of_memory.fetch_add(1);
+      meter_.too_large = size;
       outcome = {.status = OutcomeStatus::kInterrupted,
                  .reason = "out of memory beside other trials of its pack"};
     }
@@ -114,7 +116,6 @@ class PackOfSlots {
   std::mutex mutex_;               // of the two below
   WorkerReport report_;
   std::exception_ptr error_;
-  int out_of_memory_ = 0;  // already obeyed
   Stopwatch phase_;
   double flops_at_phase_ = 0;
   bool measuring_ = false;
@@ -166,11 +167,10 @@ void PackOfSlots::resize() {
 }
 
 void PackOfSlots::obey_memory() {
-  const int seen = meter_.out_of_memory.load();
-  if (seen == out_of_memory_) return;
-  out_of_memory_ = seen;
+  if (meter_.too_large.load() < meter_.sizes.load()) return;  // of a size that it no longer has
   size_.ran_out_of_memory();
   resize();
+  meter_.sizes.fetch_add(1);
 }
 
 // Not at the end of a study, where slots find nothing more to do.
