@@ -1,5 +1,6 @@
 #include "core/disk_space.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <sys/statvfs.h>
@@ -19,6 +20,12 @@ std::optional<DiskSpace> disk_space(const std::string& path) {
   const auto block = static_cast<double>(about.f_frsize);
   return DiskSpace{.free = block * static_cast<double>(about.f_bavail),
                    .total = block * static_cast<double>(about.f_blocks)};
+}
+
+double disk_reserve(const DiskSpace& space) {
+  constexpr double kReserveBytes = 64 * 1024 * 1024;
+  constexpr double kReserveShare = 0.05;
+  return std::min(kReserveBytes, kReserveShare * space.total);
 }
 
 Error disk_full_error(const std::string& path, const std::string& why) {

@@ -20,6 +20,10 @@ struct DiskSpace {
   double total = 0;
 };
 
+// What a sweep leaves free, so that its store can always say how it ended: 64 MiB, or 5 % of a
+// smaller disk.
+double disk_reserve(const DiskSpace& space);
+
 // Empty where the system does not say. Quotas are not seen by every file system.
 std::optional<DiskSpace> disk_space(const std::string& path);
 

@@ -1,6 +1,5 @@
 #include "io/checkpoint_file.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -21,8 +20,6 @@ constexpr std::string_view kMagic = "ISOFCKP1";
 constexpr std::size_t kHashLength = 64;
 constexpr std::size_t kSums = 5;
 constexpr std::size_t kPointNumbers = 9;
-constexpr double kReserveBytes = 64 * 1024 * 1024;
-constexpr double kReserveShare = 0.05;  // of a small disk
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 Error damaged(const std::string& path, const std::string& why) {
@@ -68,7 +65,7 @@ std::vector<double> numbers_of(const Checkpoint& c) {
 void require_room(const std::string& path, double bytes) {
   const auto space = disk_space(path);
   if (!space) return;
-  const double reserve = std::min(kReserveBytes, kReserveShare * space->total);
+  const double reserve = disk_reserve(*space);
   if (space->free >= bytes + reserve) return;
   throw disk_full_error(path, "a checkpoint of " + format_bytes(bytes) + " and a reserve of " +
                                   format_bytes(reserve) + " do not fit");

@@ -13,6 +13,7 @@
 #include "core/stopwatch.h"
 #include "core/units.h"
 #include "db/store.h"
+#include "sweep/memory_watch.h"
 #include "sweep/patience.h"
 #include "sweep/worker.h"
 #include "sweep/worker_process.h"

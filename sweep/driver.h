@@ -56,7 +56,7 @@ struct SweepOptions {
   // log; workers that were killed because they did not stop.
   std::function<void(const std::string&)> note = [](const std::string&) {};
   // How many processes the kernel has killed so far because memory ran out; by default
-  // kernel_oom_kills (worker_process.h).
+  // kernel_oom_kills (sweep/memory_watch.h).
   std::function<std::int64_t()> oom_kills = {};
 };
 

@@ -1,15 +1,16 @@
 // What would stop a sweep hours after its start, looked for before it.
 //
 //   places   the store's folder, the workers' logs' and the checkpoints' can be written to
-//   disk     free >= 2 x 16 N bytes for each of the `workers` largest trials or trunks (two
-//            checkpoints of each are kept: weights, gradients and AdamW's moments, float32),
-//            + 20 kB a trial for the store (its row, evaluations and a curve of some 150 points),
-//            + 64 MiB; places on one file system share it
-//   memory   the largest trial alone fits into what is available, even one sequence at a time
-//            (core/retry_policy.h); where the `workers` largest do not fit together, a note says
-//            how many do
-//   corpus   its manifest can be read and is the one that the trials name; its token files have the
-//            sizes that it says
+//   disk     free >= what is to be written - what lies there already + a reserve
+//            (core/disk_space.h). A state takes 16 N bytes (weights, gradients, AdamW's two
+//            moments; float32). Checkpoints: three states for each of the `workers` largest trials
+//            (two are kept, one is being written) and one for every trunk, which stays. Store: 4 kB
+//            a trial and 100 bytes for each of 32 log2(steps) + 32 points of its curve. Places on
+//            one disk share it
+//   memory   16 N bytes and the activations of one sequence (sweep/cost.h; a batch can be halved
+//            down to that) of the largest trial are available; where the `workers` largest do not
+//            fit together, a note says how many do. On the CPU only
+//   corpus   can be opened, and is the one that the trials name
 //
 // A network file system under the store is refused when it is opened (db/file_system.h).
 //
@@ -27,47 +28,39 @@
 #include <string>
 #include <vector>
 
-#include "core/corpus_manifest.h"
-#include "db/rows.h"
+#include "core/disk_space.h"
+#include "core/trial.h"
 
 namespace isoflop {
 
 // A folder that the sweep writes to.
 struct PlaceFact {
-  std::string what = {};  // "store", "logs", "checkpoints"
   std::string path = {};
   std::string trouble = {};  // what the system said to a try at writing there; empty: it worked
   std::uint64_t disk = 0;    // the same for places of one file system
-  double free_bytes = 0;     // that this user may use
-};
-
-// A file that a corpus' tokens lie in.
-struct TokenFileFact {
-  std::string path = {};
-  std::int64_t expected_bytes = 0;
-  std::optional<std::int64_t> bytes = {};  // empty: it cannot be found
+  DiskSpace space = {};      // total 0: unknown
+  double bytes_there = 0;    // in files of an earlier run
 };
 
 struct CorpusFact {
   std::string path = {};
-  std::string expected_identity = {};
-  std::string identity = {};  // of the manifest that lies there
-  std::string trouble = {};   // why the manifest cannot be read; empty: it can
-  std::vector<TokenFileFact> files = {};
+  std::string expected_identity = {};  // that the trials name
+  std::string identity = {};           // that it has
+  std::string trouble = {};            // why it cannot be opened; empty: it can
 };
 
 struct PreflightFacts {
-  std::vector<PlaceFact> places = {};
-  // Available to this process: the least of MemAvailable and what its cgroups leave it. 0: unknown.
-  double memory_bytes = 0;
+  PlaceFact store = {};  // its folder
+  PlaceFact logs = {};
+  std::optional<PlaceFact> checkpoints = {};
+  double memory_bytes = 0;  // available_memory (sweep/memory_watch.h); 0: unknown
   std::vector<CorpusFact> corpora = {};
 };
 
 struct PreflightNeeds {
-  std::span<const PlannedTrial> trials = {};  // that have still to be run
+  std::span<const Trial> trials = {};  // that have still to be run
   int workers = 1;
-  bool checkpoints = true;
-  bool on_cpu = true;  // trials take this machine's memory, and not a device's
+  bool on_cpu = true;
 };
 
 // Returns notes for the user.
@@ -77,14 +70,11 @@ struct PreflightPlaces {
   std::string db = {};
   std::string log_dir = {};         // empty: <db>.logs
   std::string checkpoint_dir = {};  // empty: none are written
-  // Prepared corpora that the trials read, with the identity that they must have.
-  struct CorpusPlace {
-    std::string path = {};
-    std::string identity = {};
-  };
-  std::vector<CorpusPlace> corpora = {};
-  // The manifest in a corpus' folder (io/manifest_json.h); throws Error when it cannot.
-  std::function<CorpusManifest(const std::string& corpus_dir)> read_manifest = {};
+  // Corpora that the trials read: path and expected_identity.
+  std::vector<CorpusFact> corpora = {};
+  // Reads the manifest in a corpus' folder and opens its tokens; returns its identity, and throws
+  // Error when it cannot.
+  std::function<std::string(const std::string& corpus_dir)> open_corpus = {};
 };
 
 // Makes the folders for logs and checkpoints, and tries a file in each.

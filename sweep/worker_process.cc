@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -86,33 +85,6 @@ void write_error(const char* text) {
   ::_exit(127);
 }
 
-// Of a file of lines "name number", as cgroups and /proc/vmstat have them.
-std::optional<std::int64_t> counter_in(const std::string& path, const std::string& name) {
-  std::ifstream file(path);
-  std::string key;
-  for (std::int64_t value = 0; file >> key >> value;) {
-    if (key == name) return value;
-  }
-  return std::nullopt;
-}
-
-// The most particular first. cgroups(7): lines "0::/path" (v2) and "5:memory:/path" (v1).
-std::vector<std::string> oom_counters() {
-  std::vector<std::string> places;
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    const auto path = line.rfind(':');
-    if (path == std::string::npos) continue;
-    if (line.rfind("0::", 0) == 0) {
-      places.push_back("/sys/fs/cgroup" + line.substr(path + 1) + "/memory.events");
-    } else if (line.find(":memory:") != std::string::npos) {
-      places.push_back("/sys/fs/cgroup/memory" + line.substr(path + 1) + "/memory.oom_control");
-    }
-  }
-  places.emplace_back("/proc/vmstat");
-  return places;
-}
-
 }  // namespace
 
 pid_t start_worker(const WorkerLaunch& launch) {
@@ -168,28 +140,6 @@ std::string signal_text(int signal) {
 bool is_crash(int signal) {
   constexpr int kCrashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
   return std::find(std::begin(kCrashes), std::end(kCrashes), signal) != std::end(kCrashes);
-}
-
-std::int64_t kernel_oom_kills() {
-  for (const std::string& place : oom_counters()) {
-    if (const auto count = counter_in(place, "oom_kill")) return *count;
-  }
-  return 0;
-}
-
-void OomWatch::tick() {
-  constexpr double kSeconds = 10;
-  if (since_.seconds() < kSeconds) return;
-  since_.restart();
-  older_ = newer_;
-  newer_ = kills_();
-}
-
-bool OomWatch::claim_kill() {
-  if (kills_() <= older_) return false;
-  ++older_;
-  newer_ = std::max(newer_, older_);
-  return true;
 }
 
 }  // namespace isoflop

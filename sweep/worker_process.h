@@ -3,13 +3,9 @@
 #define ISOFLOP_SWEEP_WORKER_PROCESS_H_
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <sys/types.h>
-#include <utility>
 #include <vector>
-
-#include "core/stopwatch.h"
 
 namespace isoflop {
 
@@ -37,25 +33,6 @@ std::string signal_text(int signal);
 // Whether a process that this signal ended had a bug: SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL,
 // SIGTRAP, SIGSYS.
 bool is_crash(int signal);
-
-// How many processes the kernel has killed because memory ran out: in this process' cgroup where
-// that can be read, on the whole machine otherwise; 0 where neither can.
-std::int64_t kernel_oom_kills();
-
-// Tells deaths by the kernel's hand from others: the count is compared with what it was 10 to 20
-// seconds ago, because a large process takes its time to die.
-class OomWatch {
- public:
-  explicit OomWatch(std::function<std::int64_t()> kills) : kills_(std::move(kills)) {}
-  void tick();        // now and then
-  bool claim_kill();  // whether one more kill was counted than has been claimed
-
- private:
-  std::function<std::int64_t()> kills_;
-  std::int64_t older_ = kills_();
-  std::int64_t newer_ = older_;
-  Stopwatch since_;
-};
 
 }  // namespace isoflop
 
