@@ -14,6 +14,7 @@
 
 namespace isoflop {
 
+#ifdef TINY_SWEEP
 // A driver of its own in another process; see tiny_sweep.cc.
 inline pid_t start_tiny_driver(const std::string& db, int workers, int step_us,
                                const std::string& manner) {
@@ -21,6 +22,7 @@ inline pid_t start_tiny_driver(const std::string& db, int workers, int step_us,
                                    std::to_string(step_us), manner},
                        .log = db + ".driver.log"});
 }
+#endif
 
 inline int exit_code(pid_t pid) {
   int status = 0;
