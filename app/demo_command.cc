@@ -132,7 +132,7 @@ void run(const DemoFlags& flags) {
   }
   say("written: " + files.dir.string() +
       "/{runs.db, trials.csv, trials.json, fit.json, plan.json}");
-  if (summary.status.failed > 0) throw ExitCode{4};
+  if (summary.status.in_trouble() > 0) throw ExitCode{4};
 }
 
 }  // namespace

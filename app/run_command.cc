@@ -1,5 +1,6 @@
 // isoflop sweep run
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -26,6 +27,8 @@ struct RunFlags : StoreFlags {
   std::string trainer;
   std::string device = "cpu";
   int workers = 0;
+  std::string pack = "auto";
+  RetryPolicy policy;
   double minutes = 0;
   double checkpoint_minutes = 5;
   bool no_checkpoints = false;
@@ -101,13 +104,21 @@ void report_end(const SweepSummary& summary, const RunFlags& flags) {
         ": finished trials are saved; go on with:\n  " + same_command(flags));
     throw ExitCode{130};
   }
-  if (summary.status.failed > 0) {
-    say(std::to_string(summary.status.failed) +
+  if (summary.status.in_trouble() > 0) {
+    say(std::to_string(summary.status.in_trouble()) +
         " trials failed; see why with:\n  isoflop sweep export --db " + flags.db + " --study " +
         summary.status.study);
     throw ExitCode{4};
   }
   say("next: isoflop fit --db " + flags.db);
+}
+
+// 0: as the device is.
+int pack_of(const RunFlags& flags) {
+  if (flags.pack == "auto") return 0;
+  const double slots = parse_quantity(flags.pack, "--pack");
+  if (slots >= 1 && slots <= 256 && slots == std::floor(slots)) return static_cast<int>(slots);
+  throw usage_error("--pack: give a whole number of trials from 1 to 256, or auto");
 }
 
 RunOptions run_options(const RunFlags& flags) {
@@ -118,6 +129,8 @@ RunOptions run_options(const RunFlags& flags) {
   return {.db = flags.db,
           .workers = flags.workers,
           .device = flags.device,
+          .pack = pack_of(flags),
+          .policy = flags.policy,
           .quiet = flags.quiet,
           .max_seconds = 60 * flags.minutes,
           .checkpoints = !flags.no_checkpoints,
@@ -187,6 +200,13 @@ void add_sweep_run(CLI::App* sweep) {
   command->add_option("--trainer", flags->trainer, "decoder or tabular, instead of the grid's");
   command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
+  command->add_option("--pack", flags->pack,
+                      "Most trials that one worker runs at once, as far as that is faster; default "
+                      "auto: 1 on a CPU core, 16 on a device");
+  command->add_option("--retries", flags->policy.bugs,
+                      "Of a trial that failed by its own fault; default 1");
+  command->add_option("--max-kills", flags->policy.kills,
+                      "Deaths of a trial's workers in a row without progress; default 10");
   command->add_option("--minutes", flags->minutes,
                       "Stop after so many, as after Ctrl-C; the same command goes on");
   command->add_option("--checkpoint-minutes", flags->checkpoint_minutes,

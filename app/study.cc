@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "app/before_sweep.h"
 #include "app/output.h"
 #include "app/progress.h"
 #include "core/closest_word.h"
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 // Laws are asked about sizes up to this.
 constexpr double kLargestPlannedModel = 1e14;
 constexpr double kTargetFactor = 1000;
+constexpr int kMostSlots = 16;
 
 bool is_corpus(const fs::path& dir) { return fs::exists(dir / kManifestFileName); }
 
@@ -94,7 +96,9 @@ std::vector<std::string> worker_command(const std::string& study, const RunOptio
   const double peak = options.peak_flops > 0    ? options.peak_flops
                       : options.device == "cpu" ? measured_peak().flops_per_second
                                                 : 0;
-  command.insert(command.end(), {"--peak-flops", exact_number(peak)});
+  const int pack = options.pack > 0 ? options.pack : options.device == "cpu" ? 1 : kMostSlots;
+  command.insert(command.end(), {"--peak-flops", exact_number(peak), "--pack", std::to_string(pack),
+                                 "--bugs", std::to_string(options.policy.bugs)});
   if (!options.checkpoints) return command;
   command.insert(command.end(), {"--checkpoints", options.db + ".checkpoints",
                                  "--checkpoint-seconds", exact_number(options.checkpoint_seconds)});
@@ -211,11 +215,13 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
   }
   if (options.plan) options.plan();
   const std::string& study = loaded.spec.name;
+  check_before_sweep(study, options);
   const StopSignal stop;
   ProgressLine progress(options.quiet);
   return run_sweep({.db = options.db,
                     .study = study,
-                    .workers = options.workers,
+                    // One process a device: its pack shares it better than processes do.
+                    .workers = options.workers > 0 || options.device == "cpu" ? options.workers : 1,
                     .worker_command = worker_command(study, options),
                     .progress =
                         [&](const SweepStatus& status, std::optional<double> eta) {
@@ -223,6 +229,7 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options) {
                           options.watch(status);
                         },
                     .stop_count = [&] { return stop.count(); },
+                    .policy = options.policy,
                     .max_seconds = options.max_seconds,
                     .note = say});
 }

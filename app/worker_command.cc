@@ -6,6 +6,8 @@
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
+#include "core/units.h"
+#include "sweep/pack.h"
 #include "sweep/patience.h"
 #include "sweep/stop_signal.h"
 #include "sweep/worker.h"
@@ -19,9 +21,20 @@ struct WorkerFlags : StoreFlags {
   double checkpoint_seconds = 300;
   double peak_flops = 0;
   int bugs = RetryPolicy{}.bugs;
+  int pack = 1;
 };
 
-// One process, one core, trial after trial.
+// "pack of 3 trials at once; FLOP/s (exact) with 1: 5e11, 2: 9e11, 3: 1.2e12, 4: 1.2e12"
+std::string pack_text(const PackReport& report) {
+  std::string text = "pack of " + std::to_string(report.slots) + " trials at once";
+  for (std::size_t i = 0; i < report.rates.size(); ++i) {
+    text += (i == 0 ? "; FLOP/s (exact) with " : ", ") + std::to_string(i + 1) + ": " +
+            format_flops(report.rates[i]);
+  }
+  return text;
+}
+
+// One process, one core, trial after trial; on a device several at once.
 void work(const WorkerFlags& flags) {
   const StopSignal stop;
   const auto stopped = [&] { return stop.requested(); };
@@ -31,10 +44,17 @@ void work(const WorkerFlags& flags) {
                                .checkpoint_dir = flags.checkpoint_dir,
                                .checkpoint_seconds = flags.checkpoint_seconds,
                                .peak_flops = flags.peak_flops};
+  const WorkerOptions options{.attempt = attempt, .policy = {.bugs = flags.bugs}};
+  if (flags.pack > 1) {
+    const PackReport report =
+        run_pack(flags.db, flags.study, make_runner, options, {.most_slots = flags.pack});
+    say(pack_text(report));
+    if (exit_status(report.worker) != 0) throw ExitCode{exit_status(report.worker)};
+    return;
+  }
   Store store = patiently(attempt.patience_seconds, stopped, [&] { return Store(flags.db); });
   const auto runner = make_runner();
-  const WorkerReport report =
-      run_worker(store, flags.study, *runner, {.attempt = attempt, .policy = {.bugs = flags.bugs}});
+  const WorkerReport report = run_worker(store, flags.study, *runner, options);
   if (exit_status(report) != 0) throw ExitCode{exit_status(report)};
 }
 
@@ -47,6 +67,7 @@ void add_sweep_worker(CLI::App* sweep) {
   add_store_flags(command, *flags);
   command->add_option("--device", flags->device, "");
   command->add_option("--checkpoints", flags->checkpoint_dir, "");
+  command->add_option("--pack", flags->pack, "");
   command->add_option("--bugs", flags->bugs, "");
   command->add_option("--peak-flops", flags->peak_flops, "");
   command->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");

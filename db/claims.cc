@@ -98,6 +98,7 @@ struct RunningAttempt {
   double tokens = 0;        // that it has come to
   double furthest = 0;      // that killed attempts before it came to
   double trial_tokens = 0;  // that the trial has
+  double started = 0;
 };
 
 bool lease_has_run_out(const RunningAttempt& attempt, const WorkerId& self) {
@@ -124,7 +125,7 @@ std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t 
   auto query = prepare(db,
                        "SELECT a.id, a.trial, t.kills, a.host, a.boot_id, a.pid_namespace, a.pid,"
                        " a.start_ticks, a.heartbeat, a.uptime, a.lease, a.tokens, t.furthest,"
-                       " t.tokens FROM attempts a JOIN trials t ON t.id = a.trial"
+                       " t.tokens, a.started FROM attempts a JOIN trials t ON t.id = a.trial"
                        " JOIN study_trials st ON st.trial = a.trial AND st.study = ?"
                        " WHERE a.outcome = 'running' AND t.state = 'running'",
                        study);
@@ -143,7 +144,8 @@ std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t 
                         .lease = query.getColumn(10).getDouble(),
                         .tokens = query.getColumn(11).getDouble(),
                         .furthest = query.getColumn(12).getDouble(),
-                        .trial_tokens = query.getColumn(13).getDouble()});
+                        .trial_tokens = query.getColumn(13).getDouble(),
+                        .started = query.getColumn(14).getDouble()});
   }
   return attempts;
 }
@@ -200,23 +202,18 @@ void write_end(SQLite::Database& db, const Claim& claim, const Outcome& outcome,
   write_setbacks(db, claim.trial_id, ending.trial, setbacks);
 }
 
-// The running attempt of a process of this host.
-std::optional<Claim> claim_of(SQLite::Database& db, const std::string& path, std::int64_t study,
-                              const WorkerId& worker) {
+Claim claim_of(SQLite::Database& db, const std::string& path, const RunningAttempt& attempt) {
   auto row = prepare(db,
-                     "SELECT t.id, a.id, t.token, t.identity, t.spec, a.micro_batch FROM attempts a"
-                     " JOIN trials t ON t.id = a.trial"
-                     " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
-                     " WHERE a.outcome = 'running' AND a.boot_id = ? AND a.pid_namespace = ?"
-                     " AND a.pid = ?",
-                     study, worker.boot_id, worker.pid_namespace, worker.pid);
-  if (!row.executeStep()) return std::nullopt;
-  return Claim{.trial_id = row.getColumn(0).getInt64(),
-               .attempt_id = row.getColumn(1).getInt64(),
-               .token = row.getColumn(2).getInt64(),
-               .identity = row.getColumn(3).getString(),
-               .trial = trial_from_spec(db, path, row.getColumn(4).getString()),
-               .micro_batch = row.getColumn(5).getInt64()};
+                     "SELECT t.token, t.identity, t.spec, a.micro_batch FROM attempts a"
+                     " JOIN trials t ON t.id = a.trial WHERE a.id = ?",
+                     attempt.id);
+  row.executeStep();
+  return {.trial_id = attempt.trial,
+          .attempt_id = attempt.id,
+          .token = row.getColumn(0).getInt64(),
+          .identity = row.getColumn(1).getString(),
+          .trial = trial_from_spec(db, path, row.getColumn(2).getString()),
+          .micro_batch = row.getColumn(3).getInt64()};
 }
 
 }  // namespace
@@ -324,12 +321,23 @@ bool Store::finish(const Claim& claim, const Outcome& outcome, const RetryPolicy
 bool Store::finish_dead(const std::string& study, std::int64_t pid, const Outcome& outcome,
                         const RetryPolicy& policy) {
   return impl_->write([&] {
-    WorkerId worker = this_worker();
-    worker.pid = pid;
-    const auto claim = claim_of(impl_->db, impl_->path, impl_->study_id(study), worker);
-    if (!claim) return false;
-    write_end(impl_->db, *claim, outcome, policy);
-    return true;
+    SQLite::Database& db = impl_->db;
+    const WorkerId self = this_worker();
+    auto attempts = running_attempts(db, impl_->study_id(study));
+    std::erase_if(attempts, [&](const RunningAttempt& attempt) {
+      const WorkerId& worker = attempt.worker;
+      return worker.pid != pid || worker.boot_id != self.boot_id ||
+             worker.pid_namespace != self.pid_namespace;
+    });
+    if (attempts.size() == 1) {
+      Outcome last_seen = outcome;
+      last_seen.tokens = attempts[0].tokens;
+      last_seen.seconds = attempts[0].heartbeat - attempts[0].started;
+      write_end(db, claim_of(db, impl_->path, attempts[0]), last_seen, policy);
+    } else {
+      for (const RunningAttempt& attempt : attempts) release(db, attempt, policy.kills, true);
+    }
+    return !attempts.empty();
   });
 }
 

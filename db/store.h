@@ -108,7 +108,9 @@ class Store {
   // longer current. A loss that is not finite makes a done outcome diverged.
   bool finish(const Claim& claim, const Outcome& outcome, const RetryPolicy& policy = {});
   // The same for the running attempt of process `pid` of this host, which is dead and cannot do it:
-  // how it died is the outcome. False: it had none.
+  // how it died is the outcome, with the tokens and the time of its last heartbeat. Where it had
+  // several (a pack) nobody knows whose fault it was: they are planned again as killed. False: it
+  // had none.
   bool finish_dead(const std::string& study, std::int64_t pid, const Outcome& outcome,
                    const RetryPolicy& policy = {});
   // Ends the study's running attempts whose process is gone, or whose lease has run out where that

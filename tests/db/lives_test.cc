@@ -112,15 +112,32 @@ TEST_F(LivesTest, ADeadWorkersEndIsWrittenByWhoeverSawIt) {
   WorkerId worker = self_;
   worker.pid = 999999;
   worker.start_ticks = 1;
-  ASSERT_TRUE(store_.claim_next("s", worker));
+  const auto claim = store_.claim_next("s", worker);
+  ASSERT_TRUE(claim);
+  store_.heartbeat(*claim, 5e5);
   const Outcome crash{.reason = "crashed: signal 11", .notes = {"line 1", "line 2"}};
   EXPECT_FALSE(store_.finish_dead("s", 999998, crash));
   EXPECT_TRUE(store_.finish_dead("s", 999999, crash));
   EXPECT_FALSE(store_.finish_dead("s", 999999, crash)) << "once";
   EXPECT_EQ(ask("SELECT outcome || ' ' || reason FROM attempts"), "failed crashed: signal 11");
+  EXPECT_EQ(ask("SELECT tokens FROM attempts"), "500000.0");
   EXPECT_EQ(ask("SELECT log FROM attempts"), "line 1\nline 2\n");
   EXPECT_EQ(store_.status("s").planned, 2) << "tried again";
   EXPECT_EQ(ask("SELECT sum(failures) FROM trials"), "1");
+}
+
+TEST_F(LivesTest, OfAPackThatDiedNobodyKnowsWhoseFaultItWas) {
+  with_trials(3);
+  WorkerId worker = self_;
+  worker.pid = 999999;
+  worker.start_ticks = 1;
+  store_.heartbeat(*store_.claim_next("s", worker), 5e5);
+  store_.heartbeat(*store_.claim_next("s", worker), 6e5);
+  EXPECT_TRUE(store_.finish_dead("s", 999999, {.reason = "crashed"}));
+  EXPECT_EQ(store_.status("s").planned, 3);
+  EXPECT_EQ(ask("SELECT group_concat(outcome || tokens) FROM attempts"),
+            "killed500000.0,killed600000.0");
+  EXPECT_EQ(ask("SELECT sum(failures) FROM trials"), "0");
 }
 
 TEST_F(LivesTest, OutOfMemoryHalvesTheMicroBatchAndKeepsTheBatch) {
