@@ -10,7 +10,7 @@
 //
 //   std::vector<CandidateCell> cells = ...;      // of the planned grid, all kOpen
 //   for (AdaptiveStep step;;) {
-//     step = next_batch(cells, observations, options, step.held);
+//     step = next_batch(cells, observations, options, step.memory);
 //     if (step.stop) break;                      // step.why says why, step.params is N*
 //     for (id : step.next) ...run it; set its state to kDone or kLost, add its observation...
 //   }
@@ -33,6 +33,11 @@
 // state only (trainer/checkpoint_folder.h). Within a batch a trunk's trials run in the order of
 // their branches, each given the one before it (sweep/cost.h).
 //
+// Branches of one trunk share part of their noise (same weights, same order of data): a
+// correlation of `trunk_correlation` between D and 2 D, its square between D and 4 D. A further
+// branch is worth what it tells beyond the ones before it, and the interval is widened by what
+// sharing does to it (design/shared_noise.h).
+//
 // Errors: Error(kUsage) for options out of range, cells that are malformed or whose ids repeat;
 // Error(kRefused, "no_candidates") when there are no cells, "cannot_determine" when all of them
 // together could not determine a law (fit/check_observations.h), so a hopeless grid costs nothing.
@@ -47,7 +52,6 @@
 #include "core/flops.h"
 #include "core/law_fit.h"
 #include "core/observation.h"
-#include "fit/bootstrap.h"
 
 namespace isoflop {
 
@@ -71,7 +75,10 @@ struct AdaptiveOptions {
   double level = 0.9;       // of the interval
   int batch = 4;            // cells a batch has at least: the number of workers is a good choice
   FlopsPerToken flops = FlopsPerToken::six_n();
-  double most_flops = 0;  // spend no more than this, 0: all cells
+  double most_flops = 0;  // spend no more than this; 0: all cells
+  // Of the noise of ln L between branches of one trunk whose D differ by a factor 2. 0.65 was
+  // measured (bench/results/2026-11-23-sweep_cost.md).
+  double trunk_correlation = 0.65;
   int draws = 300;
   std::uint64_t seed = 0;  // of the draws
   int threads = 1;
@@ -80,9 +87,17 @@ struct AdaptiveOptions {
 enum class AdaptiveStatus {
   kStart,      // no law yet: the batch is cheap cells that together determine one
   kGoOn,       // the interval is too wide, or a guard holds
-  kReached,    // stop: as narrow as asked for
+  kReached,    // stop: as narrow as asked for, at two looks, and no guard holds
+  kDoubtful,   // stop: narrow enough, but the runs contradict the law at three looks in a row: more
+               // of these cells would not help, and the interval is not to be trusted
   kExhausted,  // stop: no cell is left, or none that `most_flops` allows
   kWait,       // nothing to start now: what runs decides
+};
+
+// What one look hands to the next. Lost (a driver that was killed), it costs a batch more, no more.
+struct AdaptiveMemory {
+  int held = 0;     // looks in a row at which nothing spoke against stopping
+  int doubted = 0;  // looks in a row at which only the law's failing did
 };
 
 struct AdaptiveStep {
@@ -92,17 +107,21 @@ struct AdaptiveStep {
   std::vector<std::int64_t> next;  // ids, in the order in which they should start
   double next_flops = 0;           // marginal, of all of them
   double expected_width = 0;       // after them; 0: unknown
+  AdaptiveMemory memory;
 
-  double spent_flops = 0;  // by cells done or running, shared trunks once
+  // By cells done or running, a trunk's trials in the order of their branches: a lower bound, since
+  // a batch may have gone back to an earlier branch.
+  double spent_flops = 0;
   double alone_flops = 0;  // the same without sharing
-  int held = 0;            // looks in a row that were narrow enough; hand it to the next call
 
   bool has_law = false;
-  LawFit fit;                       // with draws, when has_law
-  Interval params;                  // N* at the target
-  double width = 0;                 // high / low of it
-  double noise = 0;                 // s
-  std::vector<std::string> guards;  // what forbids to stop though the interval is narrow enough
+  LawFit fit;          // with draws (residual bootstrap), when has_law
+  Interval params;     // N* at the target; the draws' interval, widened for what trunks share
+  double width = 0;    // high / low of it
+  double widened = 1;  // the factor on ln, of that
+  double noise = 0;    // s
+  // What speaks against stopping now beside the width, in words. Empty: nothing.
+  std::vector<std::string> guards;
 };
 
 // f x tokens of every open cell that would be trained now, given what is done or runs; kLost and
@@ -112,10 +131,10 @@ std::vector<double> marginal_costs(std::span<const CandidateCell> cells);
 // FLOPs spent by the cells that are done or running, their trunks shared.
 double spent_flops(std::span<const CandidateCell> cells);
 
-// `done`: every usable observation, of these cells and of earlier runs; diverged ones left out.
-// `held`: AdaptiveStep::held of the look before, 0 at first or when it is not known.
+// `done`: every usable observation, of these cells and of earlier runs; diverged ones left out. The
+// rows of a trunk name it in Observation::run.
 AdaptiveStep next_batch(std::span<const CandidateCell> cells, std::span<const Observation> done,
-                        const AdaptiveOptions& options, int held = 0);
+                        const AdaptiveOptions& options, const AdaptiveMemory& memory = {});
 
 }  // namespace isoflop
 
