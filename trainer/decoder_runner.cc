@@ -1,5 +1,8 @@
 #include "trainer/decoder_runner.h"
 
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -37,6 +40,13 @@ void require_tokens(const Trial& trial, const TokenSource& source) {
                     "sizes, prepare a larger corpus, or allow more passes with data.epochs");
 }
 
+// Trials of a pack (sweep/pack.h) run side by side only on streams of their own.
+std::unique_ptr<c10::StreamGuard> own_stream(torch::Device device) {
+  if (device.is_cpu()) return nullptr;
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  return std::make_unique<c10::StreamGuard>(guard.getStreamFromGlobalPool(device));
+}
+
 class DecoderRunner : public TrialRunner {
  public:
   explicit DecoderRunner(std::function<CorpusManifest(const std::string&)> read_manifest)
@@ -58,6 +68,7 @@ class DecoderRunner : public TrialRunner {
     const auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
     require_tokens(trial, *source);
     const torch::Device device = open_device(context.device);
+    const auto stream = own_stream(device);
     return or_out_of_memory([&] { return Training(trial, *source, context, device).run(); });
   }
 
