@@ -447,6 +447,21 @@ TEST_P(RandomKillsTest, TheStudyIsCompleteAfterTwentyKills) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomKillsTest, ::testing::Values(1, 2));
 
+TEST(WorkerLogTest, OnlyTheLastLinesOfOneWorkerAreShown) {
+  TemporaryFolder folder;
+  const std::string log = folder.file("worker-0.log");
+  EXPECT_EQ(last_lines(log, 3), "");
+  EXPECT_EQ(file_bytes(log), 0u);
+  std::ofstream(log) << "earlier\n";
+  const auto from = file_bytes(log);
+  EXPECT_EQ(last_lines(log, 3, from), "");
+  std::ofstream(log, std::ios::app) << "one\ntwo\nthree";
+  EXPECT_EQ(last_lines(log, 2, from), "two\nthree\n");
+  EXPECT_EQ(last_lines(log, 9, from), "one\ntwo\nthree\n");
+  std::ofstream(log, std::ios::app) << std::string(200'000, '\n') << "end\n";
+  EXPECT_EQ(last_lines(log, 1), "end\n");
+}
+
 TEST(EtaTest, IsWhatIsLeftAtTheRateSinceTheStart) {
   SweepStatus before;
   before.flops_total = 100;

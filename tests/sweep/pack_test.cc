@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 
+#include "core/error.h"
 #include "tests/sweep/fake_runner.h"
 #include "tests/sweep/test_sweep.h"
 
