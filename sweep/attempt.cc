@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/schedule.h"
 #include "core/stopwatch.h"
+#include "core/units.h"
 #include "sweep/patience.h"
 
 namespace isoflop {
@@ -199,7 +200,14 @@ Outcome run_trial(TrialRunner& runner, const Claim& claim, RunContext& context) 
   }
 }
 
-// For the process' log: what the store has in more columns.
+std::string claim_name(const Claim& claim) { return "trial " + claim.identity.substr(0, 12); }
+
+// What the store has in more columns; a log is read where the process has died.
+void tell_begin(const Claim& claim, const AttemptOptions& options) {
+  options.note(claim_name(claim) + ": N " + format_quantity(params_of(claim.trial)) + ", D " +
+               format_quantity(claim.trial.train.tokens));
+}
+
 void tell_end(const Claim& claim, const Outcome& outcome, const AttemptOptions& options) {
   for (const std::string& line : outcome.notes) options.note(line);
   const char* verdict = outcome.status == OutcomeStatus::kDiverged      ? "diverged"
@@ -207,7 +215,7 @@ void tell_end(const Claim& claim, const Outcome& outcome, const AttemptOptions& 
                         : outcome.status == OutcomeStatus::kFailed      ? "failed"
                                                                         : nullptr;
   if (verdict == nullptr) return;
-  options.note("trial " + claim.identity.substr(0, 12) + ": " + verdict + ": " + outcome.reason);
+  options.note(claim_name(claim) + ": " + verdict + ": " + outcome.reason);
 }
 
 }  // namespace
@@ -220,6 +228,7 @@ Outcome run_attempt(TrialRunner& runner, const Claim& claim, AttemptLog& log,
                      .checkpoint_seconds = options.checkpoint_seconds,
                      .micro_batch = claim.micro_batch,
                      .peak_flops = options.peak_flops};
+  tell_begin(claim, options);
   Scribe scribe(claim, log, options);
   context.record_curve = [&](std::span<const CurvePoint> points) { scribe.add(points); };
   context.should_stop = [&](double tokens) { return scribe.should_stop(tokens) || options.stop(); };

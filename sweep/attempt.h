@@ -47,14 +47,14 @@ struct AttemptOptions {
   std::function<std::string(const Trial&)> corpus_dir;
   // Asked from should_stop, on the runner's thread; see stop_signal.h.
   std::function<bool()> stop = [] { return false; };
-  // What whoever reads the process' log should know: Outcome::notes, and trouble with the log.
-  // Called from the attempt's thread as well.
+  // What whoever reads the process' log should know: the trial that begins, Outcome::notes, a bad
+  // end, and trouble with the log. Called from the attempt's thread as well.
   std::function<void(const std::string&)> note = [](const std::string&) {};
   // Handed to the runner, see core/trial_runner.h.
   std::string checkpoint_dir = {};
   double checkpoint_seconds = 300;
   double peak_flops = 0;
-  double heartbeat_seconds = 5;
+  double heartbeat_seconds = 2;
   double flush_seconds = 0.5;
   std::size_t flush_points = 64;
   // How long a log that another process keeps locked is waited for at the end.

@@ -253,7 +253,7 @@ void Driver::exited(Slot& slot, int code) {
   if (stops_ > 0 || code == 0 || code == kWorkerStopped) return;
   if (code != kWorkerSetback) worker_failed(slot, "ended with status " + std::to_string(code));
   ++vacancies_;
-  setback(slot, "its trial failed");
+  setback(slot, "its trial failed or ran out of memory");
 }
 
 // The first ones are shown at once; the store has all of them.

@@ -1,17 +1,29 @@
 #include "sweep/stop_signal.h"
 
 #include <atomic>
+#include <cstdint>
 #include <signal.h>
+#include <time.h>
 #include <utility>
 #include <vector>
 
 namespace isoflop {
 namespace {
 
-std::atomic<int> signals{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not wait for a lock");
+constexpr std::int64_t kOneRequest = 200'000'000;  // ns
 
-void count_signal(int) { signals.fetch_add(1, std::memory_order_relaxed); }
+std::atomic<int> signals{0};
+std::atomic<std::int64_t> last_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free &&
+                  std::atomic<std::int64_t>::is_always_lock_free,
+              "a signal handler may not wait for a lock");
+
+void count_signal(int) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t moment = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+  if (moment - last_signal.exchange(moment) >= kOneRequest) ++signals;
+}
 
 }  // namespace
 
@@ -24,6 +36,7 @@ struct StopSignal::Saved {
 
 StopSignal::StopSignal(std::initializer_list<int> more) : saved_(std::make_unique<Saved>()) {
   signals = 0;
+  last_signal = -kOneRequest;
   struct sigaction action {};
   action.sa_handler = count_signal;
   action.sa_flags = SA_RESTART;
