@@ -15,18 +15,21 @@ constexpr double kTerminalEverySeconds = 0.2;
 }  // namespace
 
 std::string progress_text(const SweepStatus& status, std::optional<double> eta_seconds) {
-  const auto finished = status.done + status.failed + status.diverged;
   std::string text =
-      std::to_string(finished) + " of " + std::to_string(status.trials()) + " trials";
+      std::to_string(status.ended()) + " of " + std::to_string(status.trials()) + " trials";
   if (status.flops_total > 0) {
     const auto percent = static_cast<int>(100 * status.flops_done / status.flops_total);
     text += "  " + std::to_string(percent) + " % of the FLOPs";
   }
-  if (status.running > 0) text += "  " + std::to_string(status.running) + " running";
-  if (status.failed + status.diverged > 0) {
-    text += "  " + std::to_string(status.failed) + " failed, " + std::to_string(status.diverged) +
-            " diverged";
-  }
+  const auto add = [&](std::int64_t count, const char* state) {
+    if (count > 0) text += "  " + std::to_string(count) + " " + state;
+  };
+  add(status.running, "running");
+  add(status.leased, "leased");
+  add(status.failed, "failed");
+  add(status.out_of_memory, "out of memory");
+  add(status.diverged, "diverged");
+  add(status.cancelled, "cancelled");
   if (eta_seconds) text += "  " + format_duration(*eta_seconds) + " left";
   return text;
 }

@@ -3,8 +3,9 @@
 #ifndef ISOFLOP_APP_RUNNING_FORECASTS_H_
 #define ISOFLOP_APP_RUNNING_FORECASTS_H_
 
+#include <cstddef>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "db/store.h"
 #include "forecast/forecast.h"
@@ -12,17 +13,13 @@
 
 namespace isoflop {
 
-struct RunningForecast {
-  TrialRow trial;
-  Forecast forecast;
-};
+// By identity, for at most `most` of them (each costs some milliseconds): those that have come
+// furthest.
+std::map<std::string, Forecast> forecast_running(const Store& store, const std::string& study,
+                                                 std::size_t most);
 
-// In the grid's order.
-std::vector<RunningForecast> forecast_running(const Store& store, const std::string& study);
-
-// One line a trial; empty without any.
-std::string forecasts_text(const std::vector<RunningForecast>& forecasts);
-Json forecasts_json(const std::vector<RunningForecast>& forecasts);
+// {"of": "held-out", "value", "low", "high"}
+Json forecast_json(const Forecast& forecast);
 
 }  // namespace isoflop
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/device_peak.h"
+#include "core/units.h"
 
 namespace isoflop {
 namespace {
@@ -39,6 +40,44 @@ double speed_at(const std::vector<Speed>& speeds, double params) {
       ->flops_per_second;
 }
 
+// Of one device, and where the table had to help.
+struct Rates {
+  std::optional<double> watts;
+  std::optional<double> price;
+  std::string source;
+};
+
+std::optional<Device> known_device(const std::string& name, const std::optional<Device>& named) {
+  const auto found = find_device(name);
+  return found ? found : named;
+}
+
+Rates rates_of(const std::optional<Device>& device, const DeviceRates& given) {
+  Rates rates{given.watts, given.price, ""};
+  if (!device) return rates;
+  if (!rates.watts && device->watts > 0) {
+    rates.watts = device->watts;
+    rates.source = device->name;
+  }
+  if (!rates.price && device->price > 0) {
+    rates.price = device->price;
+    rates.source = std::string(device->name) + ": " + std::string(device->price_source);
+  }
+  return rates;
+}
+
+void add_cost(std::optional<double>& sum, double hours, const std::optional<double>& rate) {
+  sum = sum && rate ? std::optional(*sum + hours * *rate) : std::nullopt;
+}
+
+void add_basis(std::string& basis, const Rates& rates) {
+  if (!rates.watts && !rates.price) return;
+  std::string text = rates.watts ? format_quantity(*rates.watts) + " W" : "";
+  if (rates.price) text += (text.empty() ? "" : " and ") + format_money(*rates.price) + " an hour";
+  if (!rates.source.empty()) text += " (" + rates.source + ")";
+  if (basis.find(text) == std::string::npos) basis += (basis.empty() ? "" : "; ") + text;
+}
+
 }  // namespace
 
 std::optional<TimeLeft> time_left(const SweepView& view) {
@@ -56,19 +95,19 @@ std::optional<TimeLeft> time_left(const SweepView& view) {
 }
 
 SweepBill bill_of(const SweepView& view, const DeviceRates& given) {
-  SweepBill bill{.core_hours = 0, .gpu_hours = 0, .energy = 0.0, .money = 0.0};
+  const std::optional<Device> named =
+      given.gpu.empty() ? std::nullopt : std::optional(require_device(given.gpu, "--gpu"));
+  SweepBill bill{.energy = 0.0, .money = 0.0};
   for (const DeviceUse& use : view.devices) {
     const double hours = use.seconds / 3600;
-    (use.device == "cpu" ? bill.core_hours : bill.gpu_hours) += hours;
-    const std::optional<Device> known = find_device(use.device);
-    std::optional<double> watts = given.watts;
-    std::optional<double> price = given.price;
-    if (!watts && known && known->watts > 0) watts = known->watts;
-    if (!price && known && known->price > 0) price = known->price;
-    bill.energy =
-        bill.energy && watts ? std::optional(*bill.energy + hours * *watts / 1000) : std::nullopt;
-    bill.money = bill.money && price ? std::optional(*bill.money + hours * *price) : std::nullopt;
+    const bool core = use.device == "cpu";
+    (core ? bill.core_hours : bill.gpu_hours) += hours;
+    const Rates rates = rates_of(core ? std::nullopt : known_device(use.device, named), given);
+    add_cost(bill.energy, hours / 1000, rates.watts);
+    add_cost(bill.money, hours, rates.price);
+    add_basis(bill.basis, rates);
   }
+  if (view.devices.empty()) bill.energy = bill.money = std::nullopt;
   return bill;
 }
 

@@ -109,19 +109,22 @@ struct TimeLeft {
 // Empty when nothing is left, or nothing has been measured yet.
 std::optional<TimeLeft> time_left(const SweepView& view);
 
-// What a worker's device (an accelerator, or one core) draws and costs.
+// What a worker's device (an accelerator, or one core of a CPU) draws and costs.
 struct DeviceRates {
   std::optional<double> watts = {};
   std::optional<double> price = {};  // an hour
+  // An accelerator of core/device_peak.h, for what the two above leave out. Devices whose own name
+  // is in that table need no such help; cores have neither watts nor a price there.
+  std::string gpu = {};
 };
 struct SweepBill {
   double core_hours = 0;
   double gpu_hours = 0;
   std::optional<double> energy = {};  // absent when some device's watts are not known
   std::optional<double> money = {};
+  std::string basis = {};  // "700 W and $2.69 an hour (H100: RunPod's list, March 2026)"
 };
-// `given` for every device of the study; what it leaves out is taken from the table of
-// core/device_peak.h for devices that are named there.
+// Of all attempts so far. Throws Error(kUsage) for an unknown `gpu`.
 SweepBill bill_of(const SweepView& view, const DeviceRates& given);
 
 }  // namespace isoflop
