@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <limits>
+#include <random>
 #include <sqlite3.h>
 #include <thread>
 
@@ -17,6 +18,22 @@ namespace isoflop {
 namespace {
 
 constexpr int kBusyMilliseconds = 30000;
+
+// SQLite's own waiting sleeps longer and longer, up to 100 ms, while writes here take a fraction of
+// a millisecond: whoever came last would win, and who waited long would go on waiting. Short sleeps
+// of random length give every waiting process the same chance at every release.
+int wait_for_lock(void*, int looks) {
+  using Clock = std::chrono::steady_clock;
+  thread_local Clock::time_point since;
+  thread_local std::minstd_rand random(std::random_device{}());
+  if (looks == 0) since = Clock::now();
+  const auto waited = Clock::now() - since;
+  if (waited > std::chrono::milliseconds(kBusyMilliseconds)) return 0;
+  const int longest = waited < std::chrono::seconds(1) ? 1000 : 10000;  // microseconds
+  const auto pause = std::uniform_int_distribution<int>(longest / 10, longest)(random);
+  std::this_thread::sleep_for(std::chrono::microseconds(pause));
+  return 1;
+}
 
 int open_flags(StoreMode mode) {
   switch (mode) {
@@ -55,6 +72,7 @@ void switch_to_wal(SQLite::Database& db, const std::string& path) {
 }
 
 void set_up(SQLite::Database& db, const std::string& path, StoreMode mode) {
+  sqlite3_busy_handler(db.getHandle(), wait_for_lock, nullptr);
   db.exec("PRAGMA foreign_keys = ON");
   if (mode == StoreMode::kReadOnly) {
     check_schema(db, path);
