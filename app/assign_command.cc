@@ -47,17 +47,16 @@ void assign(const AssignFlags& flags) {
   Store store = open_for_handout(loaded, flags);
   const Handout handout = assign_trials(store, loaded, flags);
   if (handout.tasks.empty()) {
-    return say("nothing to hand out: no trial of study \"" + loaded.spec.name + "\" is planned");
+    return say("nothing to hand out: " + nothing_planned_text(loaded.spec.name, flags));
   }
   const std::string folder = shared_dir(flags) + "/" + handout.name;
   print_handout(folder, handout, flags.format);
   say(handout_text(handout));
   say("have every I from 0 to " + std::to_string(handout.tasks.size() - 1) +
-      " run where the folder is seen, and again after exit 99:\n  isoflop sweep task " + folder +
-      " --index I\nthen, as often as you like:\n  isoflop sweep collect " + shared_dir(flags) +
-      " --db " + flags.db + "\nand when no task runs any more, to plan what is missing again:\n" +
-      "  isoflop sweep collect " + shared_dir(flags) + " --db " + flags.db + " --release \"tasks " +
-      handout.name + "\"");
+      " run where the folder is seen, and again after exit 99:\n  isoflop sweep task " +
+      command_word(folder) + " --index I\nthen, as often as you like:\n  " + collect_words(flags) +
+      "\nand when no task runs any more, to plan what is missing again:\n  " +
+      collect_words(flags) + " --release=\"tasks " + handout.name + "\"");
 }
 
 }  // namespace

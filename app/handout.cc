@@ -203,6 +203,29 @@ void note_local_disks(const LoadedGrid& loaded, const HandoutFlags& flags) {
   }
 }
 
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+std::string command_word(const std::string& text) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:@%";
+  const bool plain = !text.empty() && text.find_first_not_of(kPlain) == std::string::npos;
+  return plain ? text : shell_word(text);
+}
+
+std::string collect_words(const HandoutFlags& flags) {
+  return "isoflop sweep collect " + command_word(shared_dir(flags)) + " --db " +
+         command_word(flags.db);
+}
+
+std::string nothing_planned_text(const std::string& study, const HandoutFlags& flags) {
+  return "no trial of study \"" + study +
+         "\" is planned: those without a result are leased or running; see:\n"
+         "  isoflop sweep status --db " +
+         command_word(flags.db) + " --study " + command_word(study);
+}
+
 std::string handout_text(const Handout& handout) {
   double seconds = 0, longest = 0, memory = 0;
   std::size_t trials = 0;
@@ -214,9 +237,9 @@ std::string handout_text(const Handout& handout) {
       memory = std::max(memory, memory_bytes(trial.trial));
     }
   }
-  return std::to_string(trials) + " trials in " + std::to_string(handout.tasks.size()) +
-         " tasks: about " + format_duration(seconds) + " of one core, the longest task " +
-         format_duration(longest) + ", up to " + format_bytes(memory) + " of memory each";
+  return counted(trials, "trial") + " in " + counted(handout.tasks.size(), "task") + ": about " +
+         format_duration(seconds) + " of one core, the longest task " + format_duration(longest) +
+         ", up to " + format_bytes(memory) + " of memory each";
 }
 
 }  // namespace isoflop

@@ -59,6 +59,15 @@ void note_local_disks(const LoadedGrid& loaded, const HandoutFlags& flags);
 // each"
 std::string handout_text(const Handout& handout);
 
+// "1 task", "2 tasks"
+std::string counted(std::size_t count, const std::string& what);
+// As a shell would want it, quoted only where it has to be.
+std::string command_word(const std::string& text);
+// The command that collects.
+std::string collect_words(const HandoutFlags& flags);
+// Why there is nothing to hand out, and what shows more.
+std::string nothing_planned_text(const std::string& study, const HandoutFlags& flags);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_APP_HANDOUT_H_

@@ -83,7 +83,8 @@ void note_time_limit(const SlurmFlags& flags, const Handout& handout) {
 }
 
 void print_jobs(const Handout& handout, const Submitted& submitted, const OutputFormat& format) {
-  TextTable table{{"job", "tasks", "trials", "hours"}, {}};
+  const bool machine = format.csv || format.json;
+  TextTable table{{"job", "tasks", "trials", machine ? "hours" : "time"}, {}};
   for (std::size_t k = 0; k < submitted.jobs.size(); ++k) {
     const TaskRange& range = handout.ranges[k];
     double seconds = 0;
@@ -95,8 +96,7 @@ void print_jobs(const Handout& handout, const Submitted& submitted, const Output
     }
     table.rows.push_back({std::to_string(submitted.jobs[k]), std::to_string(range.count),
                           std::to_string(trials),
-                          format.csv || format.json ? exact_number(seconds / 3600)
-                                                    : format_quantity(seconds / 3600)});
+                          machine ? exact_number(seconds / 3600) : format_duration(seconds)});
   }
   print(table_text(table, format));
 }
@@ -106,8 +106,8 @@ void sketch(const LoadedGrid& loaded, const SlurmFlags& flags, const SlurmSite& 
   const Handout handout = sketch_handout(trials_to_hand_out(loaded, flags), name, packing_of(flags),
                                          site.max_array_size);
   print(slurm_script(job_of(flags, name), site));
-  say(handout_text(handout) + "; " + std::to_string(handout.ranges.size()) +
-      " arrays. Nothing was submitted");
+  say(handout_text(handout) + "; " + counted(handout.ranges.size(), "array") +
+      ". Nothing was submitted");
   note_time_limit(flags, handout);
 }
 
@@ -133,10 +133,7 @@ void submit(const LoadedGrid& loaded, const SlurmFlags& flags, const SlurmSite& 
   const Handout handout =
       hand_out(store, study, submission_name(study), packing_of(flags), site.max_array_size);
   if (handout.tasks.empty()) {
-    say("nothing to submit: no trial of study \"" + study +
-        "\" is planned; see:\n  isoflop sweep "
-        "status --db " +
-        flags.db + " --study " + study);
+    say("nothing to submit: " + nothing_planned_text(study, flags));
     return;
   }
   note_time_limit(flags, handout);
@@ -150,9 +147,8 @@ void submit(const LoadedGrid& loaded, const SlurmFlags& flags, const SlurmSite& 
                   "--extra as the site asks for");
   }
   say(handout_text(handout));
-  say("logs in " + shared_dir(flags) +
-      "/logs; next, as often as you like:\n  isoflop sweep collect " + shared_dir(flags) +
-      " --db " + flags.db);
+  say("logs in " + shared_dir(flags) + "/logs; next, as often as you like:\n  " +
+      collect_words(flags));
 }
 
 void slurm(const SlurmFlags& flags) {

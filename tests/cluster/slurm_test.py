@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""slurm_test.py ISOFLOP SCENARIO: a sweep under a Slurm of our own; see SCENARIOS at the end.
+
+What takes minutes (the time limit, a node that Slurm itself finds dead) is in slurm_long.py.
+"""
+import sys, time
+from private_slurm import PrivateSlurm
+from slurm_sweep import SlurmSweep, check, check_same
+
+
+def running(slurm, jobs):
+    return sorted(name for name, state in slurm.tasks().items()
+                  if state == "RUNNING" and name.split("_")[0] in jobs)
+
+
+def wait_running(slurm, jobs, seconds=20):
+    return slurm.wait(lambda: running(slurm, jobs), seconds, "a task runs")[0]
+
+
+def node_of(slurm, task):
+    return slurm.run(["squeue", "-h", "-r", "-j", task, "-o", "%N"]).stdout.strip()
+
+
+def kill_a_node(slurm, sweep, jobs):
+    node = node_of(slurm, wait_running(slurm, jobs))
+    killed = slurm.kill_node(node)
+    check(killed >= 3, f"slurmd, slurmstepd and a task were to be killed on {node}, not {killed}")
+    # An administrator's word, instead of the 30 s that slurmctld takes by itself.
+    slurm.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=power"])
+    sweep.collect()
+    slurm.start_node(node)
+    slurm.run(["scontrol", "update", f"nodename={node}", "state=resume"])
+    return f"{node} killed"
+
+
+def requeue_one(slurm, sweep, jobs):
+    task = wait_running(slurm, jobs)
+    slurm.run(["scontrol", "requeue", task])
+    return f"{task} requeued"
+
+
+def preempt(slurm, sweep, jobs):
+    wait_running(slurm, jobs)
+    before = len(running(slurm, jobs))
+    job = slurm.run(["sbatch", "--parsable", "-p", "main", f"--nodes={len(slurm.nodes)}", "-t", "1",
+                     "-o", "/dev/null", "--wrap", "sleep 0.5"]).stdout.strip()
+    slurm.wait(lambda: slurm.tasks().get(job) == "RUNNING" or job not in slurm.tasks(), 40,
+               "the other's job has the nodes")
+    return f"{before} tasks preempted"
+
+
+def cancel_one(slurm, sweep, jobs):
+    task = wait_running(slurm, jobs)
+    slurm.run(["scancel", task])
+    return f"{task} cancelled"
+
+
+def under_fire(isoflop):
+    """Node kill, requeue, preemption, scancel; then the table of a local run."""
+    with PrivateSlurm(nodes=3, cpus=1, max_array=9) as slurm, SlurmSweep(isoflop, slurm) as sweep:
+        reference = sweep.reference()
+        script = sweep.run("sweep", "slurm", sweep.grid, "--db", sweep.db, "--dir", sweep.shared,
+                           "--dry-run").stdout
+        check("exec " in script and "--requeue" in script, f"not a batch script:\n{script}")
+        check(not sweep.db.exists() and not sweep.shared.exists(), "a dry run wrote something")
+
+        options = ["--partition", "spot", "--trials-per-task", "2", "--checkpoint-minutes", "0.005"]
+        jobs = sweep.submit(*options)
+        check(len(jobs) == 2, f"12 tasks in arrays of 9 are 2 arrays, not {jobs}")
+        check(sweep.submit(*options) == [], "a second submission found something to submit")
+        check(sweep.status()["planned"] == 0, "a local run would find trials to run")
+
+        log = []
+        for trouble in (kill_a_node, requeue_one, preempt, cancel_one):
+            log.append(trouble(slurm, sweep, jobs))
+            sweep.collect()
+            time.sleep(0.5)
+        slurm.wait_until_empty(120)
+        sweep.collect()
+        # What the cancelled task left; the same command submits it.
+        rest = sweep.submit(*options)
+        check(len(rest) == 1, f"the cancelled task's trials were not submitted again: {rest}")
+        slurm.wait_until_empty(60)
+        sweep.collect()
+        check_same(sweep.table(sweep.db), reference)
+        attempts = sweep.attempts()
+        check(sweep.submit(*options) == [], "there was something left to submit")
+        check(sweep.attempts() == attempts, "collecting again changed something")
+        check(sum(attempts.values()) > len(attempts), f"nothing was hit: {attempts}")
+        print(f"{len(reference)} trials in {sum(attempts.values())} attempts; " + "; ".join(log))
+
+
+def script_requeues(isoflop):
+    """A site without RequeueExit: a warned task saves, requeues itself, and no other."""
+    with PrivateSlurm(nodes=2, cpus=1, requeue_exit=False) as slurm, \
+         SlurmSweep(isoflop, slurm, budgets="1e11, 1.6e11", params='"4k", "7k"') as sweep:
+        reference = sweep.reference()
+        job, = sweep.submit("--trials-per-task", "2", "--checkpoint-minutes", "0.005")
+        task = wait_running(slurm, [job])
+        slurm.wait(lambda: any((sweep.shared / "attempts").glob("*.jsonl")), 20, "an attempt began")
+        others = [name for name in slurm.tasks() if name != task]
+        slurm.run(["scancel", "--batch", "--signal=USR1", task])
+        slurm.wait(lambda: slurm.tasks().get(task) == "PENDING", 20, f"{task} is requeued")
+        slurm.wait_until_empty(90)
+        restarts = {name: restarts_of(slurm, name) for name in [task, *others]}
+        check(restarts.pop(task) == 1, f"{task} was not restarted once")
+        check(not any(restarts.values()), f"other tasks were restarted: {restarts}")
+        sweep.collect()
+        check_same(sweep.table(sweep.db), reference)
+        print(f"{task} restarted itself, the others were not")
+
+
+def restarts_of(slurm, task):
+    words = slurm.run(["scontrol", "show", "job", task, "-o"]).stdout.split()
+    return int(next(word for word in words if word.startswith("Restarts=")).split("=")[1])
+
+
+# An sbatch that submits, or does not, and whose caller then dies as with kill -9.
+DYING_SBATCH = """\
+#!/bin/bash
+if [ {submits} = yes ]; then PATH=${{PATH#*:}} sbatch "$@"; fi
+kill -9 $PPID
+"""
+
+
+def dying_submission(isoflop):
+    """The program dies between lease and submission, or just behind it: nothing is lost or doubled."""
+    with PrivateSlurm(nodes=2, cpus=1) as slurm, \
+         SlurmSweep(isoflop, slurm, budgets="2e9", params='"4k", "7k"') as sweep:
+        for submits in ("no", "yes"):
+            folder = sweep.dir / submits
+            folder.mkdir()
+            (folder / "sbatch").write_text(DYING_SBATCH.format(submits=submits))
+            (folder / "sbatch").chmod(0o755)
+            dying = dict(slurm.environment, PATH=f"{folder}:{slurm.environment['PATH']}")
+            sweep.submit(environment=dying, check_code=False)
+            check(sweep.status()["planned"] == 0, "a dead submission's trials were up for grabs")
+        # The first left nothing in the queue, and the second took its trials up again.
+        check(sweep.submit() == [], "an array was submitted twice")
+        check(len({name.split("_")[0] for name in slurm.tasks()}) <= 1, "an array was submitted twice")
+        slurm.wait_until_empty(60)
+        sweep.collect()
+        check_same(sweep.table(sweep.db), sweep.reference())
+        check(set(sweep.attempts().values()) == {1}, f"trials ran twice: {sweep.attempts()}")
+
+
+SCENARIOS = {"fire": under_fire, "script": script_requeues, "dying": dying_submission}
+
+if __name__ == "__main__":
+    start = time.monotonic()
+    SCENARIOS[sys.argv[2]](sys.argv[1])
+    print(f"{sys.argv[2]}: {time.monotonic() - start:.0f} s")
