@@ -22,6 +22,9 @@ void add_sweep_command(CLI::App& app) {
   add_sweep_worker(sweep);
   add_sweep_assign(sweep);
   add_sweep_slurm(sweep);
+  add_sweep_task(sweep);
+  add_sweep_collect(sweep);
+  add_sweep_merge(sweep);
 }
 
 }  // namespace isoflop

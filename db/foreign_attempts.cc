@@ -268,22 +268,23 @@ void lose_running_of(SQLite::Database& db, std::int64_t study, const std::string
 }  // namespace
 
 std::vector<ConflictRow> conflicts_of(SQLite::Database& db, const std::string& attempts) {
-  const std::string sql = "SELECT t.identity, n.heldout, k.loss, o.loss, d.origin, d.host FROM (" +
-                          attempts +
-                          ") w JOIN attempts d ON d.id = w.id AND d.outcome = 'duplicate'"
-                          " JOIN trials t ON t.id = d.trial"
-                          " JOIN attempts a ON a.id = (SELECT id FROM attempts WHERE trial = t.id"
-                          "   AND outcome IN ('done', 'diverged')"
-                          "   ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)"
-                          " JOIN evaluations n ON n.attempt IN (a.id, d.id)"
-                          " LEFT JOIN evaluations k ON k.attempt = a.id AND k.heldout = n.heldout"
-                          " LEFT JOIN evaluations o ON o.attempt = d.id AND o.heldout = n.heldout"
-                          " WHERE k.loss IS NOT o.loss"
-                          " GROUP BY d.id, n.heldout ORDER BY d.id, n.heldout";
+  const std::string sql =
+      "SELECT t.identity, n.heldout, k.loss, o.loss, d.origin, d.host, d.id FROM (" + attempts +
+      ") w JOIN attempts d ON d.id = w.id AND d.outcome = 'duplicate'"
+      " JOIN trials t ON t.id = d.trial"
+      " JOIN attempts a ON a.id = (SELECT id FROM attempts WHERE trial = t.id"
+      "   AND outcome IN ('done', 'diverged')"
+      "   ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)"
+      " JOIN evaluations n ON n.attempt IN (a.id, d.id)"
+      " LEFT JOIN evaluations k ON k.attempt = a.id AND k.heldout = n.heldout"
+      " LEFT JOIN evaluations o ON o.attempt = d.id AND o.heldout = n.heldout"
+      " WHERE k.loss IS NOT o.loss"
+      " GROUP BY d.id, n.heldout ORDER BY d.id, n.heldout";
   auto query = prepare(db, sql.c_str());
   std::vector<ConflictRow> rows;
   while (query.executeStep()) {
-    rows.push_back({.identity = query.getColumn(0).getString(),
+    rows.push_back({.attempt_id = query.getColumn(6).getInt64(),
+                    .identity = query.getColumn(0).getString(),
                     .heldout = query.getColumn(1).getString(),
                     .loss = double_or_nan(query.getColumn(2)),
                     .other = double_or_nan(query.getColumn(3)),

@@ -1,8 +1,9 @@
 // Two stores into one: what was measured with another file is taken in, nothing is overwritten.
 //
 // Trials are joined by identity, studies by name, corpora and observations by theirs; attempts by
-// origin, or by who made them when (host, boot, process, start). A trial that is planned here gets
-// the state that it has there; one that has ended here stays as it is. Of two results of a trial
+// origin, or by who made them when (host, boot, process, start). A result becomes the trial's where
+// it has none here; a trial that waits here, and of which the other file has news, has failed,
+// run out of memory or been cancelled as it has there. Of two results of a trial
 // the one that is here stays the trial's; the other is kept as an attempt (`duplicate`) and
 // reported when it is not the same to the bit. Fits are not merged: they are of the trials that
 // they saw.

@@ -55,8 +55,8 @@ struct Claim {
   std::int64_t micro_batch = 0;  // RunContext::micro_batch; below the batch after out-of-memory
 };
 
-// A trial of a study as a table shows it. The loss is that of the attempt that was done; where there
-// is one, it is meant by "last attempt" too.
+// A trial of a study as a table shows it. The loss is that of the attempt that was done; where
+// there is one, it is meant by "last attempt" too.
 struct TrialRow {
   std::int64_t id = 0;
   std::int64_t ordinal = 0;  // place in the grid, from 0
@@ -125,6 +125,7 @@ enum class ImportedAs {
 
 // A result beside the one that a trial has: kept, never used.
 struct ConflictRow {
+  std::int64_t attempt_id = 0;  // the other attempt
   std::string identity = {};
   std::string heldout = {};
   double loss = 0;          // the trial's

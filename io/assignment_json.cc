@@ -167,6 +167,10 @@ Assignment read_assignment(const std::string& folder) {
   return read_lines(folder, [](std::int64_t) { return true; });
 }
 
+Assignment read_assignment_header(const std::string& folder) {
+  return read_lines(folder, [](std::int64_t) { return false; });
+}
+
 Assignment read_task(const std::string& folder, std::int64_t index) {
   Assignment assignment = read_lines(folder, [&](std::int64_t line) { return line == index; });
   if (assignment.tasks.size() == 1 && assignment.tasks.front().index == index) return assignment;

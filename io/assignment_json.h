@@ -28,6 +28,8 @@ std::string assignment_jsonl(const Assignment& assignment);
 void write_assignment(const std::string& folder, const Assignment& assignment);
 
 Assignment read_assignment(const std::string& folder);
+// The same without its tasks.
+Assignment read_assignment_header(const std::string& folder);
 
 // The same with that one task only; the others are not parsed.
 Assignment read_task(const std::string& folder, std::int64_t index);
