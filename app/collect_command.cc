@@ -92,7 +92,10 @@ void collect(const CollectFlags& flags) {
   Store store(flags.db);
   const std::string study = study_to_collect(store, flags);
   std::vector<std::string> gone;
-  if (flags.release) gone = holders_to_release(store, study, flags);
+  if (flags.release) {
+    settle_submissions(store, study, run_timed);
+    gone = holders_to_release(store, study, flags);
+  }
   const RetryPolicy policy =
       has_assignment(flags.folder) ? read_assignment_header(flags.folder).policy : RetryPolicy{};
   const Collected collected = collect_attempts(store, flags.folder, policy);
