@@ -173,7 +173,7 @@ class PrivateSlurm:
                      f"--pid-file={self.dir}/munged.pid", f"--log-file={self.dir}/log/munged.log",
                      f"--seed-file={key}/munged.seed", "--num-threads=2")
         self.wait(lambda: (self.dir / "munge.sock").exists(), 10, "munged")
-        self._daemon("slurmctld", "-f", str(self.conf), "-i")
+        self.start_slurmctld("-i")
         for node in self.nodes:
             self.start_node(node)
         self.wait(lambda: all(state == "idle" for state in self.node_states().values()), 30,
@@ -194,6 +194,12 @@ class PrivateSlurm:
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=20)
         if result.returncode != 0:
             raise SlurmError(f"{command[0]} did not start: {result.stderr}\n{self.logs()}")
+
+    def start_slurmctld(self, *options):
+        self._daemon("slurmctld", "-f", str(self.conf), *options)
+
+    def kill_slurmctld(self):
+        os.kill(int((self.dir / "slurmctld.pid").read_text()), signal.SIGKILL)
 
     def start_node(self, node):
         self._daemon("slurmd", "-f", str(self.conf), "-N", node)

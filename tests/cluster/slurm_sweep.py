@@ -34,7 +34,7 @@ def check(condition, what):
 class SlurmSweep:
     """A folder of its own with a grid, a store and the shared folder; `slurm` may be None."""
 
-    def __init__(self, isoflop, slurm, budgets="6e10, 1e11, 1.6e11",
+    def __init__(self, isoflop, slurm, budgets="3e10, 5e10, 8e10",
                  params='"4k", "7k", "11k", "16k"'):
         self.isoflop, self.slurm = isoflop, slurm
         self.dir = Path(tempfile.mkdtemp(prefix="isoflop sweep "))  # a space, as people have them
@@ -67,8 +67,8 @@ class SlurmSweep:
                           "--csv", *arguments, **options)
         return [row["job"] for row in csv.DictReader(io.StringIO(result.stdout))]
 
-    def collect(self, **options):
-        return self.run("sweep", "collect", self.shared, "--db", self.db, **options)
+    def collect(self, *arguments, **options):
+        return self.run("sweep", "collect", self.shared, "--db", self.db, *arguments, **options)
 
     def status(self):
         return json.loads(self.run("sweep", "status", "--db", self.db, "--json").stdout)["trials"]

@@ -29,7 +29,7 @@ def kill_a_node(slurm, sweep, jobs):
     slurm.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=power"])
     sweep.collect()
     slurm.start_node(node)
-    slurm.run(["scontrol", "update", f"nodename={node}", "state=resume"])
+    slurm.wait(lambda: slurm.node_states().get(node) in ("idle", "alloc", "mix"), 20, f"{node} is back")
     return f"{node} killed"
 
 
