@@ -7,8 +7,8 @@
 namespace isoflop {
 namespace {
 
-// One row a trial of the study, with the attempt that was done and its loss, or else the last one. A
-// correlated sub-query finds it through the index on (trial, number).
+// One row a trial of the study, with the attempt that was done and its loss, or else the last one.
+// A correlated sub-query finds it through the index on (trial, number).
 constexpr const char* kTrials = R"sql(
 SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
        t.flops_6nd, t.flops_exact, (SELECT count(*) FROM attempts WHERE trial = t.id),
@@ -25,7 +25,7 @@ constexpr const char* kRunning =
     "AND st.trial IN (SELECT trial FROM attempts WHERE outcome = 'running')";
 // The trials beside which a bracket was planned, and those of the brackets.
 constexpr const char* kBracketed = R"sql(AND st.trial IN (
-  SELECT t.id FROM study_trials sb CROSS JOIN trials b ON b.id = sb.trial
+  SELECT t.id FROM study_trials sb INDEXED BY study_brackets CROSS JOIN trials b ON b.id = sb.trial
   CROSS JOIN trials t ON t.params = b.params AND t.tokens = b.tokens
   WHERE sb.study = ?1 AND sb.role = 'bracket'))sql";
 // The first done trial of the study from an id on, whatever other studies have done between them.
@@ -122,8 +122,10 @@ std::vector<TrialRow> Store::some_done(const std::string& study, std::size_t cou
                                        const std::string& heldout) const {
   return impl_->read([&] {
     const std::int64_t id = impl_->study_id(study);
-    auto range =
-        prepare(impl_->db, "SELECT min(trial), max(trial) FROM study_trials WHERE study = ?", id);
+    auto range = prepare(impl_->db,
+                         "SELECT (SELECT min(trial) FROM study_trials WHERE study = ?1), (SELECT "
+                         "max(trial) FROM study_trials WHERE study = ?1)",
+                         id);
     range.executeStep();
     const std::int64_t first = range.getColumn(0).getInt64();
     const std::int64_t last = range.getColumn(1).getInt64();

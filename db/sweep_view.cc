@@ -80,12 +80,14 @@ void move_to_done(double flops, SweepStatus& status) {
   status.flops_left -= flops;
 }
 
-// The done part of what runs; w trials running cost O(w log attempts).
+// The done part of what runs; w trials running cost O(w log attempts). CROSS JOIN keeps SQLite from
+// walking over the study's trials in search of those that run, here and below.
 void count_running(SQLite::Database& db, std::int64_t study, SweepStatus& status) {
   auto query = prepare(db,
                        "SELECT t.tokens, t.flops_exact, st.own_flops, a.tokens,"
-                       " a.heartbeat - a.started FROM attempts a JOIN trials t ON t.id = a.trial"
-                       " JOIN study_trials st ON st.trial = t.id AND st.study = ?"
+                       " a.heartbeat - a.started FROM attempts a"
+                       " CROSS JOIN trials t ON t.id = a.trial"
+                       " CROSS JOIN study_trials st ON st.trial = t.id AND st.study = ?"
                        " WHERE a.outcome = 'running'",
                        study);
   while (query.executeStep()) {
@@ -217,8 +219,8 @@ constexpr const char* kLiveAttempts = R"sql(
 SELECT t.identity, t.params, t.tokens, t.flops_exact, st.own_flops, st.role, coalesce(st.budget, 0),
        t.held_by, a.id, a.number, a.host, a.boot_id, a.pid_namespace, a.pid, a.start_ticks, a.device,
        a.started, a.heartbeat, a.lease, a.tokens, a.micro_batch
-FROM attempts a JOIN trials t ON t.id = a.trial
-JOIN study_trials st ON st.trial = t.id AND st.study = ?
+FROM attempts a CROSS JOIN trials t ON t.id = a.trial
+CROSS JOIN study_trials st ON st.trial = t.id AND st.study = ?
 WHERE a.outcome = 'running' ORDER BY a.heartbeat)sql";
 
 LiveAttempt live_attempt(SQLite::Statement& q) {
