@@ -64,8 +64,9 @@ TEST(Assignment, TheLongestComeFirstToTheLeastLoaded) {
   const auto tasks = make_tasks({single_trial(1), single_trial(2), single_trial(3), single_trial(4),
                                  single_trial(5), single_trial(6)},
                                 {.max_tasks = 2});
-  // 6 | 5, 4 to the second, 3 to the first, 2 and 1 to whoever has less; shortest first in a task.
-  EXPECT_THAT(loads(tasks), ElementsAre(ElementsAre(1.0, 3.0, 6.0), ElementsAre(2.0, 4.0, 5.0)));
+  // 6 | 5, 4 to the second, 3 to the first, 2 to the first of two with 9, 1 to the other; shortest
+  // first in a task.
+  EXPECT_THAT(loads(tasks), ElementsAre(ElementsAre(2.0, 3.0, 6.0), ElementsAre(1.0, 4.0, 5.0)));
 }
 
 TEST(Assignment, EachPackingAsksForItsNumberOfTasks) {
