@@ -5,10 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "core/stopwatch.h"
 #include "io/attempt_file.h"
 
 namespace isoflop {
 namespace {
+
+constexpr double kListedSeconds = 1;
 
 class FileAttempt : public TaskAttempt {
  public:
@@ -31,7 +34,7 @@ class FolderAttempts : public TaskAttempts {
 
   std::vector<ForeignAttempt> of(const std::string& identity) override {
     std::vector<ForeignAttempt> found;
-    for (const std::string& path : attempt_files(folder_, identity)) {
+    for (const std::string& path : listed(identity)) {
       AttemptRead read = read_attempt(path);
       if (read.usable && read.attempt.identity == identity) {
         found.push_back(std::move(read.attempt));
@@ -44,11 +47,30 @@ class FolderAttempts : public TaskAttempts {
   }
 
   std::unique_ptr<TaskAttempt> begin(const ForeignAttempt& header) override {
+    listed_ = {};
     return std::make_unique<FileAttempt>(folder_, header);
   }
 
  private:
+  // Files of the trial. The folder may hold tens of thousands on a distant disk, so that it is not
+  // listed for every trial anew.
+  std::vector<std::string> listed(const std::string& identity) {
+    if (listed_.empty() || since_.seconds() > kListedSeconds) {
+      listed_ = attempt_files(folder_);
+      since_.restart();
+    }
+    std::vector<std::string> found;
+    for (const std::string& path : listed_) {
+      if (origin_of(path).rfind(identity.substr(0, kShortIdentity) + ".", 0) == 0) {
+        found.push_back(path);
+      }
+    }
+    return found;
+  }
+
   std::string folder_;
+  std::vector<std::string> listed_ = {};
+  Stopwatch since_ = {};
 };
 
 }  // namespace

@@ -23,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAttemptSuffix = ".jsonl";
-constexpr std::size_t kShortIdentity = 16;
 
 double attempt_clock() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();

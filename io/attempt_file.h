@@ -32,6 +32,7 @@
 namespace isoflop {
 
 inline constexpr double kSyncSeconds = 20;
+inline constexpr std::size_t kShortIdentity = 16;  // characters of it in a file's name
 
 class AttemptFile {
  public:
