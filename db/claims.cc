@@ -125,8 +125,8 @@ std::vector<RunningAttempt> running_attempts(SQLite::Database& db, std::int64_t 
   auto query = prepare(db,
                        "SELECT a.id, a.trial, t.kills, a.host, a.boot_id, a.pid_namespace, a.pid,"
                        " a.start_ticks, a.heartbeat, a.uptime, a.lease, a.tokens, t.furthest,"
-                       " t.tokens, a.started FROM attempts a JOIN trials t ON t.id = a.trial"
-                       " JOIN study_trials st ON st.trial = a.trial AND st.study = ?"
+                       " t.tokens, a.started FROM attempts a CROSS JOIN trials t ON t.id = a.trial"
+                       " CROSS JOIN study_trials st ON st.trial = a.trial AND st.study = ?"
                        " WHERE a.outcome = 'running' AND t.state = 'running'",
                        study);
   std::vector<RunningAttempt> attempts;
@@ -288,7 +288,12 @@ bool Store::has_planned(const std::string& study) const {
 bool Store::heartbeat(const Claim& claim, double tokens_done) {
   return impl_->write([&] {
     if (!is_current(impl_->db, claim)) return false;
-    run_sql(impl_->db, "UPDATE attempts SET heartbeat = ?, uptime = ?, tokens = ? WHERE id = ?",
+    // Somebody may set the wall clock: its jump moves the start along, so that heartbeat - started
+    // stays the time that the attempt took.
+    run_sql(impl_->db,
+            "UPDATE attempts SET started = CASE WHEN abs(?1 - heartbeat - (?2 - uptime)) > 1"
+            "   THEN started + (?1 - heartbeat - (?2 - uptime)) ELSE started END,"
+            " heartbeat = ?1, uptime = ?2, tokens = ?3 WHERE id = ?4",
             now_seconds(), uptime_seconds(), tokens_done, claim.attempt_id);
     return true;
   });
