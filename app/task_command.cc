@@ -113,7 +113,7 @@ TaskOptions task_options(const TaskFlags& flags, const Assignment& assignment,
   const std::string device = flags.device.empty() ? assignment.device : flags.device;
   const bool measure = assignment.peak_flops == 0 && device == "cpu";
   return {.policy = assignment.policy,
-          .since = assignment.written,
+          .assigned = assignment.written,
           .job = scheduler_job(environment),
           .restart = scheduler_restart(environment),
           .device = device,

@@ -37,8 +37,8 @@ struct AssignedCorpus {
 struct Assignment {
   std::string study = {};
   std::string version = {};  // of the isoflop that wrote it
-  // Unix seconds. Failures of attempts that began before do not count (isoflop sweep retry sets
-  // them back). 0: written now.
+  // Unix seconds. Failures under earlier assignments do not count (isoflop sweep retry sets them
+  // back). 0: written now.
   double written = 0;
   RetryPolicy policy = {};
   std::string device = "cpu";

@@ -22,6 +22,7 @@ struct ForeignAttempt {
   WorkerId worker = {};
   std::string job = {};      // "slurm 1234_5": the scheduler's name for it; empty: none
   std::int64_t restart = 0;  // how often the scheduler had started that job before
+  double assigned = 0;       // Assignment::written of the assignment that it is of
   std::string version = {};  // of the isoflop that made it
   std::string compiler = {};
   std::int64_t micro_batch = 0;

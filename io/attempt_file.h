@@ -3,7 +3,7 @@
 // FOLDER/<first 16 of the identity>.<UTC time>.<8 random hex>.jsonl, JSON Lines:
 //
 //   {"attempt": {"identity", "host", "boot_id", "pid_namespace", "pid", "start_ticks", "device",
-//                "job", "restart", "version", "compiler", "micro_batch", "started"}}
+//                "job", "restart", "assigned", "version", "compiler", "micro_batch", "started"}}
 //   {"at": moment, "tokens": so far, "curve": [[step, tokens, flops, train_loss, heldout_loss,
 //                                               heldout_error, rate, grad_norm, seconds], ...]}
 //   {"at", "tokens"}                                  a heartbeat

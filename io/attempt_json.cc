@@ -131,6 +131,7 @@ void read_header(const Json& line, ForeignAttempt& attempt) {
                     .device = reader.text("device")};
   attempt.job = reader.text("job");
   attempt.restart = reader.whole("restart");
+  attempt.assigned = reader.number("assigned");
   attempt.version = reader.text("version");
   attempt.compiler = reader.text("compiler");
   attempt.micro_batch = reader.whole("micro_batch");
@@ -217,6 +218,7 @@ std::string attempt_header_line(const ForeignAttempt& attempt) {
                       {"device", attempt.worker.device},
                       {"job", attempt.job},
                       {"restart", attempt.restart},
+                      {"assigned", attempt.assigned},
                       {"version", attempt.version},
                       {"compiler", attempt.compiler},
                       {"micro_batch", attempt.micro_batch},

@@ -32,14 +32,15 @@ bool has_finite_losses(const Outcome& outcome) {
 // Counts what attempts did, oldest first.
 class StandingCounter {
  public:
-  StandingCounter(const AssignedTrial& trial, const RetryPolicy& policy, double since)
-      : trial_(trial), policy_(policy), since_(since) {
+  StandingCounter(const AssignedTrial& trial, const RetryPolicy& policy, double assigned)
+      : trial_(trial), policy_(policy), assigned_(assigned) {
     standing_.micro_batch = trial.micro_batch;
   }
 
   void add(const ForeignAttempt& attempt) {
     if (standing_.state == TrialState::kDone) return;
-    const bool counts = attempt.started >= since_;
+    // Both moments are of the clock of the host that assigned.
+    const bool counts = attempt.assigned >= assigned_;
     if (attempt.outcome && attempt.outcome->status == OutcomeStatus::kDone) {
       if (has_finite_losses(*attempt.outcome)) standing_.state = TrialState::kDone;
       if (!has_finite_losses(*attempt.outcome) && counts) standing_.state = TrialState::kDiverged;
@@ -95,7 +96,7 @@ class StandingCounter {
 
   const AssignedTrial& trial_;
   const RetryPolicy& policy_;
-  double since_;
+  double assigned_;
   TrialStanding standing_;
   double begun_ = 0;  // tokens at which the streak began
 };
@@ -168,7 +169,7 @@ class TaskRun {
 };
 
 TrialStanding TaskRun::standing(const AssignedTrial& trial) {
-  return standing_of(trial, attempts_.of(trial.identity), options_.policy, options_.since);
+  return standing_of(trial, attempts_.of(trial.identity), options_.policy, options_.assigned);
 }
 
 // Trials of a trunk go on from each other only with the same micro-batch, and would run out of
@@ -206,6 +207,7 @@ std::unique_ptr<TaskAttempt> TaskRun::begin(const AssignedTrial& trial, std::int
                           .worker = self_,
                           .job = options_.job,
                           .restart = options_.restart,
+                          .assigned = options_.assigned,
                           .version = program_version(),
                           .compiler = compiler_name(),
                           .micro_batch = micro_batch,
@@ -241,11 +243,12 @@ void TaskRun::make_attempt(const AssignedTrial& trial, const TrialStanding& stan
       run_one({.identity = trial.identity, .trial = trial.trial, .micro_batch = sequences}, *log);
   std::vector<ForeignAttempt> all = attempts_.of(trial.identity);
   all.push_back({.identity = trial.identity,
+                 .assigned = options_.assigned,
                  .micro_batch = sequences,
                  .started = task_clock(),
                  .tokens_done = outcome.tokens,
                  .outcome = outcome});
-  const TrialState after = standing_of(trial, all, options_.policy, options_.since).state;
+  const TrialState after = standing_of(trial, all, options_.policy, options_.assigned).state;
   log->end(outcome, after != TrialState::kOpen);
   if (outcome.status == OutcomeStatus::kInterrupted) return stop_with(trial);
   const bool setback =
@@ -290,7 +293,7 @@ void TaskRun::stop_with(const AssignedTrial& trial) {
 
 TaskRun::Did TaskRun::work_on(const AssignedTrial& trial) {
   const std::vector<ForeignAttempt> attempts = attempts_.of(trial.identity);
-  const TrialStanding now = standing_of(trial, attempts, options_.policy, options_.since);
+  const TrialStanding now = standing_of(trial, attempts, options_.policy, options_.assigned);
   if (now.state != TrialState::kOpen) return Did::kEnded;
   if (options_.stop()) {
     note_stop(trial);
@@ -378,8 +381,8 @@ TaskReport TaskRun::run() {
 }  // namespace
 
 TrialStanding standing_of(const AssignedTrial& trial, const std::vector<ForeignAttempt>& attempts,
-                          const RetryPolicy& policy, double since) {
-  StandingCounter counter(trial, policy, since);
+                          const RetryPolicy& policy, double assigned) {
+  StandingCounter counter(trial, policy, assigned);
   for (const ForeignAttempt& attempt : attempts) {
     if (attempt.identity == trial.identity) counter.add(attempt);
   }

@@ -56,7 +56,7 @@ class TaskAttempts {
 
 struct TaskOptions {
   RetryPolicy policy = {};
-  double since = 0;          // setbacks of attempts that began before do not count; Unix seconds
+  double assigned = 0;       // Assignment::written; setbacks under earlier ones do not count
   std::string job = {};      // the scheduler's name for this task, "slurm 1234_5"; empty: none
   std::int64_t restart = 0;  // how often the scheduler has started it before
   std::string device = "cpu";
@@ -111,7 +111,7 @@ struct TrialStanding {
   double furthest = 0;  // tokens
 };
 TrialStanding standing_of(const AssignedTrial& trial, const std::vector<ForeignAttempt>& attempts,
-                          const RetryPolicy& policy, double since = 0);
+                          const RetryPolicy& policy, double assigned = 0);
 
 // Exit codes of `isoflop sweep task`: 0, 4, 99 (start me again), 1.
 int exit_code(TaskEnd end);

@@ -38,6 +38,7 @@ ForeignAttempt header() {
                      .device = "cuda:1"},
           .job = "slurm 1234_5",
           .restart = 2,
+          .assigned = 1.6e9 + 1.0 / 3,
           .version = "0.1.0",
           .compiler = "gcc 12",
           .micro_batch = 8,
@@ -154,6 +155,7 @@ TEST_F(AttemptFileTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(attempt.worker.device, "cuda:1");
   EXPECT_EQ(attempt.job, "slurm 1234_5");
   EXPECT_EQ(attempt.restart, 2);
+  EXPECT_EQ(attempt.assigned, 1.6e9 + 1.0 / 3);
   EXPECT_EQ(attempt.version, "0.1.0");
   EXPECT_EQ(attempt.compiler, "gcc 12");
   EXPECT_EQ(attempt.micro_batch, 8);
