@@ -79,6 +79,11 @@ struct AdaptiveOptions {
   // Of the noise of ln L between branches of one trunk whose D differ by a factor 2. 0.65 was
   // measured (bench/results/2026-11-23-sweep_cost.md).
   double trunk_correlation = 0.65;
+  // Who stops when an interval looks narrow stops too early: the interval is widened by this factor
+  // on the scale of ln N*, and has to be narrow enough at so many looks in a row. Measured in the
+  // same file.
+  double caution = 1.15;
+  int looks = 1;
   int draws = 300;
   std::uint64_t seed = 0;  // of the draws
   int threads = 1;
@@ -87,7 +92,7 @@ struct AdaptiveOptions {
 enum class AdaptiveStatus {
   kStart,      // no law yet: the batch is cheap cells that together determine one
   kGoOn,       // the interval is too wide, or a guard holds
-  kReached,    // stop: as narrow as asked for, at two looks, and no guard holds
+  kReached,    // stop: as narrow as asked for, and no guard holds
   kDoubtful,   // stop: narrow enough, but the runs contradict the law at three looks in a row: more
                // of these cells would not help, and the interval is not to be trusted
   kExhausted,  // stop: no cell is left, or none that `most_flops` allows
@@ -118,7 +123,7 @@ struct AdaptiveStep {
   LawFit fit;          // with draws (residual bootstrap), when has_law
   Interval params;     // N* at the target; the draws' interval, widened for what trunks share
   double width = 0;    // high / low of it
-  double widened = 1;  // the factor on ln, of that
+  double widened = 1;  // that factor on ln, with the caution
   double noise = 0;    // s
   // What speaks against stopping now beside the width, in words. Empty: nothing.
   std::vector<std::string> guards;
