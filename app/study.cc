@@ -114,6 +114,9 @@ class AnyRunner : public TrialRunner {
     }
     return outcomes;
   }
+  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+    runner_of(trial).forget(trial, checkpoint_dir);
+  }
 
  private:
   TrialRunner& runner_of(const Trial& trial) {

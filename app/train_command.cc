@@ -199,7 +199,8 @@ void run(const TrainFlags& flags) {
   RunPrinter printer(trial, context.trunk_seconds);
   context.record_curve = [&](std::span<const CurvePoint> points) { printer.add(points); };
   context.should_stop = [&](double) { return stop.requested(); };
-  const Outcome outcome = make_runner()->run({&trial, 1}, context).front();
+  const auto runner = make_runner();
+  const Outcome outcome = runner->run({&trial, 1}, context).front();
   for (const std::string& note : outcome.notes) say("note: " + note);
   if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags);
   if (outcome.status != OutcomeStatus::kDone) {
@@ -208,6 +209,7 @@ void run(const TrainFlags& flags) {
   }
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   print(flags.json ? json_text(outcome_json(trial, outcome)) : outcome_text(trial, outcome));
+  runner->forget(trial, flags.checkpoints);
 }
 
 void add_ends(CLI::App* command, TrainFlags& flags) {

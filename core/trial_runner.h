@@ -91,6 +91,9 @@ class TrialRunner {
   // Runs a pack of trials that share a process; one outcome a trial, in order. Throws only for what
   // would fail every trial alike (no corpus, no device).
   virtual std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) = 0;
+  // The trial is done and its outcome is saved for good: what only an unfinished trial needs in
+  // RunContext::checkpoint_dir can go. Not before, or a kill in between would cost the whole trial.
+  virtual void forget(const Trial&, const std::string& /*checkpoint_dir*/) {}
 };
 
 }  // namespace isoflop

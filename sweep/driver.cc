@@ -240,12 +240,12 @@ void Driver::died(Slot& slot, pid_t pid, int signal) {
   release(asked ? 0 : options_.policy.kills);
 }
 
-// How a worker died is the outcome of its trial.
+// How a worker died is the outcome of its trial. Where it had none, or another driver was quicker
+// to bury it, that is all.
 void Driver::record(Slot& slot, pid_t pid, const Outcome& outcome) {
-  bool had_one = true;
+  bool had_one = false;
   write([&] { had_one = store_.finish_dead(options_.study, pid, outcome, options_.policy); });
-  if (!had_one) worker_failed(slot, outcome.reason + " before it had a trial");
-  setback(slot, outcome.reason);
+  if (had_one) setback(slot, outcome.reason);
 }
 
 void Driver::exited(Slot& slot, int code) {

@@ -50,6 +50,9 @@ class MeteredRunner : public TrialRunner {
     }
     return outcomes;
   }
+  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+    runner_->forget(trial, checkpoint_dir);
+  }
 
  private:
   std::vector<Outcome> run_counted(std::span<const Trial> pack, RunContext& context) {

@@ -250,6 +250,9 @@ void TaskRun::make_attempt(const AssignedTrial& trial, const TrialStanding& stan
                  .outcome = outcome});
   const TrialState after = standing_of(trial, all, options_.policy, options_.assigned).state;
   log->end(outcome, after != TrialState::kOpen);
+  if (outcome.status == OutcomeStatus::kDone) {
+    runner_.forget(trial.trial, options_.checkpoint_dir);
+  }
   if (outcome.status == OutcomeStatus::kInterrupted) return stop_with(trial);
   const bool setback =
       outcome.status == OutcomeStatus::kFailed || outcome.status == OutcomeStatus::kOutOfMemory;

@@ -126,6 +126,9 @@ void Worker::run_claim(const Claim& claim) {
         [&] { return store_.finish(claim, outcome, options_.policy); });
     if (current) {
       count(outcome.status);
+      if (outcome.status == OutcomeStatus::kDone) {
+        runner_.forget(claim.trial, attempt.checkpoint_dir);
+      }
     } else {
       ++report_.lost;
     }

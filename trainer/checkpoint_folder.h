@@ -9,7 +9,8 @@
 // state: one mechanism. What is read back is the same to the bit, whoever wrote it.
 //
 // The two newest of a folder are kept, so that one that was damaged on the disk has a predecessor.
-// When the trial is done its own folder goes, and its trunk keeps the newest state for a larger D.
+// When the trial's outcome is saved its own folder goes, and its trunk keeps the newest state for a
+// larger D.
 //
 // Processes: any number may use one DIR; files appear whole or not at all.
 #ifndef ISOFLOP_TRAINER_CHECKPOINT_FOLDER_H_

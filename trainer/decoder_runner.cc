@@ -10,6 +10,7 @@
 #include "core/schedule.h"
 #include "core/units.h"
 #include "data/token_source.h"
+#include "trainer/checkpoint_folder.h"
 #include "trainer/out_of_memory.h"
 #include "trainer/training.h"
 
@@ -60,6 +61,10 @@ class DecoderRunner : public TrialRunner {
     std::vector<Outcome> outcomes;
     for (const Trial& trial : pack) outcomes.push_back(run_one(trial, context));
     return outcomes;
+  }
+
+  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+    if (!checkpoint_dir.empty()) CheckpointFolder(checkpoint_dir, trial).remove_own();
   }
 
  private:

@@ -253,7 +253,6 @@ Outcome Training::outcome_of(Verdict verdict) {
     outcome.reason = "asked to stop";
   } else {
     outcome.evaluations = evaluate(*model_, source_);
-    if (folder_) folder_->remove_own();
   }
   outcome.notes = notes_;
   outcome.seconds = watch_.seconds();

@@ -144,6 +144,19 @@ TEST(DriverTest, WorkersThatDoNothingAreNotStartedForEver) {
   EXPECT_THROW(run_sweep(options_for(sweep, "lazy")), Error);
 }
 
+TEST(DriverTest, WorkersThatCrashBeforeTheyHaveATrialAreNotStartedForEver) {
+  const TestSweep sweep(4);
+  SweepOptions options = options_for(sweep);
+  options.worker_command = {"sh", "-c", "echo built for another machine; kill -ILL $$"};
+  try {
+    run_sweep(options);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("built for another machine"));
+  }
+  EXPECT_EQ(sweep.status().planned, 4);
+}
+
 // --- What a worker's death says of its trial.
 
 // Six trials, and a dearest one that has a manner of its own (tiny_sweep.cc).

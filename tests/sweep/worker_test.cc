@@ -49,6 +49,28 @@ TEST(WorkerTest, RunsEveryTrialAndKeepsItsCurveAndLoss) {
   }
 }
 
+TEST(WorkerTest, ATrialsCheckpointsAreForgottenOnceItsLossIsInTheStore) {
+  const TestSweep sweep(2);
+  class Keeping : public FakeRunner {
+   public:
+    explicit Keeping(const TestSweep& sweep) : sweep_(sweep) {}
+    void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+      EXPECT_EQ(checkpoint_dir, sweep_.checkpoints());
+      states += sweep_.ask("SELECT state FROM trials WHERE identity = '" + identity(trial) + "'");
+    }
+    std::string states;
+
+   private:
+    const TestSweep& sweep_;
+  } runner(sweep);
+  Store store(sweep.path());
+  int asked = 0;
+  WorkerOptions options{.attempt = {.stop = [&] { return ++asked > kFakeSteps + 3; },
+                                    .checkpoint_dir = sweep.checkpoints()}};
+  EXPECT_TRUE(run_worker(store, "s", runner, options).interrupted);
+  EXPECT_EQ(runner.states, "done") << "and not those of the trial that was stopped";
+}
+
 TEST(WorkerTest, AStopPlansTheTrialAgainAndKeepsThePartOfTheCurve) {
   const TestSweep sweep(3);
   Store store(sweep.path());
