@@ -13,7 +13,7 @@ import argparse, os, platform, random, sys, time
 from private_slurm import PrivateSlurm
 from slurm_sweep import SlurmSweep, check, check_same
 from slurm_test import (cancel_one, kill_a_node, node_of, preempt, requeue_one, restarts_of, running,
-                        wait_running)
+                        wait_busy)
 
 
 def finish(sweep, reference, options, seconds):
@@ -32,11 +32,11 @@ def outcome(sweep, reference, happened):
     return {"trials": len(reference), "attempts": sum(sweep.attempts().values()), "what": happened}
 
 
-def time_limit(isoflop, requeue_exit):
+def time_limit(isoflop, requeue_exit, flops):
     with PrivateSlurm(nodes=2, cpus=1, requeue_exit=requeue_exit) as slurm, \
-         SlurmSweep(isoflop, slurm, budgets="5e12", params='"11k"') as sweep:
-        reference = sweep.reference(timeout=600)
-        options = ["--trials-per-task", "1", "--time", "1", "--signal-seconds", "20"]
+         SlurmSweep(isoflop, slurm, budgets=flops, params='"11k"') as sweep:
+        reference = sweep.reference(timeout=900)
+        options = ["--trials-per-task", "1", "--time", "1", "--signal-seconds", "30"]
         job, = sweep.submit(*options)
         tasks = list(slurm.tasks())
         slurm.wait_until_empty(900)
@@ -51,7 +51,7 @@ def dead_node(isoflop):
         reference = sweep.reference()
         options = ["--trials-per-task", "2", "--checkpoint-minutes", "0.005"]
         jobs = sweep.submit(*options)
-        task = wait_running(slurm, jobs)
+        task = wait_busy(slurm, sweep, jobs)
         node = node_of(slurm, task)
         killed, start = slurm.kill_node(node), time.monotonic()
         slurm.wait(lambda: restarts_of(slurm, task) == 1, 120, f"Slurm finds {node} dead")
@@ -66,7 +66,7 @@ def no_slurmctld(isoflop):
     with PrivateSlurm(nodes=2, cpus=1) as slurm, SlurmSweep(isoflop, slurm) as sweep:
         reference = sweep.reference()
         options = ["--trials-per-task", "6", "--checkpoint-minutes", "0.005"]
-        wait_running(slurm, sweep.submit(*options))
+        wait_busy(slurm, sweep, sweep.submit(*options))
         slurm.kill_slurmctld()
         planned, start = sweep.status()["planned"], time.monotonic()
         sweep.collect("--release", timeout=400)
@@ -113,12 +113,14 @@ def main():
     parser.add_argument("isoflop")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trouble", type=int, default=40)
+    parser.add_argument("--limit-flops", default="3e12",
+                        help="of a trial that has to take longer than the half minute before a warning")
     options = parser.parse_args()
     scenarios = {
-        "time limit, requeued by Slurm": lambda: time_limit(options.isoflop, True),
-        "time limit, requeued by the script": lambda: time_limit(options.isoflop, False),
         "dead node": lambda: dead_node(options.isoflop),
         "no slurmctld": lambda: no_slurmctld(options.isoflop),
+        "time limit, requeued by Slurm": lambda: time_limit(options.isoflop, True, options.limit_flops),
+        "time limit, requeued by the script": lambda: time_limit(options.isoflop, False, options.limit_flops),
         f"trouble, seed {options.seed}": lambda: random_trouble(options.isoflop, options.seed,
                                                                  options.trouble),
     }

@@ -1,6 +1,5 @@
 """A sweep whose tasks a private Slurm runs, and the questions that tests ask of it."""
-import csv, io, json, os, shutil, subprocess, tempfile
-from pathlib import Path
+import csv, io, json, subprocess, sys
 
 # Decoders on Zipf facts: no corpus, a second or so each. Half of them share trunks.
 GRID = """\
@@ -32,12 +31,13 @@ def check(condition, what):
 
 
 class SlurmSweep:
-    """A folder of its own with a grid, a store and the shared folder; `slurm` may be None."""
+    """A grid, a store and the shared folder, in the cluster's folder."""
 
     def __init__(self, isoflop, slurm, budgets="3e10, 5e10, 8e10",
                  params='"4k", "7k", "11k", "16k"'):
-        self.isoflop, self.slurm = isoflop, slurm
-        self.dir = Path(tempfile.mkdtemp(prefix="isoflop sweep "))  # a space, as people have them
+        self.isoflop, self.slurm = Path(isoflop).absolute(), slurm
+        self.dir = slurm.dir / "a sweep"  # a space, as people have them
+        self.dir.mkdir()
         self.shared = self.dir / "shared"
         self.grid = self.dir / "grid.toml"
         self.grid.write_text(GRID.format(budgets=budgets, params=params))
@@ -46,12 +46,13 @@ class SlurmSweep:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        shutil.rmtree(self.dir, ignore_errors=True)
+    def __exit__(self, error, *_):
+        if error:
+            print(f"logs of the tasks:\n{self.logs()}logs of Slurm:\n{self.slurm.logs()}", file=sys.stderr)
 
     def run(self, *arguments, timeout=120, check_code=True, environment=None):
         """isoflop ARGUMENTS; its result."""
-        environment = environment or (self.slurm.environment if self.slurm else dict(os.environ))
+        environment = environment or self.slurm.environment
         result = subprocess.run([self.isoflop, *map(str, arguments)], env=environment, text=True,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, timeout=timeout, cwd=self.dir)
@@ -90,6 +91,15 @@ class SlurmSweep:
         rows = csv.DictReader(io.StringIO(
             self.run("sweep", "export", "--csv", "--db", self.db).stdout))
         return {row["trial"]: int(row["attempts"]) for row in rows}
+
+    def at_work(self):
+        """Tasks ("12_3") with an attempt that has begun and not ended, as far as its file says."""
+        tasks = set()
+        for path in (self.shared / "attempts").glob("*.jsonl"):
+            lines = path.read_text().splitlines()
+            if lines and '"end"' not in lines[-1]:
+                tasks.add(json.loads(lines[0])["attempt"]["job"].removeprefix("slurm "))
+        return tasks
 
     def logs(self, lines=8):
         text = ""

@@ -3,7 +3,7 @@
 
 What takes minutes (the time limit, a node that Slurm itself finds dead) is in slurm_long.py.
 """
-import sys, time
+import subprocess, sys, time
 from private_slurm import PrivateSlurm
 from slurm_sweep import SlurmSweep, check, check_same
 
@@ -13,8 +13,12 @@ def running(slurm, jobs):
                   if state == "RUNNING" and name.split("_")[0] in jobs)
 
 
-def wait_running(slurm, jobs, seconds=20):
-    return slurm.wait(lambda: running(slurm, jobs), seconds, "a task runs")[0]
+def wait_busy(slurm, sweep, jobs, seconds=40):
+    """A task that runs and is in the middle of a trial."""
+    def busy():
+        at_work = sweep.at_work()
+        return [task for task in running(slurm, jobs) if task in at_work]
+    return slurm.wait(busy, seconds, "a task is in the middle of a trial")[0]
 
 
 def node_of(slurm, task):
@@ -22,7 +26,7 @@ def node_of(slurm, task):
 
 
 def kill_a_node(slurm, sweep, jobs):
-    node = node_of(slurm, wait_running(slurm, jobs))
+    node = node_of(slurm, wait_busy(slurm, sweep, jobs))
     killed = slurm.kill_node(node)
     check(killed >= 3, f"slurmd, slurmstepd and a task were to be killed on {node}, not {killed}")
     # An administrator's word, instead of the 30 s that slurmctld takes by itself.
@@ -34,13 +38,13 @@ def kill_a_node(slurm, sweep, jobs):
 
 
 def requeue_one(slurm, sweep, jobs):
-    task = wait_running(slurm, jobs)
+    task = wait_busy(slurm, sweep, jobs)
     slurm.run(["scontrol", "requeue", task])
     return f"{task} requeued"
 
 
 def preempt(slurm, sweep, jobs):
-    wait_running(slurm, jobs)
+    wait_busy(slurm, sweep, jobs)
     before = len(running(slurm, jobs))
     job = slurm.run(["sbatch", "--parsable", "-p", "main", f"--nodes={len(slurm.nodes)}", "-t", "1",
                      "-o", "/dev/null", "--wrap", "sleep 0.5"]).stdout.strip()
@@ -50,7 +54,7 @@ def preempt(slurm, sweep, jobs):
 
 
 def cancel_one(slurm, sweep, jobs):
-    task = wait_running(slurm, jobs)
+    task = wait_busy(slurm, sweep, jobs)
     slurm.run(["scancel", task])
     return f"{task} cancelled"
 
@@ -90,16 +94,24 @@ def under_fire(isoflop):
         print(f"{len(reference)} trials in {sum(attempts.values())} attempts; " + "; ".join(log))
 
 
+def warn(slurm, task):
+    """What --signal=B:USR1 sends. For a task of an array scancel 22.05 sends it, and is then told to try
+    again later, which it would do; so it gets no time for that."""
+    try:
+        slurm.run(["scancel", "--batch", "--signal=USR1", task], timeout=2, check=False)
+    except subprocess.TimeoutExpired:
+        pass
+
+
 def script_requeues(isoflop):
     """A site without RequeueExit: a warned task saves, requeues itself, and no other."""
     with PrivateSlurm(nodes=2, cpus=1, requeue_exit=False) as slurm, \
-         SlurmSweep(isoflop, slurm, budgets="1e11, 1.6e11", params='"4k", "7k"') as sweep:
+         SlurmSweep(isoflop, slurm, budgets="6e10, 1e11", params='"4k", "7k"') as sweep:
         reference = sweep.reference()
         job, = sweep.submit("--trials-per-task", "2", "--checkpoint-minutes", "0.005")
-        task = wait_running(slurm, [job])
-        slurm.wait(lambda: any((sweep.shared / "attempts").glob("*.jsonl")), 20, "an attempt began")
+        task = wait_busy(slurm, sweep, [job])
         others = [name for name in slurm.tasks() if name != task]
-        slurm.run(["scancel", "--batch", "--signal=USR1", task])
+        warn(slurm, task)
         slurm.wait(lambda: slurm.tasks().get(task) == "PENDING", 20, f"{task} is requeued")
         slurm.wait_until_empty(90)
         restarts = {name: restarts_of(slurm, name) for name in [task, *others]}
