@@ -1,5 +1,6 @@
 """A sweep whose tasks a private Slurm runs, and the questions that tests ask of it."""
 import csv, io, json, subprocess, sys
+from pathlib import Path
 
 # Decoders on Zipf facts: no corpus, a second or so each. Half of them share trunks.
 GRID = """\
