@@ -49,7 +49,9 @@ class SlurmSweep:
 
     def __exit__(self, error, *_):
         if error:
-            print(f"logs of the tasks:\n{self.logs()}logs of Slurm:\n{self.slurm.logs()}", file=sys.stderr)
+            print(f"logs of the tasks:\n{self.logs()}", file=sys.stderr)
+        if error is CheckFailed:  # a SlurmError has them
+            print(f"logs of Slurm:\n{self.slurm.logs()}", file=sys.stderr)
 
     def run(self, *arguments, timeout=120, check_code=True, environment=None):
         """isoflop ARGUMENTS; its result."""
