@@ -4,7 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 
+#include "app/progress.h"
 #include "io/csv.h"
 #include "io/json.h"
 
@@ -53,6 +55,27 @@ void print(const std::string& text) {
   if (!text.empty() && text.back() != '\n') std::fputc('\n', stdout);
 }
 
-void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+void say(const std::string& line) {
+  clear_progress_line();
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+std::string own_command() {
+  const char* const plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%";
+  std::ifstream file("/proc/self/cmdline");
+  std::string text = "isoflop";
+  std::string word;
+  std::getline(file, word, '\0');  // the program, wherever it lies
+  while (std::getline(file, word, '\0')) {
+    if (word.empty() || word.find_first_not_of(plain) != std::string::npos) {
+      std::string quoted = "'";
+      for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      word = quoted + "'";
+    }
+    text += " " + word;
+  }
+  return text;
+}
 
 }  // namespace isoflop

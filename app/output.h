@@ -28,8 +28,11 @@ std::string table_text(const TextTable& table, const OutputFormat& format);
 // Writes to stdout. A closed pipe ends the program silently (SIGPIPE keeps its default).
 void print(const std::string& text);
 
-// A line on stderr.
+// A line on stderr; a progress line that stands there (app/progress.h) gives way to it.
 void say(const std::string& line);
+
+// The command line of this process as a shell reads it.
+std::string own_command();
 
 }  // namespace isoflop
 

@@ -1,5 +1,6 @@
 #include "app/progress.h"
 
+#include <atomic>
 #include <cstdio>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@ namespace {
 constexpr double kFirstAfterSeconds = 2;
 constexpr double kLinesEverySeconds = 10;
 constexpr double kTerminalEverySeconds = 0.2;
+
+std::atomic<bool> line_on_terminal{false};
 
 }  // namespace
 
@@ -37,7 +40,11 @@ std::string progress_text(const SweepStatus& status, std::optional<double> eta_s
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressLine::~ProgressLine() {
-  if (shown_ && terminal_) std::fputs("\n", stderr);
+  if (line_on_terminal.exchange(false)) std::fputs("\n", stderr);
+}
+
+void clear_progress_line() {
+  if (line_on_terminal.exchange(false)) std::fputs("\r\033[K", stderr);
 }
 
 bool ProgressLine::due() const {
@@ -50,6 +57,7 @@ void ProgressLine::print(const std::string& text) {
   std::fprintf(stderr, terminal_ ? "\r%s\033[K" : "%s\n", text.c_str());
   std::fflush(stderr);
   shown_ = true;
+  if (terminal_) line_on_terminal = true;
   last_.restart();
 }
 

@@ -12,6 +12,10 @@
 
 namespace isoflop {
 
+// Wipes the line of a ProgressLine off the terminal, if one stands there; it comes again at its
+// next turn. For whoever has something to say meanwhile.
+void clear_progress_line();
+
 class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);

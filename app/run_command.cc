@@ -83,25 +83,19 @@ GridSpec grid_of(const RunFlags& flags) {
   return spec;
 }
 
-std::string same_command(const RunFlags& flags) {
-  return "isoflop sweep run " + flags.grid + " --db " + flags.db +
-         (flags.study.empty() ? "" : " --study " + flags.study) +
-         (flags.corpus.empty() ? "" : " --corpus " + flags.corpus);
-}
-
 void report_end(const SweepSummary& summary, const RunFlags& flags) {
   print_status({.db = flags.db, .study = summary.status.study}, flags.format.json);
   if (!summary.disk_full.empty()) {
     say("stopped: finished trials and checkpoints are saved; make room on that disk, then go on "
         "with:\n  " +
-        same_command(flags));
+        own_command());
     throw ExitCode{static_cast<int>(ErrorKind::kFailed)};
   }
   if (summary.interrupted) {
     say((summary.out_of_time
              ? "stopped after " + format_duration(summary.seconds) + ", as --minutes says"
              : std::string("interrupted")) +
-        ": finished trials are saved; go on with:\n  " + same_command(flags));
+        ": finished trials are saved; go on with:\n  " + own_command());
     throw ExitCode{130};
   }
   if (summary.status.in_trouble() > 0) {
