@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kGuesses = 12;
 constexpr double kLeastPointError = 0.25;  // t over s
 constexpr int kReplicateDegrees = 5;       // from which replicates speak of t
-constexpr int kDoubts = 3;
+constexpr int kDoubts = 3;                 // looks, when the interval is narrow enough
+constexpr int kLongDoubts = 6;             // when it is not
 
 void check_adaptive_options(const AdaptiveOptions& options) {
   if (!(options.target_flops > 0) || !std::isfinite(options.target_flops)) {
@@ -208,12 +209,12 @@ void judge(const Look& look, const AdaptiveMemory& before, AdaptiveStep& step) {
   const auto failings = failings_of_law(look.done, step.fit, look.options);
   step.guards.insert(step.guards.end(), failings.begin(), failings.end());
   step.memory.held = narrow && step.guards.empty() ? before.held + 1 : 0;
-  step.memory.doubted = narrow && known && !failings.empty() ? before.doubted + 1 : 0;
+  step.memory.doubted = known && !failings.empty() ? before.doubted + 1 : 0;
   const std::string width = fmt::format("N* at the target is known to a factor {:.3g}", step.width);
   if (step.memory.held >= look.options.looks) {
     step.status = AdaptiveStatus::kReached;
     step.why = width;
-  } else if (step.memory.doubted >= kDoubts) {
+  } else if (step.memory.doubted >= (narrow ? kDoubts : kLongDoubts)) {
     step.status = AdaptiveStatus::kDoubtful;
     step.why = width + ", if the law holds; but " + failings.front();
   } else {

@@ -93,8 +93,9 @@ enum class AdaptiveStatus {
   kStart,      // no law yet: the batch is cheap cells that together determine one
   kGoOn,       // the interval is too wide, or a guard holds
   kReached,    // stop: as narrow as asked for, and no guard holds
-  kDoubtful,   // stop: narrow enough, but the runs contradict the law at three looks in a row: more
-               // of these cells would not help, and the interval is not to be trusted
+  kDoubtful,   // stop: the runs contradict the law, at three looks in a row if the interval is
+               // narrow enough, at six if not: more of these cells would not help, and the
+               // interval is not to be trusted
   kExhausted,  // stop: no cell is left, or none that `most_flops` allows
   kWait,       // nothing to start now: what runs decides
 };
@@ -102,7 +103,7 @@ enum class AdaptiveStatus {
 // What one look hands to the next. Lost (a driver that was killed), it costs a batch more, no more.
 struct AdaptiveMemory {
   int held = 0;     // looks in a row at which nothing spoke against stopping
-  int doubted = 0;  // looks in a row at which only the law's failing did
+  int doubted = 0;  // looks in a row at which the runs contradicted the law
 };
 
 struct AdaptiveStep {
