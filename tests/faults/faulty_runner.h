@@ -59,6 +59,10 @@ class FaultyRunner : public TrialRunner {
     return outcomes;
   }
 
+  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+    CheckpointFolder(checkpoint_dir, trial).remove_own();
+  }
+
  private:
   class Run {
    public:
@@ -86,7 +90,6 @@ class FaultyRunner : public TrialRunner {
       if (status != OutcomeStatus::kDone) return end;
       const bool lost = fault_of(trial_) == Fault::kLossIsNaN;
       end.evaluations = {{.loss = lost ? std::nan("") : loss(), .tokens = 100}};
-      if (folder_) folder_->remove_own();
       return end;
     }
 
