@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include <vector>
 
-#include "app/output.h"
 #include "core/error.h"
 
 namespace isoflop {
@@ -71,6 +70,18 @@ std::string cut(const std::string& line, std::size_t columns) {
   return line;
 }
 
+// The answer is in the first line, so that it is folded at blanks and not cut.
+void fold_first(std::vector<std::string>& lines, std::size_t columns) {
+  for (std::size_t i = 0; i < lines.size() && lines[i].size() > columns; ++i) {
+    const std::size_t blank = lines[i].rfind(' ', columns);
+    if (blank == std::string::npos || blank == 0) return;
+    const std::string rest = lines[i].substr(blank + 1);
+    lines[i].resize(blank);
+    lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(i) + 1, rest);
+    if (rest.size() <= columns) return;
+  }
+}
+
 class Screen {
  public:
   Screen() : terminal_(::isatty(STDOUT_FILENO) == 1) {
@@ -86,8 +97,9 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
 
   void show(const Look& look) {
-    if (!terminal_) return print(look.line + "\n");
-    redraw(look.text);
+    if (terminal_) return redraw(look.text);
+    const std::string line = look.line + "\n";
+    write_all(line.data(), line.size());  // at once: stdio would keep a pipe waiting
   }
 
  private:
@@ -125,7 +137,8 @@ Look look_again(const std::function<Look()>& look) {
 }  // namespace
 
 std::string fitted(const std::string& text, std::size_t columns, std::size_t rows) {
-  const auto lines = lines_of(text);
+  auto lines = lines_of(text);
+  fold_first(lines, columns);
   const std::size_t shown =
       lines.size() <= rows ? lines.size() : std::max<std::size_t>(rows, 1) - 1;
   std::string fit;

@@ -22,7 +22,8 @@ struct Look {
 // is the caller's; later ones (the store is locked, or was moved) are shown, and it is tried again.
 void watch(double seconds, const std::function<Look()>& look);
 
-// The text as it fits into a window: long lines cut, lines beyond the window's counted in its last.
+// The text as it fits into a window: the first line folded at blanks, longer ones cut, and what is
+// beyond the window counted in its last line.
 std::string fitted(const std::string& text, std::size_t columns, std::size_t rows);
 
 }  // namespace isoflop

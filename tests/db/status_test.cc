@@ -269,7 +269,7 @@ TEST(StatusCostTest, ALookAtFifteenTimesTheTrialsCostsTheSame) {
 // What appending `writes` batches leaves of the write-ahead log, in bytes.
 std::uintmax_t wal_after(const std::string& path, const Claim& claim, int writes) {
   Store store(path);
-  std::vector<CurvePoint> points(64);
+  std::vector<CurvePoint> points(1024);
   std::int64_t step = 0;
   for (int i = 0; i < writes; ++i) {
     for (CurvePoint& point : points) point.step = ++step;
@@ -291,7 +291,7 @@ TEST_F(StatusTest, ViewersLetTheLogStartOverAndAnOpenTransactionWouldNot) {
       ++looks;
     }
   });
-  const auto beside_viewer = wal_after(path_, first, 600);
+  const auto beside_viewer = wal_after(path_, first, 400);
   stop = true;
   viewer.join();
   EXPECT_GT(looks.load(), 0);
@@ -299,7 +299,7 @@ TEST_F(StatusTest, ViewersLetTheLogStartOverAndAnOpenTransactionWouldNot) {
   SQLite::Database reader(path_);
   SQLite::Transaction open(reader);
   reader.execAndGet("SELECT count(*) FROM trials");
-  const auto beside_open = wal_after(path_, second, 600);
+  const auto beside_open = wal_after(path_, second, 400);
   // A checkpoint comes every 1000 pages of 4 KB; a reader in the middle of one puts it off a
   // little.
   EXPECT_LT(beside_viewer, 3u * 1000 * 4200);
