@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""long_report.py demo JSON... | zipf ISOFLOP WORK_DIR: a Markdown page of what a long test measured.
+"""long_report.py demo JSON... | zipf ISOFLOP WORK_DIR | faults RUN.md...: a Markdown page of what a long test measured.
 
 Exits with 1 when a promise is not kept. Standard library only.
 """
@@ -118,8 +118,31 @@ def zipf(isoflop, work):
             + (" (it says so)" if says_so else ""))
 
 
+def faults(paths):
+    """One column a run of tests/faults, from the counts that it leaves at ISOFLOP_FAULT_REPORT."""
+    head("Sweeps under faults")
+    runs = []
+    for path in paths:
+        rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in open(path)]
+        runs.append((rows[0][0], dict(rows[2:])))
+    names = sorted(set().union(*(counts for _, counts in runs)))
+    print("| | " + " | ".join(seed for seed, _ in runs) + " | all |\n|---|" + "---|" * (len(runs) + 1))
+    for name in names:
+        numbers = [int(counts.get(name, 0)) for _, counts in runs]
+        print(f"| {name} | " + " | ".join(map(str, numbers)) + f" | {sum(numbers)} |")
+    print("\nPromises\n")
+    kills = [int(c.get("kills of workers", 0)) + int(c.get("kills of drivers", 0)) for _, c in runs]
+    promise(min(kills) >= 100, "at least 100 kill -9 a run")
+    promise(all(not name.startswith("drivers that gave up") or name.endswith("full") for name in names),
+            "no driver gives up, except cleanly on a full disk")
+    promise(len({(c.get("trials: done"), c.get("trials: diverged"), c.get("attempts: done")) for _, c in runs}) == 1,
+            "every run ends with the same trials done and diverged, one result each")
+
+
 if sys.argv[1] == "demo":
     demo(sys.argv[2:])
+elif sys.argv[1] == "faults":
+    faults(sys.argv[2:])
 else:
     zipf(sys.argv[2], sys.argv[3])
 sys.exit(1 if FAILED else 0)

@@ -308,7 +308,7 @@ void FaultsTest::disturb_until(int kills, const std::string& phase) {
   begin(phase);
   const auto so_far = [&] { return counts_["kills of workers"] + counts_["kills of drivers"]; };
   while (so_far() < kills) {
-    ASSERT_LT(since_.seconds(), 150) << "too little to kill in phase " << phase;
+    ASSERT_LT(since_.seconds(), 300) << "too little to kill in phase " << phase;
     watch(0.1 + 0.2 * random_.uniform());
     one_kill();
     if (fake_->is_done()) break;
@@ -445,7 +445,7 @@ void FaultsTest::finish() {
   begin("end");
   while (!fake_->is_done() || (real_ && !(real_->is_done() && calm_->is_done()))) {
     watch(0.05);
-    ASSERT_LT(since_.seconds(), 240) << "the studies do not end";
+    ASSERT_LT(since_.seconds(), 500) << "the studies do not end";
     ASSERT_LT(gave_up_.size(), 40u);
   }
 }
@@ -596,6 +596,9 @@ TEST_F(FaultsTest, EveryTrialHasOneResultTheSameToTheBitWhateverHappened) {
   expect_recorded_kills();
   expect_acknowledged_points();
   EXPECT_GE(counts_["kills of workers"] + counts_["kills of drivers"], kFewestKills);
+  EXPECT_GT(counts_["damaged checkpoints passed over"], 0);
+  EXPECT_GE(count("SELECT count(*) FROM attempts WHERE outcome = 'done' AND micro_batch = 2"), 8)
+      << "trials that ran out of memory end with what fits";
   EXPECT_GT(count("SELECT max(started) - min(started) > 86400 FROM attempts"), 0) << "no jump";
   for (const GaveUp& end : gave_up_) {
     EXPECT_EQ(end.phase, "full") << end.driver << " gave up:\n" << end.said;
