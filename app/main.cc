@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/trainer_program.h"
 #include "core/closest_word.h"
 #include "core/error.h"
 #include "db/process.h"
@@ -61,6 +62,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    isoflop::become_trainer_program(argc, argv);
     return isoflop::run(argc, argv);
   } catch (const isoflop::ExitCode& exit) {
     return exit.code;

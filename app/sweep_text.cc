@@ -218,6 +218,7 @@ std::string failures_text(const StatusAnswer& answer) {
 // --- What it costs.
 
 std::string hours_text(double hours, const char* unit) {
+  if (hours < 1) return format_duration(3600 * hours) + " of one " + unit;
   return format_quantity(hours) + " " + unit + "-hours";
 }
 
