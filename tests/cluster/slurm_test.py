@@ -156,7 +156,29 @@ def dying_submission(isoflop):
         check(set(sweep.attempts().values()) == {1}, f"trials ran twice: {sweep.attempts()}")
 
 
-SCENARIOS = {"fire": under_fire, "script": script_requeues, "dying": dying_submission}
+def refused(isoflop):
+    """No Slurm here, or one that refuses: an error that says what to do, and no trial is held."""
+    with PrivateSlurm(nodes=1, cpus=1) as slurm, \
+         SlurmSweep(isoflop, slurm, budgets="2e9", params='"4k", "7k"') as sweep:
+        nowhere = {"PATH": "/nonexistent"}
+        command = ["sweep", "slurm", sweep.grid, "--db", sweep.db, "--dir", sweep.shared]
+        result = sweep.run(*command, check_code=False, environment=nowhere)
+        check(result.returncode == 1 and "sweep assign" in result.stderr, result.stderr)
+        check(not sweep.db.exists(), "a store was made where nothing can be submitted")
+        result = sweep.run(*command, "--dry-run", environment=nowhere)
+        check("requeue" in result.stdout and "4 trials" in result.stderr, result.stdout + result.stderr)
+
+        result = sweep.run(*command, "--partition", "nosuch", check_code=False)
+        check(result.returncode == 1 and "invalid partition" in result.stderr, result.stderr)
+        check(sweep.status()["planned"] == 4, "trials stayed leased to a job that is none")
+        check(len(sweep.submit("--extra=--comment='two words' --nice=5")) == 1, "then it did not submit")
+        slurm.wait_until_empty(60)
+        sweep.collect()
+        check(sweep.status()["done"] == 4, "not all trials are done")
+        print("nothing was held by what was refused")
+
+
+SCENARIOS = {"refused": refused, "fire": under_fire, "script": script_requeues, "dying": dying_submission}
 
 if __name__ == "__main__":
     start = time.monotonic()
