@@ -48,7 +48,7 @@ def time_limit(isoflop, requeue_exit, flops):
 
 def dead_node(isoflop):
     with PrivateSlurm(nodes=3, cpus=1) as slurm, SlurmSweep(isoflop, slurm) as sweep:
-        reference = sweep.reference()
+        reference = sweep.reference(timeout=900)
         options = ["--trials-per-task", "2", "--checkpoint-minutes", "0.005"]
         jobs = sweep.submit(*options)
         task = wait_busy(slurm, sweep, jobs)
@@ -57,14 +57,14 @@ def dead_node(isoflop):
         slurm.wait(lambda: restarts_of(slurm, task) == 1, 120, f"Slurm finds {node} dead")
         seconds = time.monotonic() - start
         slurm.start_node(node)
-        check(finish(sweep, reference, options, 180) == 0, "a task did not come back by itself")
+        check(finish(sweep, reference, options, 600) == 0, "a task did not come back by itself")
         return outcome(sweep, reference, f"{killed} processes killed; {task} requeued after "
                                          f"{seconds:.0f} s")
 
 
 def no_slurmctld(isoflop):
     with PrivateSlurm(nodes=2, cpus=1) as slurm, SlurmSweep(isoflop, slurm) as sweep:
-        reference = sweep.reference()
+        reference = sweep.reference(timeout=900)
         options = ["--trials-per-task", "6", "--checkpoint-minutes", "0.005"]
         wait_busy(slurm, sweep, sweep.submit(*options))
         time.sleep(6)  # it writes its state down every 5 s; what it forgot it would start again
@@ -74,7 +74,7 @@ def no_slurmctld(isoflop):
         check(sweep.status()["planned"] == planned == 0, "trials were taken from running tasks")
         seconds = time.monotonic() - start
         slurm.start_slurmctld()
-        check(finish(sweep, reference, options, 180) == 0, "something was submitted twice")
+        check(finish(sweep, reference, options, 600) == 0, "something was submitted twice")
         return outcome(sweep, reference, f"collecting took {seconds:.0f} s without slurmctld and "
                                          "planned nothing again")
 
@@ -84,7 +84,7 @@ def random_trouble(isoflop, seed, count):
     with PrivateSlurm(nodes=4, cpus=1, max_array=21) as slurm, \
          SlurmSweep(isoflop, slurm, budgets="3e10, 6e10, 9e10, 1.35e11, 2e11",
                     params='"4k", "5k", "7k", "9k", "11k", "16k"') as sweep:
-        reference = sweep.reference(timeout=600)
+        reference = sweep.reference(timeout=900)
         options = ["--partition", "spot", "--trials-per-task", "3", "--checkpoint-minutes", "0.01"]
         jobs, counts = sweep.submit(*options), {}
         for _ in range(count):

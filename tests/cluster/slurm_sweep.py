@@ -53,7 +53,7 @@ class SlurmSweep:
         if error is CheckFailed:  # a SlurmError has them
             print(f"logs of Slurm:\n{self.slurm.logs()}", file=sys.stderr)
 
-    def run(self, *arguments, timeout=120, check_code=True, environment=None):
+    def run(self, *arguments, timeout=240, check_code=True, environment=None):
         """isoflop ARGUMENTS; its result."""
         environment = environment or self.slurm.environment
         result = subprocess.run([self.isoflop, *map(str, arguments)], env=environment, text=True,
