@@ -92,7 +92,7 @@ void AdaptiveSweep::refill() {
   Store store(db_);
   take_states(store.trials(study_));
   const auto observations = store.results(study_, convention_);
-  step_ = next_batch(cells_, observations, options_);
+  step_ = next_batch(cells_, observations, options_, step_.memory);
   if (step_.why != said_last_) said_(step_.why);
   said_last_ = step_.why;
   if (step_.stop && step_.has_law) {
