@@ -46,12 +46,12 @@ std::string study_to_collect(const Store& store, const CollectFlags& flags) {
 // is then collected before its trials are taken from it.
 std::vector<std::string> holders_to_release(const Store& store, const std::string& study,
                                             const CollectFlags& flags) {
+  const std::set<std::string> wanted = flags.holder.empty() ? gone_holders(store, study, run_timed)
+                                                            : std::set<std::string>{flags.holder};
   std::vector<std::string> found, all;
   for (const HolderRow& row : store.holders(study)) {
     all.push_back(row.holder);
-    const bool gone = flags.holder.empty() ? holder_life(row.holder, run_timed) == JobLife::kGone
-                                           : row.holder == flags.holder;
-    if (gone) found.push_back(row.holder);
+    if (wanted.contains(row.holder)) found.push_back(row.holder);
   }
   if (flags.holder.empty() || !found.empty()) return found;
   std::string names;

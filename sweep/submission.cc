@@ -73,6 +73,8 @@ bool lease_ranges(Store& store, const std::string& study, const Handout& handout
   return true;
 }
 
+bool is_slurm_job(const std::string& holder) { return holder.rfind(kSlurm, 0) == 0; }
+
 std::string first_lines(const std::string& text) {
   return text.substr(0, std::min<std::size_t>(text.find_last_not_of(" \n") + 1, 2000));
 }
@@ -177,7 +179,7 @@ int settle_submissions(Store& store, const std::string& study, const CommandRunn
     if (!submitting || liveness_of(submitting->process, self) != Liveness::kDead) continue;
     const auto jobs =
         parse_job_ids(run(squeue_by_name_command(submitting->job_name), kSlurmSeconds));
-    if (!jobs) continue;
+    if (!jobs) return settled;
     if (jobs->empty()) {
       store.take_back(study, row.holder);
     } else {
@@ -189,7 +191,7 @@ int settle_submissions(Store& store, const std::string& study, const CommandRunn
 }
 
 JobLife holder_life(const std::string& holder, const CommandRunner& run) {
-  if (holder.rfind(kSlurm, 0) != 0) return JobLife::kUnknown;
+  if (!is_slurm_job(holder)) return JobLife::kUnknown;
   const auto job = parse_job_id(holder.substr(std::string(kSlurm).size()));
   return job ? parse_job_life(run(squeue_command(*job), kSlurmSeconds)) : JobLife::kUnknown;
 }
@@ -198,7 +200,11 @@ std::set<std::string> gone_holders(const Store& store, const std::string& study,
                                    const CommandRunner& run) {
   std::set<std::string> gone;
   for (const HolderRow& row : store.holders(study)) {
-    if (holder_life(row.holder, run) == JobLife::kGone) gone.insert(row.holder);
+    if (!is_slurm_job(row.holder)) continue;
+    const JobLife life = holder_life(row.holder, run);
+    if (life == JobLife::kGone) gone.insert(row.holder);
+    // A Slurm that does not answer would take its minute for every holder.
+    if (life == JobLife::kUnknown) return gone;
   }
   return gone;
 }

@@ -183,7 +183,10 @@ TEST(GoneHolders, AreThoseOfJobsThatSlurmHasForgotten) {
   };
   EXPECT_THAT(gone_holders(store, "s", one_is_gone), ::testing::ElementsAre("slurm 100"));
   slurm.answers = false;
+  slurm.calls.clear();
   EXPECT_TRUE(gone_holders(store, "s", std::ref(slurm)).empty());
+  EXPECT_EQ(slurm.calls.size(), 1U)
+      << "two jobs, but once is enough to see that it does not answer";
 }
 
 }  // namespace
