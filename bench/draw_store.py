@@ -24,7 +24,7 @@ set ylabel 'milliseconds (median)'
 set format x '%.0f'
 set yrange [0.01:1000]
 set grid ytics lc rgb '#dddddd'
-set key outside right
+set key below maxcols 3
 set arrow from 100,200 to 100000,200 nohead dt 2 lc rgb '#888888'
 set label 'asked for: status in 200 ms' at 110,290 tc rgb '#666666'
 plot {plots}
