@@ -83,7 +83,8 @@ class ArrayReader {
     const auto size = static_cast<std::size_t>(count);
     if (count < 0 || size > bytes_.size() / sizeof(T)) throw damaged(path_, "its arrays are short");
     std::vector<T> values(size);
-    std::memcpy(values.data(), bytes_.data(), size * sizeof(T));
+    // An empty vector has no address, which memcpy may not be given.
+    if (size > 0) std::memcpy(values.data(), bytes_.data(), size * sizeof(T));
     bytes_.remove_prefix(size * sizeof(T));
     return values;
   }
