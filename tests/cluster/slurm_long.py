@@ -67,7 +67,9 @@ def no_slurmctld(isoflop):
         reference = sweep.reference(timeout=900)
         options = ["--trials-per-task", "6", "--checkpoint-minutes", "0.005"]
         wait_busy(slurm, sweep, sweep.submit(*options))
-        time.sleep(6)  # it writes its state down every 5 s; what it forgot it would start again
+        # What it has not written down yet it would start a second time, and drain the nodes.
+        start, state = time.time(), slurm.dir / "state" / "job_state"
+        slurm.wait(lambda: state.exists() and state.stat().st_mtime > start, 60, "slurmctld's state")
         slurm.kill_slurmctld()
         planned, start = sweep.status()["planned"], time.monotonic()
         sweep.collect("--release", timeout=400)
