@@ -46,6 +46,8 @@ constexpr std::int64_t kDiskBytes = 64 << 20;
 constexpr std::int64_t kDay = 86400;
 constexpr double kLockSeconds = 31.5;  // longer than a store waits, db/store.h
 
+constexpr const char* kAfterTheFullDisk = "after the full disk";
+
 // --- The trials.
 
 Trial fake_trial(int number, Fault fault) {
@@ -421,9 +423,11 @@ void FaultsTest::fill_disk() {
 // --- Between faults.
 
 void FaultsTest::look_after(RestartedDriver& driver) {
-  if (auto what = driver.look(phase_)) {
+  if (disk_is_full_) driver.see_full_disk();
+  const bool for_the_disk = driver.saw_full_disk() && phase_ == kAfterTheFullDisk;
+  if (auto what = driver.look(for_the_disk ? "full" : phase_)) {
     gave_up_.push_back(*what);
-    ++counts_["drivers that gave up: " + phase_];
+    ++counts_["drivers that gave up: " + what->phase];
   }
   if (!driver.is_up() && !driver.is_done() && !disk_is_full_) driver.start();
 }
@@ -586,7 +590,7 @@ TEST_F(FaultsTest, EveryTrialHasOneResultTheSameToTheBitWhateverHappened) {
   disturb_until(55, "a day behind");
   set_clock(0);
   fill_disk();
-  disturb_until(70, "after the full disk");
+  disturb_until(70, kAfterTheFullDisk);
   lock_store();
   disturb_until(kFewestKills + 5, "after the lock");
   finish();

@@ -34,7 +34,11 @@ class RestartedDriver {
   void start() {
     pid_ = start_worker({.command = command_, .log = log_});
     ++starts_;
+    saw_full_disk_ = false;
   }
+  // It may take its time to stop because of that.
+  void see_full_disk() { saw_full_disk_ = true; }
+  bool saw_full_disk() const { return saw_full_disk_; }
   bool is_up() const { return pid_ != 0; }
   bool is_done() const { return done_; }
   int starts() const { return starts_; }
@@ -69,6 +73,7 @@ class RestartedDriver {
   std::string log_;
   pid_t pid_ = 0;
   bool done_ = false;
+  bool saw_full_disk_ = false;
   int starts_ = 0;
 };
 
