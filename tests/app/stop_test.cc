@@ -45,7 +45,7 @@ TEST_F(StopTest, ASignalToAllProcessesSavesReleasesAndSaysHowToGoOn) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const Ran stopped = run_until(3, signal);
     EXPECT_EQ(stopped.code, 130) << stopped.err;
-    EXPECT_THAT(stopped.err, HasSubstr("go on with:\n  isoflop sweep run many.toml --db runs.db"));
+    EXPECT_THAT(stopped.err, HasSubstr("go on with:\n  isoflop sweep run many.toml --workers 1"));
     EXPECT_EQ(status().running, 0);
     EXPECT_GT(status().planned, 0);
   }
