@@ -26,6 +26,16 @@ CandidateCell cell_of(const Trial& trial, FlopConvention convention, std::int64_
           .branch_tokens = branch_tokens(trial)};
 }
 
+// Beyond these tokens per parameter one law did not hold from end to end, and intervals were too
+// narrow (docs/adaptive.md).
+constexpr double kLeastRatio = 1;
+constexpr double kMostRatio = 700;
+
+bool is_usable(const Trial& trial) {
+  const double ratio = trial.train.tokens / params_of(trial);
+  return kLeastRatio <= ratio && ratio <= kMostRatio;
+}
+
 CellState state_of(const std::string& state) {
   if (state == "done") return CellState::kDone;
   if (state == "planned" || state == "leased" || state == "running") return CellState::kRunning;
@@ -43,8 +53,13 @@ AdaptiveSweep::AdaptiveSweep(const LoadedGrid& loaded, const std::string& db,
       said_(std::move(said)) {
   const int seeds = has_axis(loaded.spec, "seed") ? 1 : options.seeds;
   std::vector<Trial> trials;
+  int left_out = 0;
   for (const PlannedTrial& planned : loaded.grid.trials) {
     if (planned.role != TrialRole::kGrid) continue;
+    if (!is_usable(planned.trial)) {
+      ++left_out;
+      continue;
+    }
     for (int more = 0; more < seeds; ++more) {
       PlannedTrial candidate = planned;
       candidate.trial.seed += more;
@@ -54,6 +69,11 @@ AdaptiveSweep::AdaptiveSweep(const LoadedGrid& loaded, const std::string& db,
       candidates_.push_back(candidate);
       trials.push_back(candidate.trial);
     }
+  }
+  if (left_out > 0) {
+    said_("note: " + std::to_string(left_out) +
+          " cells of the grid have less than 1 or more than 700 tokens per parameter and are left "
+          "out (docs/adaptive.md)");
   }
   planned_.resize(candidates_.size());
   std::vector<CandidateCell> whole;
@@ -91,7 +111,13 @@ void AdaptiveSweep::plan(Store& store, const std::vector<std::int64_t>& chosen) 
 void AdaptiveSweep::refill() {
   Store store(db_);
   take_states(store.trials(study_));
-  const auto observations = store.results(study_, convention_);
+  auto observations = store.results(study_, convention_);
+  largest_flops_ = 0;
+  for (Observation& row : observations) {
+    const auto found = place_.find(row.trial);
+    if (found != place_.end()) row.run = cells_[found->second].trunk;
+    largest_flops_ = std::max(largest_flops_, row.flops);
+  }
   step_ = next_batch(cells_, observations, options_, step_.memory);
   if (step_.why != said_last_) said_(step_.why);
   said_last_ = step_.why;
@@ -114,7 +140,8 @@ std::string AdaptiveSweep::answer() const {
   std::string text = "N* " + interval_text(step_.params, format_quantity) + " at " +
                      format_flops(options_.target_flops) + " FLOP, " + level_text(options_.level) +
                      ", high / low " + format_quantity(step_.width) + ", from " +
-                     std::to_string(step_.fit.observations) + " trials\n";
+                     std::to_string(step_.fit.observations) + " trials; " +
+                     factor_text(options_.target_flops / largest_flops_) + " beyond the largest\n";
   text += "spent " + format_flops(step_.spent_flops) + " FLOP; the whole grid costs " +
           format_flops(whole_grid_flops_) + "; " + step_.why;
   return text;

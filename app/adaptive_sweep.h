@@ -53,7 +53,8 @@ class AdaptiveSweep {
   double whole_grid_flops_ = 0;  // with the grid's own seeds, trunks shared
   AdaptiveStep step_;
   std::string said_last_;
-  std::int64_t ended_ = 0;  // trials, at the last look
+  std::int64_t ended_ = 0;    // trials, at the last look
+  double largest_flops_ = 0;  // of one observed run
 };
 
 }  // namespace isoflop

@@ -55,13 +55,15 @@ class BatchBuilder {
   std::vector<int> runs_;                                             // known, of each point
   std::vector<GuessedLaw> laws_;
   ChosenBatch batch_;
+  double least_anchor_ = 0;
 };
 
 BatchBuilder::BatchBuilder(BatchRequest request, const AdaptiveOptions& options)
     : request_(std::move(request)),
       options_(options),
       ledger_(request_.cells),
-      runs_(request_.points.size(), 0) {
+      runs_(request_.points.size(), 0),
+      least_anchor_(least_anchor(request_.points, options)) {
   for (const LawParameters& guess : request_.guesses) {
     GuessedLaw law{.belief = LawBelief(guess, options.flops, options.target_flops, request_.noise)};
     for (const CellPoint& point : request_.points) {
@@ -144,7 +146,7 @@ void BatchBuilder::add_offers(std::size_t point, double left, std::vector<Offer>
 
 bool BatchBuilder::is_anchor(const Offer& offer) const {
   const double total = request_.spent + batch_.flops + offer.price;
-  return alone_flops(request_.cells[offer.cell]) >= kAnchorShare * total;
+  return alone_flops(request_.cells[offer.cell]) >= std::max(kAnchorShare * total, least_anchor_);
 }
 
 const BatchBuilder::Offer* BatchBuilder::best_of(const std::vector<Offer>& offers,
@@ -192,7 +194,7 @@ ChosenBatch BatchBuilder::build() {
   while (!enough()) {
     const std::vector<Offer> all = offers();
     const double total = request_.spent + batch_.flops;
-    const bool anchored = has_anchors(request_.points, options_.flops, total);
+    const bool anchored = has_anchors(request_.points, options_.flops, total, least_anchor_);
     const Offer* best = anchored ? nullptr : best_of(all, true);
     if (best == nullptr) best = best_of(all, false);
     if (best == nullptr) break;
@@ -215,12 +217,21 @@ void BatchBuilder::sort_cells() {
 
 }  // namespace
 
-bool has_anchors(std::span<const CellPoint> points, const FlopsPerToken& flops, double spent) {
+double least_anchor(std::span<const CellPoint> all, const AdaptiveOptions& options) {
+  double largest = 0;
+  for (const CellPoint& point : all) {
+    largest = std::max(largest, options.flops(point.params) * point.tokens);
+  }
+  return std::min(options.target_flops / kFurthest, kNearTop * largest);
+}
+
+bool has_anchors(std::span<const CellPoint> points, const FlopsPerToken& flops, double spent,
+                 double least) {
   int runs = 0;
   std::set<double> sizes;
   for (const CellPoint& point : points) {
     const double c = flops(point.params) * point.tokens;
-    if (point.runs.empty() || c < kAnchorShare * spent) continue;
+    if (point.runs.empty() || c < std::max(kAnchorShare * spent, least * (1 - 1e-9))) continue;
     runs += static_cast<int>(point.runs.size());
     sizes.insert(point.params);
   }

@@ -86,7 +86,13 @@ std::vector<std::string> little_known(std::span<const Observation> rows,
     out.push_back(fmt::format("{} runs at {} points of {} sizes are too few to trust an interval",
                               rows.size(), have.size(), sizes_among(have)));
   }
-  if (!has_anchors(have, options.flops, spent)) {
+  const double least = least_anchor(all, options);
+  if (!has_anchors(have, options.flops, 0, least)) {
+    out.push_back(
+        fmt::format("the target is too far beyond the runs: fewer than {} of them have "
+                    "{:.2g} FLOP or more",
+                    kAnchors, least));
+  } else if (!has_anchors(have, options.flops, spent, least)) {
     out.push_back("too little of the compute was spent on the largest runs");
   }
   return out;

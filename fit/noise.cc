@@ -14,6 +14,8 @@ namespace {
 constexpr double kSurely = 0.01;
 constexpr double kClearRatio = 1.5;
 constexpr int kFewestDegrees = 3;
+// Replicates of an exact loss do not scatter at all; then anything beyond rounding is lack of fit.
+constexpr double kLeastNoise = 1e-9;
 
 // The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method.
 double beta_fraction(double x, double a, double b) {
@@ -79,8 +81,9 @@ void fill_replicates(const std::vector<std::vector<std::size_t>>& points,
   if (noise.replicate_degrees == 0) return;
   noise.replicate_sigma = std::sqrt(pure / noise.replicate_degrees);
   const int degrees = static_cast<int>(points.size()) - parameters;
-  if (degrees <= 0 || pure == 0) return;
-  const double f = lack / degrees / (pure / noise.replicate_degrees);
+  if (degrees <= 0) return;
+  const double least = kLeastNoise * kLeastNoise;
+  const double f = lack / degrees / std::max(pure / noise.replicate_degrees, least);
   noise.lack_of_fit_ratio = std::sqrt(f);
   if (degrees < kFewestDegrees || noise.replicate_degrees < kFewestDegrees) return;
   noise.lack_of_fit_p = f_tail(f, degrees, noise.replicate_degrees);
@@ -138,6 +141,13 @@ NoiseEstimate estimate_noise(std::span<const Observation> observations, const La
 std::optional<Warning> lack_of_fit(const NoiseEstimate& noise) {
   if (!noise.lack_of_fit_p || *noise.lack_of_fit_p >= kSurely) return std::nullopt;
   if (*noise.lack_of_fit_ratio <= kClearRatio) return std::nullopt;
+  if (*noise.replicate_sigma < kLeastNoise) {
+    return Warning{.code = "lack_of_fit",
+                   .message = fmt::format(
+                       "the losses miss the law by {:.2g} in ln L and their replicates do not "
+                       "scatter at all: the law is wrong",
+                       *noise.lack_of_fit_ratio * kLeastNoise)};
+  }
   return Warning{
       .code = "lack_of_fit",
       .message = fmt::format(

@@ -233,8 +233,11 @@ void check(const JsonReader& reader, const LawFit& fit) {
   };
   const bool alone = fit.approach == 1 || fit.approach == 2;
   if (!fit.form && (fit.has_law() || !alone)) check_law(fit.parameters, "law.parameters");
+  // A draw of few rows may have an exponent below 0: a law without an optimum, which plans count.
   for (std::size_t i = 0; i < fit.draws.size(); ++i) {
-    check_law(fit.draws[i], "draws[" + std::to_string(i) + "]");
+    const LawParameters& p = fit.draws[i];
+    if (p.E >= 0 && p.A > 0 && p.B > 0) continue;
+    reader.fail("draws[" + std::to_string(i) + "]", "A and B must be above 0, and E not below");
   }
   if (fit.interval_level <= 0 || fit.interval_level >= 1) {
     reader.fail("interval.level", "must be between 0 and 1");

@@ -53,6 +53,16 @@ TEST(Noise, LackOfFitIsWarnedOfWhereItIsAndNotWhereItIsNot) {
   EXPECT_LE(warned, 1);  // at 1 %
 }
 
+TEST(Noise, ExactReplicatesThatMissTheLawAreLackOfFit) {
+  auto rows = isoflop_grid({1e17, 1e18, 1e19}, 6, 0.01, 1);
+  const auto once = rows;
+  rows.insert(rows.end(), once.begin(), once.end());
+  const NoiseEstimate noise = estimate_noise(rows, kTruth);
+  EXPECT_EQ(noise.replicate_sigma, 0);
+  ASSERT_TRUE(lack_of_fit(noise).has_value());
+  EXPECT_THAT(lack_of_fit(noise)->message, ::testing::HasSubstr("do not scatter at all"));
+}
+
 TEST(Noise, WithoutReplicatesNothingIsSaidOfTheFit) {
   const NoiseEstimate noise = estimate_noise(isoflop_grid({1e17, 1e18, 1e19}, 6, 0.01, 1), kTruth);
   EXPECT_FALSE(noise.replicate_sigma.has_value());
