@@ -3,10 +3,11 @@
 //
 // How many is measured. The pack begins with one slot; the FLOPs (exact) that all slots do together
 // in `measure_seconds` are counted, after `settle_seconds` for the newest to get going; what they
-// lose between trials, or waiting for a trunk, is part of that. A slot more is kept when the total rate rose by at least `gain` of what a slot did on
-// average before, otherwise it is taken back (its trial saves, and is planned again) and the pack
-// has its size. A trial that runs out of memory beside others takes a slot away for good and is
-// planned again, which does not count against it; alone, it is out of memory (core/retry_policy.h).
+// lose between trials, or waiting for a trunk, is part of that. A slot more is kept when the total
+// rate rose by at least `gain` of what a slot did on average before, otherwise it is taken back
+// (its trial saves, and is planned again) and the pack has its size. A trial that runs out of
+// memory beside others takes a slot away for good and is planned again, which does not count
+// against it; alone, it is out of memory (core/retry_policy.h).
 //
 // Every trial of a pack has the losses that it has alone, to the bit on a CPU: slots share nothing
 // but the device.
