@@ -52,7 +52,8 @@ struct LiveAttempt {
   double started = 0;
   double heartbeat = 0;
   double lease = 0;   // seconds of silence after which others may take the trial
-  bool gone = false;  // its process is dead or its lease is over: the next `sweep run` takes over
+  bool gone = false;  // its process is dead or its lease is over: the next `sweep run` takes over.
+                      // Never for what another host holds
   std::optional<double> train_loss = {};  // the last that was written
   std::optional<double> heldout_loss = {};
 };

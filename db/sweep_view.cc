@@ -268,7 +268,9 @@ void read_running(SQLite::Database& db, std::int64_t study, SweepView& view, Gro
   auto query = prepare(db, kLiveAttempts, study);
   while (query.executeStep()) {
     LiveAttempt attempt = live_attempt(query);
-    attempt.gone = seems_gone(worker_of(query), self, view.now - attempt.heartbeat, attempt.lease);
+    // What other hosts run is heard of only when it is collected, and is their holder's to take.
+    attempt.gone = attempt.held_by.empty() &&
+                   seems_gone(worker_of(query), self, view.now - attempt.heartbeat, attempt.lease);
     read_last_losses(db, query.getColumn(8).getInt64(), attempt);
     groups.add_done({.bracket = query.getColumn(5).getString() == "bracket",
                      .budget = query.getColumn(6).getDouble(),

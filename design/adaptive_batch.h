@@ -25,7 +25,7 @@ namespace isoflop {
 inline constexpr double kGrowth = 0.4;
 inline constexpr double kDearest = 0.2;
 inline constexpr double kAnchorShare = 0.1;
-inline constexpr double kFurthest = 1000;
+inline constexpr double kFurthest = 3000;
 inline constexpr double kNearTop = 0.3;  // of the largest C of the grid
 inline constexpr int kAnchors = 3;
 inline constexpr int kAnchorSizes = 2;

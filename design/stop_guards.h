@@ -3,7 +3,7 @@
 // Too little is known:
 //   runs      fewer than 12 runs, 8 points or 4 sizes (or all the grid has)
 //   anchors   fewer than 3 runs, of 2 sizes, whose own C is at least a tenth of all spent, and at
-//             least a thousandth of the target's or three tenths of the grid's largest
+//             least 1 / 3,000 of the target's or three tenths of the grid's largest
 // The law fails; its interval knows nothing of that:
 //   hidden    the dearest quarter of the runs (at least 3), hidden from a fit of the others, differ
 //             in the mean from what it predicts by more than 2.58 standard errors: those of the

@@ -147,6 +147,17 @@ TEST_F(StatusTest, LeasedTrialsStandUnderTheirHolder) {
   EXPECT_EQ(view.held[0].holder, "slurm 12");
   EXPECT_EQ(view.held[0].trials, 2);
   EXPECT_EQ(view.status.leased, 2);
+
+  // Heard of an hour ago, when it was collected: not gone, its holder knows.
+  store_.import_attempt({.origin = "a",
+                         .identity = rows[0].identity,
+                         .worker = {.host = "node1", .boot_id = "b", .pid = 12},
+                         .started = 1e9,
+                         .heartbeat = 1e9});
+  const auto running = store_.view("s").running;
+  ASSERT_EQ(running.size(), 1u);
+  EXPECT_EQ(running[0].held_by, "slurm 12");
+  EXPECT_FALSE(running[0].gone);
 }
 
 // The tables that triggers keep, and the same counted from every row, through random lives.

@@ -339,8 +339,8 @@ TEST(Adaptive, DoesNotStopFarFromTheTargetWhileTheGridHasLargerRuns) {
     const Swept swept =
         sweep(planned_cells(3), options, [](const auto& cell) { return noisy(cell, 0.001, 5); });
     ASSERT_EQ(swept.last.status, AdaptiveStatus::kReached) << swept.last.why;
-    // A thousandth of 1e22; for 1e25 the grid has nothing that large, and near its top is enough.
-    const double least = target == 1e22 ? 1e19 : 3e19;
+    // 1 / 3,000 of 1e22; for 1e25 the grid has nothing that large, and near its top is enough.
+    const double least = target == 1e22 ? 1e22 / 3000 : 3e19;
     int near = 0;
     for (const Observation& row : swept.rows) near += row.flops >= 0.99 * least ? 1 : 0;
     EXPECT_GE(near, 3) << target;

@@ -75,9 +75,17 @@ class PrivateDisk {
   }
 
   bool mount_it(std::int64_t bytes) const {
-    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+    // In a chroot "/" is no mount point; then the folder becomes one.
+    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 && !bind_it())
+      return false;
     const std::string size = "size=" + std::to_string(bytes);
     return ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, size.c_str()) == 0;
+  }
+
+  bool bind_it() const {
+    const char* folder = folder_.c_str();
+    return ::mount(folder, folder, nullptr, MS_BIND, nullptr) == 0 &&
+           ::mount("none", folder, nullptr, MS_PRIVATE, nullptr) == 0;
   }
 
   std::string folder_;

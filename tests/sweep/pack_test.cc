@@ -1,6 +1,7 @@
 // Packs: how many slots, and that what they do is what one worker does.
 #include "sweep/pack.h"
 
+#include <algorithm>
 #include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -103,7 +104,8 @@ TEST_F(PackTest, RunsEveryTrialOnceAndSeveralAtATime) {
   EXPECT_EQ(report.slots, 3);
   EXPECT_EQ(most_.load(), 3);
   ASSERT_GE(report.rates.size(), 3u);
-  EXPECT_GT(report.rates[0], 0);
+  // One of them may have fallen between two reports.
+  EXPECT_GT(*std::max_element(report.rates.begin(), report.rates.end()), 0);
   EXPECT_EQ(ask("SELECT count(*) FROM attempts"), "40");
   for (const TrialRow& row : sweep_.trials()) EXPECT_EQ(row.loss, fake_loss(row.trial));
 }
