@@ -26,7 +26,9 @@ class PrivateDisk {
            ": run the test as root, or where unprivileged user namespaces are allowed";
   }
   ~PrivateDisk() {
-    if (why_.empty()) ::umount2(folder_.c_str(), MNT_DETACH);
+    if (!why_.empty()) return;
+    while (::umount2(folder_.c_str(), MNT_DETACH) == 0) {  // bind_it has mounted one below
+    }
   }
   PrivateDisk(const PrivateDisk&) = delete;
   PrivateDisk& operator=(const PrivateDisk&) = delete;
