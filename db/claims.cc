@@ -1,6 +1,5 @@
 // The part of the store that workers use while they run trials.
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 
 #include "core/retry_policy.h"
@@ -74,17 +73,11 @@ Setbacks setbacks_of(SQLite::Database& db, std::int64_t trial) {
   return {row.getColumn(0).getInt64(), row.getColumn(1).getInt64()};
 }
 
-// Trials of one trunk go on from each other only with the same micro-batch, and would run out of
-// memory alike.
 void write_setbacks(SQLite::Database& db, std::int64_t trial, const std::string& state,
                     const Setbacks& after) {
-  run_sql(db, "UPDATE trials SET state = ?, failures = ?, micro_batch = ? WHERE id = ?", state,
-          after.failures, after.micro_batch, trial);
-  if (after.micro_batch == 0) return;
-  run_sql(db,
-          "UPDATE trials SET micro_batch = ?1 WHERE trunk <> '' AND state = 'planned'"
-          " AND trunk = (SELECT trunk FROM trials WHERE id = ?2)",
-          after.micro_batch, trial);
+  run_sql(db, "UPDATE trials SET state = ?, failures = ? WHERE id = ?", state, after.failures,
+          trial);
+  if (after.micro_batch > 0) lower_micro_batch(db, trial, after.micro_batch);
 }
 
 struct RunningAttempt {
@@ -177,27 +170,13 @@ bool release(SQLite::Database& db, const RunningAttempt& attempt, int max_kills,
   return give_up;
 }
 
-std::string joined_lines(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
-}
-
 // The attempt's end, and what it makes of the trial.
-void write_end(SQLite::Database& db, const Claim& claim, const Outcome& outcome,
+void write_end(SQLite::Database& db, const Claim& claim, const Outcome& given,
                const RetryPolicy& policy) {
-  const bool diverged = outcome.status == OutcomeStatus::kDone && !all_finite(outcome);
+  const Outcome outcome = checked_outcome(given);
   Setbacks setbacks = setbacks_of(db, claim.trial_id);
-  const Ending ending = ending_of(diverged ? OutcomeStatus::kDiverged : outcome.status, claim.trial,
-                                  policy, setbacks);
-  run_sql(db,
-          "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
-          " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
-          " heartbeat = ?11, ended = ?11, log = ?12 WHERE id = ?13",
-          ending.attempt, diverged ? "the final loss is not finite" : outcome.reason, outcome.steps,
-          outcome.tokens, outcome.seconds, outcome.unique_tokens, outcome.epochs, outcome.mfu,
-          outcome.resumed_at, outcome.flops, now_seconds(), joined_lines(outcome.notes),
-          claim.attempt_id);
+  const Ending ending = ending_of(outcome.status, claim.trial, policy, setbacks);
+  write_outcome(db, claim.attempt_id, ending.attempt, outcome.reason, outcome, now_seconds());
   insert_evaluations(db, claim.attempt_id, outcome);
   write_setbacks(db, claim.trial_id, ending.trial, setbacks);
 }
@@ -226,24 +205,6 @@ void check_identity(const std::string& path, const Claim& claim) {
                   " was planned by another version of isoflop, whose trials have other fields; "
                   "run it with that version, or plan the study anew under another name",
               "incompatible");
-}
-
-bool all_finite(const Outcome& outcome) {
-  for (const Evaluation& evaluation : outcome.evaluations) {
-    if (!std::isfinite(evaluation.loss)) return false;
-  }
-  return true;
-}
-
-void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {
-  for (const Evaluation& e : outcome.evaluations) {
-    if (!std::isfinite(e.loss)) continue;
-    run_sql(db,
-            "INSERT INTO evaluations (attempt, heldout, loss, standard_error, bits_per_byte,"
-            " tokens, excess, excess_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            attempt, e.heldout, e.loss, e.standard_error, e.bits_per_byte, e.tokens, e.excess,
-            e.excess_error);
-  }
 }
 
 // The heads in their order; the sub-query is a look into two indices, and passes over as many heads
@@ -301,18 +262,7 @@ bool Store::heartbeat(const Claim& claim, double tokens_done) {
 
 void Store::append_curve(const Claim& claim, std::span<const CurvePoint> points) {
   if (points.empty()) return;
-  impl_->write([&] {
-    SQLite::Statement insert(impl_->db,
-                             "INSERT OR REPLACE INTO curve_points (attempt, step, tokens, flops,"
-                             " train_loss, heldout_loss, heldout_error, rate, grad_norm, seconds)"
-                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    for (const CurvePoint& p : points) {
-      bind_all(insert, claim.attempt_id, p.step, p.tokens, p.flops, p.train_loss, p.heldout_loss,
-               p.heldout_error, p.rate, p.grad_norm, p.seconds);
-      insert.exec();
-      insert.reset();
-    }
-  });
+  impl_->write([&] { insert_points(impl_->db, claim.attempt_id, points); });
 }
 
 bool Store::finish(const Claim& claim, const Outcome& outcome, const RetryPolicy& policy) {

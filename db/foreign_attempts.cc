@@ -4,8 +4,6 @@
 // `running`, for progress. All that is written here is decided by what the store holds and what the
 // attempt says, never by which file was read first, so that importing again, or an older part of
 // the same attempt, changes nothing.
-#include <cmath>
-#include <limits>
 
 #include "db/store_impl.h"
 
@@ -84,20 +82,7 @@ std::int64_t insert_new_points(SQLite::Database& db, std::int64_t attempt,
       prepare(db, "SELECT coalesce(max(step), -1) FROM curve_points WHERE attempt = ?", attempt);
   last.executeStep();
   const std::int64_t known = last.getColumn(0).getInt64();
-  SQLite::Statement insert(db,
-                           "INSERT OR REPLACE INTO curve_points (attempt, step, tokens, flops,"
-                           " train_loss, heldout_loss, heldout_error, rate, grad_norm, seconds)"
-                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  std::int64_t count = 0;
-  for (const CurvePoint& p : points) {
-    if (p.step <= known) continue;
-    bind_all(insert, attempt, p.step, p.tokens, p.flops, p.train_loss, p.heldout_loss,
-             p.heldout_error, p.rate, p.grad_norm, p.seconds);
-    insert.exec();
-    insert.reset();
-    ++count;
-  }
-  return count;
+  return insert_points(db, attempt, points, known);
 }
 
 // Ends what runs at the trial, but for `except`.
@@ -137,12 +122,14 @@ ImportedAs import_progress(SQLite::Database& db, const ImportTrial& trial, std::
   return is_new || points > 0 || beats > 0 ? ImportedAs::kProgress : ImportedAs::kKnown;
 }
 
-// The attempt whose result is the trial's.
+// The attempt whose result is the trial's, `trial` being SQL for its id.
+std::string accepted_attempt_sql(const std::string& trial) {
+  return "SELECT id FROM attempts WHERE trial = " + trial +
+         " AND outcome IN ('done', 'diverged') ORDER BY outcome = 'done' DESC, number DESC LIMIT 1";
+}
+
 std::int64_t accepted_attempt(SQLite::Database& db, std::int64_t trial) {
-  auto row = prepare(db,
-                     "SELECT id FROM attempts WHERE trial = ? AND outcome IN ('done', 'diverged')"
-                     " ORDER BY outcome = 'done' DESC, number DESC LIMIT 1",
-                     trial);
+  auto row = prepare(db, accepted_attempt_sql("?").c_str(), trial);
   return row.executeStep() ? row.getColumn(0).getInt64() : 0;
 }
 
@@ -166,19 +153,10 @@ std::string difference_of(SQLite::Database& db, std::int64_t kept, std::int64_t 
 
 // What Store::finish writes, at the moments of the attempt's own clock.
 void write_foreign_end(SQLite::Database& db, std::int64_t id, const ForeignAttempt& attempt,
-                       const std::string& name, const std::string& reason) {
-  const Outcome& outcome = *attempt.outcome;
-  std::string log;
-  for (const std::string& line : outcome.notes) log += line + "\n";
+                       const Outcome& outcome, const std::string& name, const std::string& reason) {
   run_sql(db, "UPDATE attempts SET outcome = 'lost' WHERE id = ? AND outcome = 'running'", id);
   count_spent_again(db, id, -1);
-  run_sql(db,
-          "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
-          " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
-          " heartbeat = ?11, ended = ?11, log = ?12 WHERE id = ?13",
-          name, reason, outcome.steps, outcome.tokens, outcome.seconds, outcome.unique_tokens,
-          outcome.epochs, outcome.mfu, outcome.resumed_at, outcome.flops, attempt.heartbeat, log,
-          id);
+  write_outcome(db, id, name, reason, outcome, attempt.heartbeat);
   count_spent_again(db, id, +1);
 }
 
@@ -188,15 +166,13 @@ void end_trial(SQLite::Database& db, std::int64_t trial, const char* state) {
 }
 
 ImportedAs import_result(SQLite::Database& db, const ImportTrial& trial, std::int64_t id,
-                         const ForeignAttempt& attempt, bool diverged) {
-  const std::string reason = diverged && attempt.outcome->status == OutcomeStatus::kDone
-                                 ? "the final loss is not finite"
-                                 : attempt.outcome->reason;
-  insert_evaluations(db, id, *attempt.outcome);
+                         const ForeignAttempt& attempt, const Outcome& outcome) {
+  const bool diverged = outcome.status == OutcomeStatus::kDiverged;
+  insert_evaluations(db, id, outcome);
   const char* name = diverged ? "diverged" : "done";
   const bool has_result = trial.state == "done" || trial.state == "diverged";
   if (!has_result) {
-    write_foreign_end(db, id, attempt, name, reason);
+    write_foreign_end(db, id, attempt, outcome, name, outcome.reason);
     lose_running(db, trial.id, id, "another attempt ended first");
     end_trial(db, trial.id, name);
     return ImportedAs::kNew;
@@ -204,7 +180,7 @@ ImportedAs import_result(SQLite::Database& db, const ImportTrial& trial, std::in
   const std::string difference = trial.state != name
                                      ? std::string("it ") + (diverged ? "diverged" : "is done")
                                      : difference_of(db, accepted_attempt(db, trial.id), id);
-  write_foreign_end(db, id, attempt, "duplicate",
+  write_foreign_end(db, id, attempt, outcome, "duplicate",
                     difference.empty() ? "the trial had this result already"
                                        : "another result than the trial's: " + difference);
   return difference.empty() ? ImportedAs::kDuplicate : ImportedAs::kConflict;
@@ -225,12 +201,7 @@ void count_setback(SQLite::Database& db, const ImportTrial& trial, const Foreign
   }
   const std::int64_t half = halved_micro_batch(attempt.micro_batch, trial.batch);
   if (attempt.final || half == 0) return end_trial(db, trial.id, "out_of_memory");
-  // As write_setbacks in db/claims.cc: a trunk's trials would run out of memory alike.
-  run_sql(db,
-          "UPDATE trials SET micro_batch = ?1 WHERE (id = ?2 OR (trunk <> '' AND state IN"
-          " ('planned', 'leased') AND trunk = (SELECT trunk FROM trials WHERE id = ?2)))"
-          " AND (micro_batch = 0 OR micro_batch > ?1)",
-          half, trial.id);
+  lower_micro_batch(db, trial.id, half);
 }
 
 const char* setback_name(OutcomeStatus status) {
@@ -247,7 +218,7 @@ const char* setback_name(OutcomeStatus status) {
 ImportedAs import_setback(SQLite::Database& db, const ImportTrial& trial, std::int64_t id,
                           const ForeignAttempt& attempt, const RetryPolicy& policy) {
   insert_evaluations(db, id, *attempt.outcome);
-  write_foreign_end(db, id, attempt, setback_name(attempt.outcome->status),
+  write_foreign_end(db, id, attempt, *attempt.outcome, setback_name(attempt.outcome->status),
                     attempt.outcome->reason);
   if (trial.state == "leased" && attempt.outcome->status != OutcomeStatus::kInterrupted) {
     count_setback(db, trial, attempt, policy);
@@ -272,9 +243,9 @@ std::vector<ConflictRow> conflicts_of(SQLite::Database& db, const std::string& a
       "SELECT t.identity, n.heldout, k.loss, o.loss, d.origin, d.host, d.id FROM (" + attempts +
       ") w JOIN attempts d ON d.id = w.id AND d.outcome = 'duplicate'"
       " JOIN trials t ON t.id = d.trial"
-      " JOIN attempts a ON a.id = (SELECT id FROM attempts WHERE trial = t.id"
-      "   AND outcome IN ('done', 'diverged')"
-      "   ORDER BY outcome = 'done' DESC, number DESC LIMIT 1)"
+      " JOIN attempts a ON a.id = (" +
+      accepted_attempt_sql("t.id") +
+      ")"
       " JOIN evaluations n ON n.attempt IN (a.id, d.id)"
       " LEFT JOIN evaluations k ON k.attempt = a.id AND k.heldout = n.heldout"
       " LEFT JOIN evaluations o ON o.attempt = d.id AND o.heldout = n.heldout"
@@ -374,11 +345,9 @@ ImportedAs Store::import_attempt(const ForeignAttempt& attempt, const RetryPolic
     const std::int64_t id = known ? known->id : insert_foreign(db, trial->id, attempt);
     if (!attempt.outcome) return import_progress(db, *trial, id, !known, attempt);
     insert_new_points(db, id, attempt.curve);
-    const OutcomeStatus status = attempt.outcome->status;
-    const bool diverged = status == OutcomeStatus::kDiverged ||
-                          (status == OutcomeStatus::kDone && !all_finite(*attempt.outcome));
-    if (diverged || status == OutcomeStatus::kDone) {
-      return import_result(db, *trial, id, attempt, diverged);
+    const Outcome outcome = checked_outcome(*attempt.outcome);
+    if (outcome.status == OutcomeStatus::kDone || outcome.status == OutcomeStatus::kDiverged) {
+      return import_result(db, *trial, id, attempt, outcome);
     }
     return import_setback(db, *trial, id, attempt, policy);
   });

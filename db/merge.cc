@@ -12,8 +12,6 @@
 namespace isoflop {
 namespace {
 
-constexpr int kMergeBusyMilliseconds = 30000;
-
 // Trials, attempts and studies of the other file (`o`) beside those here. What is new gets ids
 // above the ones here.
 constexpr const char* kNewTrials = R"sql(
@@ -163,7 +161,7 @@ void check_other(const std::string& path, const std::string& other) {
   }
   refuse_network_file_system(other);
   try {
-    SQLite::Database db(other, SQLite::OPEN_READONLY, kMergeBusyMilliseconds);
+    SQLite::Database db(other, SQLite::OPEN_READONLY, kBusyMilliseconds);
     check_schema(db, other);
   } catch (const SQLite::Exception& error) {
     throw store_error(other, error);
@@ -189,7 +187,7 @@ std::string read_only_uri(const std::string& path) {
 class Merging {
  public:
   Merging(const std::string& path, const std::string& other)
-      : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_URI, kMergeBusyMilliseconds) {
+      : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_URI, kBusyMilliseconds) {
     db_.exec("PRAGMA foreign_keys = ON");
     db_.exec("PRAGMA synchronous = NORMAL");
     run_sql(db_, "ATTACH ? AS o", read_only_uri(other));

@@ -17,8 +17,6 @@
 namespace isoflop {
 namespace {
 
-constexpr int kBusyMilliseconds = 30000;
-
 // SQLite's own waiting sleeps longer and longer, up to 100 ms, while writes here take a fraction of
 // a millisecond: whoever came last would win, and who waited long would go on waiting. Short sleeps
 // of random length give every waiting process the same chance at every release.

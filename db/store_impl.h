@@ -51,6 +51,9 @@ double double_or_nan(const SQLite::Column& column);
 // Unix seconds.
 double now_seconds();
 
+// How long another process' lock is waited for.
+inline constexpr int kBusyMilliseconds = 30000;
+
 // The next trial to claim. ?1: study id, ?2: heartbeats before this moment do not count.
 extern const char* const kNextTrialSql;
 
@@ -71,8 +74,22 @@ std::vector<ConflictRow> conflicts_of(SQLite::Database& db, const std::string& a
 // A trial that this program would describe otherwise is another trial: throws Error(kStore).
 void check_identity(const std::string& path, const Claim& claim);
 
-// Whether a done outcome is one.
-bool all_finite(const Outcome& outcome);
+// --- Of an attempt, whoever made it (db/attempt_rows.cc).
+
+// A done outcome whose losses are not finite has diverged.
+Outcome checked_outcome(const Outcome& outcome);
+
+// The attempt's end; `name` is attempts.outcome.
+void write_outcome(SQLite::Database& db, std::int64_t attempt, const std::string& name,
+                   const std::string& reason, const Outcome& outcome, double moment);
+
+// Adds or replaces points by step, those beyond a step; returns how many.
+std::int64_t insert_points(SQLite::Database& db, std::int64_t attempt,
+                           std::span<const CurvePoint> points, std::int64_t beyond_step = -1);
+
+// Sequences at a time for the trial and for those that wait in its trunk, never more than they had:
+// they go on from each other only with the same micro-batch, and would run out of memory alike.
+void lower_micro_batch(SQLite::Database& db, std::int64_t trial, std::int64_t micro_batch);
 
 // Those that are finite.
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome);
