@@ -138,7 +138,8 @@ void AdaptiveSweep::watch(const SweepStatus& status) {
 std::string AdaptiveSweep::answer() const {
   if (!step_.has_law) return step_.why;
   std::string text = "N* " + interval_text(step_.params, format_quantity) + " at " +
-                     format_flops(options_.target_flops) + " FLOP, " + level_text(options_.level) +
+                     format_flops(options_.target_flops) + " FLOP (" +
+                     std::string(name_of(convention_)) + "), " + level_text(options_.level) +
                      ", high / low " + format_quantity(step_.width) + ", from " +
                      std::to_string(step_.fit.observations) + " trials; " +
                      factor_text(options_.target_flops / largest_flops_) + " beyond the largest\n";

@@ -49,7 +49,8 @@ std::optional<std::string> EarlyLaw::law_text(const Store& store, const SweepSta
     return "so far, from " + std::to_string(status.done) + " of " +
            std::to_string(status.trials()) + " trials and " + std::to_string(percent) +
            " % of the FLOPs: N* " + interval_text(plan.params, format_quantity) + " at " +
-           format_flops(target_flops_) + " FLOP";
+           format_flops(target_flops_) + " FLOP (" + std::string(name_of(convention)) + "), " +
+           level_text(fit.interval_level);
   } catch (const Error&) {
     return std::nullopt;  // too few yet, or of one budget
   }

@@ -177,6 +177,17 @@ void run(const RunFlags& flags) {
   flags.until ? run_until(loaded, flags) : run_all(loaded, flags);
 }
 
+void add_until_flags(CLI::App* command, RunFlags& flags) {
+  command->add_option("--until", flags.until,
+                      "Choose trials by their worth and stop when N*'s interval is so narrow: high "
+                      "/ low, e.g. 1.3 (docs/adaptive.md)");
+  command->add_option(
+      "--flops", flags.target,
+      "The budget at which N* is wanted; default: the grid's target, or 1,000 times "
+      "its largest budget");
+  command->add_option("--seeds", flags.seeds, "With --until: most seeds of one cell; default 3");
+}
+
 }  // namespace
 
 void add_sweep_run(CLI::App* sweep) {
@@ -210,14 +221,7 @@ void add_sweep_run(CLI::App* sweep) {
   command->add_option("--peak-flops", flags->peak,
                       "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
                       "is measured");
-  command->add_option("--until", flags->until,
-                      "Choose trials by their worth and stop when N*'s interval is so narrow: high "
-                      "/ low, e.g. 1.3 (docs/adaptive.md)");
-  command->add_option(
-      "--flops", flags->target,
-      "The budget at which N* is wanted; default: the grid's target, or 1,000 times "
-      "its largest budget");
-  command->add_option("--seeds", flags->seeds, "With --until: most seeds of one cell; default 3");
+  add_until_flags(command, *flags);
   command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
   command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
   command->add_flag("--quiet", flags->quiet, "No progress");
