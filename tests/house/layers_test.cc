@@ -37,11 +37,14 @@ const std::map<std::string, Room>& house() {
       {"forecast", {{"core"}, {"ceres/", "Eigen/", "fmt/"}}},
       {"plan", {{"core", "law"}, {"fmt/"}}},
       {"design", {{"core", "law", "fit", "plan"}, {"fmt/"}}},
+      {"imports", {{"core", "io"}, {"nlohmann/", "sqlite3.h", "fmt/"}}},
       {"report", {{"core", "law", "plan"}, {"fmt/"}}},
+      {"figure", {{"core"}, {"fmt/"}}},
+      {"page", {{"core", "law", "plan", "report", "figure"}, {"fmt/"}}},
       {"app",
        {{"core", "io", "published", "data", "kernels", "trainer", "db", "sweep", "law", "fit",
-         "forecast", "plan", "design", "report"},
-        {"CLI/", "nlohmann/", "fmt/"}}},
+         "forecast", "plan", "design", "imports", "report", "figure", "page"},
+        {"CLI/", "nlohmann/", "httplib.h", "fmt/"}}},
   };
   return rooms;
 }
