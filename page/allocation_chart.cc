@@ -18,8 +18,6 @@ constexpr std::size_t kBandDraws = 400;
 constexpr std::size_t kBandSearchDraws = 60;  // of laws whose optimum is searched for
 constexpr double kBeyond = 3;                 // the axes end so far beyond the last thing shown
 
-enum class Share { kParams, kTokens };
-
 struct AllocationRange {
   Span data;   // C of the runs
   Span shown;  // C of the axis
@@ -43,8 +41,8 @@ AllocationRange allocation_range(const ReportData& data) {
   return range;
 }
 
-double share_of(const Optimum& best, Share share) {
-  return share == Share::kParams ? best.params : best.tokens;
+double share_of(const Optimum& best, SizeOrTokens share) {
+  return share == SizeOrTokens::kSize ? best.params : best.tokens;
 }
 
 // Lines first, so that the axis is known before bands are clipped to it.
@@ -73,7 +71,7 @@ ApproachDrawing power_drawing(const std::string& name, int colour, const PowerLa
   return out;
 }
 
-ApproachDrawing law_drawing(const ReportData& data, const DrawnLaw& law, Share share,
+ApproachDrawing law_drawing(const ReportData& data, const DrawnLaw& law, SizeOrTokens share,
                             const AllocationRange& range) {
   ApproachDrawing out{.name = data.fit->approach == 3 && !data.fit->citation.empty()
                                   ? "the law " + data.fit->law
@@ -100,8 +98,8 @@ ApproachDrawing law_drawing(const ReportData& data, const DrawnLaw& law, Share s
 }
 
 std::vector<ApproachDrawing> approach_drawings(const ReportData& data,
-                                               const std::optional<DrawnLaw>& law, Share share,
-                                               const AllocationRange& range) {
+                                               const std::optional<DrawnLaw>& law,
+                                               SizeOrTokens share, const AllocationRange& range) {
   std::vector<ApproachDrawing> all;
   if (law) all.push_back(law_drawing(data, *law, share, range));
   if (data.fit->isoflop && data.fit->isoflop->usable) {
@@ -111,23 +109,23 @@ std::vector<ApproachDrawing> approach_drawings(const ReportData& data,
       if (profile.usable) known.take(profile.budget);
     }
     all.push_back(power_drawing("2: IsoFLOP minima", 1,
-                                share == Share::kParams ? fit.params_law : fit.tokens_law,
+                                share == SizeOrTokens::kSize ? fit.params_law : fit.tokens_law,
                                 fit.level, range, known));
   }
   if (data.fit->envelope && data.fit->envelope->usable) {
     const EnvelopeFit& fit = *data.fit->envelope;
     all.push_back(power_drawing("1: envelope of curves", 2,
-                                share == Share::kParams ? fit.params_law : fit.tokens_law,
+                                share == SizeOrTokens::kSize ? fit.params_law : fit.tokens_law,
                                 fit.level, range, {fit.flops_low, fit.flops_high}));
   }
   return all;
 }
 
-Series minima_errors(const IsoflopFit& fit, Share share) {
+Series minima_errors(const IsoflopFit& fit, SizeOrTokens share) {
   Series points{.name = "minima, ± a standard error", .mark = Mark::kErrors, .colour = 1};
   for (const BudgetProfile& profile : fit.profiles) {
     if (!profile.usable) continue;
-    const double value = share == Share::kParams ? profile.params : profile.tokens;
+    const double value = share == SizeOrTokens::kSize ? profile.params : profile.tokens;
     const double error = std::exp(profile.log_error.value_or(0));
     points.x.push_back(profile.budget);
     points.y.push_back(value);
@@ -140,36 +138,16 @@ Series minima_errors(const IsoflopFit& fit, Share share) {
   return points;
 }
 
-void add_large_models(const ReportData& data, Share share, Panel& panel) {
-  Series points = point_series("large models", 3);
-  Series names{.mark = Mark::kText};
-  for (const LargeModel& model : data.large_models) {
-    const double flops = data.fit->flops(model.params) * model.tokens;
-    const double value = share == Share::kParams ? model.params : model.tokens;
-    if (!(flops > 0) || !std::isfinite(flops)) continue;
-    points.x.push_back(flops);
-    points.y.push_back(value);
-    points.hover.push_back(fmt::format("{}: N {}, D {}, {} FLOP", model.name,
-                                       format_quantity(model.params), format_quantity(model.tokens),
-                                       format_flops(flops)));
-    names.x.push_back(flops);
-    names.y.push_back(value);
-    names.labels.push_back(model.name);
-  }
-  if (points.x.empty()) return;
-  panel.series.push_back(points);
-  panel.series.push_back(names);
-}
-
 // All that is drawn but bands, which may be endless.
-Span heights_of(const ReportData& data, const std::vector<ApproachDrawing>& drawings, Share share) {
+Span heights_of(const ReportData& data, const std::vector<ApproachDrawing>& drawings,
+                SizeOrTokens share) {
   Span y;
   for (const ApproachDrawing& drawing : drawings) {
     y.take(drawing.values.front());
     y.take(drawing.values.back());
   }
   for (const LargeModel& model : data.large_models) {
-    y.take(share == Share::kParams ? model.params : model.tokens);
+    y.take(share == SizeOrTokens::kSize ? model.params : model.tokens);
   }
   return y.widened(kBeyond);
 }
@@ -186,11 +164,11 @@ Series clipped_band(const ApproachDrawing& drawing, const Span& y) {
   return band;
 }
 
-Panel allocation_panel(const ReportData& data, const std::optional<DrawnLaw>& law, Share share,
-                       const AllocationRange& range) {
-  Panel panel{.title = share == Share::kParams ? "N*: parameters" : "D*: tokens",
+Panel allocation_panel(const ReportData& data, const std::optional<DrawnLaw>& law,
+                       SizeOrTokens share, const AllocationRange& range) {
+  Panel panel{.title = share == SizeOrTokens::kSize ? "N*: parameters" : "D*: tokens",
               .x = compute_axis(),
-              .y = share == Share::kParams ? params_axis() : tokens_axis()};
+              .y = share == SizeOrTokens::kSize ? params_axis() : tokens_axis()};
   panel.x.low = range.shown.low, panel.x.high = range.shown.high;
   const auto drawings = approach_drawings(data, law, share, range);
   const Span y = heights_of(data, drawings, share);
@@ -216,7 +194,7 @@ Panel allocation_panel(const ReportData& data, const std::optional<DrawnLaw>& la
          .colour = kFaint,
          .x = {data.plan->flops}});
   }
-  add_large_models(data, share, panel);
+  add_large_models(data, share, law ? &*law : nullptr, panel);
   return panel;
 }
 
@@ -271,8 +249,8 @@ Figure drawn_allocation(const ReportData& data, Figure figure) {
                         "the fit says nothing of the compute of its runs and no budget was "
                         "planned for: give one (isoflop report --flops 1e21)");
   }
-  figure.panels = {allocation_panel(data, law, Share::kParams, range),
-                   allocation_panel(data, law, Share::kTokens, range)};
+  figure.panels = {allocation_panel(data, law, SizeOrTokens::kSize, range),
+                   allocation_panel(data, law, SizeOrTokens::kTokens, range)};
   if (figure.panels.front().series.empty()) {
     return empty_figure(figure, "no approach gave an answer:" + missing_approaches(*data.fit));
   }

@@ -231,6 +231,29 @@ DrawnLaw drawn_law(const ReportData& data, std::size_t most_draws) {
           .spend = spend};
 }
 
+void add_large_models(const ReportData& data, SizeOrTokens y, const DrawnLaw* law, Panel& panel) {
+  Series points = point_series("large models", 3);
+  Series names{.mark = Mark::kText};
+  for (const LargeModel& model : data.large_models) {
+    const double flops = data.fit->flops(model.params) * model.tokens;
+    if (!(flops > 0) || !std::isfinite(flops)) continue;
+    points.x.push_back(flops);
+    points.y.push_back(y == SizeOrTokens::kSize ? model.params : model.tokens);
+    points.hover.push_back(fmt::format("{}: N {}, D {}, {} FLOP", model.name,
+                                       format_quantity(model.params), format_quantity(model.tokens),
+                                       format_flops(flops)));
+    if (law != nullptr) {
+      points.hover.back() += ", loss by this law " + fixed3(law->law(model.params, model.tokens));
+    }
+    names.labels.push_back(model.name);
+  }
+  if (points.x.empty()) return;
+  names.x = points.x;
+  names.y = points.y;
+  panel.series.push_back(std::move(points));
+  panel.series.push_back(std::move(names));
+}
+
 Series draw_band(const DrawnLaw& law, int colour, const std::vector<double>& x, const Span& edge,
                  const std::function<double(const LossSurface&, double)>& value) {
   Series band{.name = level_name(law.level), .mark = Mark::kBand, .colour = colour};

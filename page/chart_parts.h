@@ -85,6 +85,10 @@ struct DrawnLaw {
 // With the plan's settings where there is a plan. Throws what plan/loss_surface.h throws.
 DrawnLaw drawn_law(const ReportData& data, std::size_t most_draws);
 
+// Large models at their compute, with names; hovers say their loss by `law` where it is given.
+enum class SizeOrTokens { kSize, kTokens };
+void add_large_models(const ReportData& data, SizeOrTokens y, const DrawnLaw* law, Panel& panel);
+
 // The central interval over the draws of `value(surface, x)` at each x, brought into `edge`. Empty
 // without draws.
 Series draw_band(const DrawnLaw& law, int colour, const std::vector<double>& x, const Span& edge,

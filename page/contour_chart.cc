@@ -121,27 +121,6 @@ Series data_region(const ContourRange& range) {
           .high = {n.high, n.high}};
 }
 
-void add_models(const ReportData& data, const DrawnLaw& law, Panel& panel) {
-  Series points = point_series("large models", 3);
-  Series names{.mark = Mark::kText};
-  for (const LargeModel& model : data.large_models) {
-    const double flops = data.fit->flops(model.params) * model.tokens;
-    if (!(flops > 0) || !std::isfinite(flops)) continue;
-    points.x.push_back(flops);
-    points.y.push_back(model.params);
-    points.hover.push_back(fmt::format("{}: N {}, D {}, {} FLOP, loss by this law {}", model.name,
-                                       format_quantity(model.params), format_quantity(model.tokens),
-                                       format_flops(flops),
-                                       fixed3(law.law(model.params, model.tokens))));
-    names.x.push_back(flops);
-    names.y.push_back(model.params);
-    names.labels.push_back(model.name);
-  }
-  if (points.x.empty()) return;
-  panel.series.push_back(points);
-  panel.series.push_back(names);
-}
-
 void add_contours(const DrawnLaw& law, const Frontier& frontier, const ContourRange& range,
                   Panel& panel) {
   const std::vector<double> levels = contour_levels(frontier, law.law.floor());
@@ -170,8 +149,7 @@ void add_plan(const Plan& plan, Panel& panel) {
   panel.series.push_back(point);
 }
 
-Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRange& range,
-                    bool with_models) {
+Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRange& range) {
   Panel panel{.x = compute_axis(), .y = params_axis()};
   panel.x.low = range.flops.low, panel.x.high = range.flops.high;
   panel.y.low = range.sizes.low, panel.y.high = range.sizes.high;
@@ -185,7 +163,7 @@ Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRa
   }
   panel.series.push_back(run_points(data, kMostPoints / 2));
   if (data.plan) add_plan(*data.plan, panel);
-  if (with_models) add_models(data, law, panel);
+  add_large_models(data, SizeOrTokens::kSize, &law, panel);
   return panel;
 }
 
@@ -229,7 +207,7 @@ Figure drawn_contours(const ReportData& data, Figure figure) {
   }
   take_models(data, range);
   widen(law, range);
-  figure.panels = {contour_panel(data, law, range, true)};
+  figure.panels = {contour_panel(data, law, range)};
   figure.caption = fmt::format(
       "Lines of equal loss by the law {} over training compute ({}) and size; the efficient "
       "frontier runs through the least compute of each, dashed beyond the compute of the runs "

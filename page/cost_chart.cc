@@ -1,10 +1,11 @@
-// What the runs have cost, and how the sweep is: by size, by device, by state.
+// What the runs have cost: by size, by device, and what was lost.
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <map>
 
 #include "core/units.h"
+#include "page/bar_parts.h"
 #include "page/chart_parts.h"
 #include "page/charts.h"
 #include "report/numbers_text.h"
@@ -14,40 +15,6 @@ namespace {
 
 constexpr std::size_t kMostBars = 16;
 constexpr double kHour = 3600;
-
-// Bars beside names, stacked: drawn from the highest to the lowest, each from 0.
-struct BarStack {
-  std::string name;
-  int colour = 0;
-  std::vector<double> heights;  // of its own, one a category
-};
-
-Axis category_axis(const std::string& title, std::vector<std::string> names) {
-  Axis axis{.title = title, .names = std::move(names)};
-  axis.low = 0.4;
-  axis.high = static_cast<double>(axis.names.size()) + 0.6;
-  return axis;
-}
-
-template <typename Words>
-void add_stacks(const std::vector<BarStack>& stacks, const std::vector<std::string>& names,
-                Words words, Panel& panel) {
-  std::vector<Series> bars;
-  std::vector<double> total(names.size(), 0);
-  for (const BarStack& stack : stacks) {
-    Series series{.name = stack.name, .mark = Mark::kBars, .colour = stack.colour};
-    double any = 0;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      total[i] += stack.heights[i];
-      any += stack.heights[i];
-      series.x.push_back(static_cast<double>(i + 1));
-      series.y.push_back(total[i]);
-      series.hover.push_back(names[i] + ": " + words(stack.heights[i]) + " " + stack.name);
-    }
-    if (any > 0) bars.push_back(std::move(series));
-  }
-  panel.series.insert(panel.series.end(), bars.rbegin(), bars.rend());
-}
 
 // Neighbouring sizes together where there are more than kMostBars.
 struct SizeCost {
@@ -84,10 +51,6 @@ std::vector<SizeCost> size_costs(const std::vector<SizePace>& sizes) {
     if (pace > 0) cost.hours_left += size.flops_left / pace / kHour;
   }
   return costs;
-}
-
-std::string size_name(double low, double high) {
-  return low == high ? format_quantity(low) : format_quantity(low) + "-" + format_quantity(high);
 }
 
 std::vector<std::string> names_of(const std::vector<SizeCost>& costs) {
@@ -231,150 +194,6 @@ Figure table_cost_figure(const ReportData& data, Figure figure) {
   return figure;
 }
 
-// --- Health.
-
-struct TrialState {
-  const char* name;
-  int colour;
-  std::int64_t SweepStatus::*count;
-};
-constexpr TrialState kTrialStates[] = {
-    {"done", 0, &SweepStatus::done},         {"running", 2, &SweepStatus::running},
-    {"leased", 4, &SweepStatus::leased},     {"planned", kFaint, &SweepStatus::planned},
-    {"diverged", 1, &SweepStatus::diverged}, {"out of memory", 3, &SweepStatus::out_of_memory},
-    {"failed", 5, &SweepStatus::failed},     {"cancelled", 6, &SweepStatus::cancelled}};
-
-std::string group_name(const SweepGroup& group) {
-  std::string name;
-  if (group.budget_low > 0) {
-    name = format_flops(group.budget_low);
-    if (group.budget_high > group.budget_low) name += "-" + format_flops(group.budget_high);
-  } else {
-    name = size_name(group.params_low, group.params_high);
-  }
-  return group.bracket ? name + " rates" : name;
-}
-
-Panel states_panel(const SweepView& view) {
-  std::vector<std::string> names;
-  std::vector<const SweepGroup*> groups;
-  for (const SweepGroup& group : view.groups) {
-    groups.push_back(&group);
-    names.push_back(group_name(group));
-  }
-  const bool budgets = !groups.empty() && groups.front()->budget_low > 0;
-  Panel panel{.title = "Trials by state",
-              .x = category_axis(budgets ? "budget (FLOP)" : "parameters N", names),
-              .y = {.title = "trials", .low = 0}};
-  std::vector<BarStack> stacks;
-  for (const TrialState& state : kTrialStates) {
-    BarStack stack{state.name, state.colour, {}};
-    for (const SweepGroup* group : groups) {
-      stack.heights.push_back(static_cast<double>(group->status.*state.count));
-    }
-    stacks.push_back(std::move(stack));
-  }
-  add_stacks(
-      stacks, names, [](double count) { return fmt::format("{:.0f}", count); }, panel);
-  return panel;
-}
-
-std::string rung_hover(const RateRung& rung, std::size_t i) {
-  return fmt::format("N {}: rate {:.3g}, loss {}", format_quantity(rung.params), rung.rates[i],
-                     std::isfinite(rung.losses[i]) ? fixed3(rung.losses[i]) : "diverged");
-}
-
-// A line a size; where training diverged there is no loss to draw.
-Panel rates_panel(const ReportData& data, const std::vector<RateRung>& rungs) {
-  Panel panel{.title = "Learning-rate brackets",
-              .x = {.title = "peak learning rate", .scale = AxisScale::kLog},
-              .y = loss_axis(data)};
-  Series own{.name = "the sweep's rate", .mark = Mark::kPoints, .colour = 1};
-  own.size = 1.4;
-  for (std::size_t r = 0; r < rungs.size(); ++r) {
-    const RateRung& rung = rungs[r];
-    Series line{.name = "N " + format_quantity(rung.params)};
-    line.shade = rungs.size() < 2 ? 0.5 : static_cast<double>(r) / (rungs.size() - 1.0);
-    for (std::size_t i = 0; i < rung.rates.size(); ++i) {
-      if (!std::isfinite(rung.losses[i])) continue;
-      line.x.push_back(rung.rates[i]);
-      line.y.push_back(rung.losses[i]);
-      line.hover.push_back(rung_hover(rung, i));
-      if (rung.rates[i] == rung.rate) {
-        own.x.push_back(rung.rate);
-        own.y.push_back(rung.losses[i]);
-        own.hover.push_back(rung_hover(rung, i) + ", the sweep's own");
-      }
-    }
-    Series points = line;
-    points.name = "";
-    points.mark = Mark::kPoints;
-    points.size = 0.8;
-    panel.series.push_back(std::move(line));
-    panel.series.push_back(std::move(points));
-  }
-  if (!own.x.empty()) panel.series.push_back(std::move(own));
-  return panel;
-}
-
-std::string failure_words(const SweepView& view) {
-  std::vector<std::string> words;
-  for (const FailureClass& failure : view.failures) {
-    std::string state = failure.state;
-    std::replace(state.begin(), state.end(), '_', ' ');
-    words.push_back(fmt::format("{} {} (first {}{})", failure.trials, state,
-                                run_name(failure.identity, 0),
-                                failure.reason.empty() ? "" : ": " + failure.reason));
-  }
-  return words.empty() ? " No trial failed." : " " + listed(words, 6) + ".";
-}
-
-std::string rung_words(const std::vector<RateRung>& rungs) {
-  if (rungs.empty()) return "";
-  std::size_t edges = 0;
-  double worst = 1;
-  for (const RateRung& rung : rungs) {
-    if (rung.at_edge) ++edges;
-    if (std::abs(std::log(rung.ratio)) > std::abs(std::log(worst))) worst = rung.ratio;
-  }
-  return fmt::format(" Of {}, {} lowest at an edge; the best rate is at most {} times the sweep's.",
-                     plural(rungs.size(), "learning-rate bracket"),
-                     edges == 1 ? "1 is" : fmt::format("{} are", edges), with_decimals(worst, 2));
-}
-
-std::vector<RateRung> drawn_rungs(const std::vector<RateRung>& rungs) {
-  std::vector<RateRung> drawn;
-  const std::size_t most = 12;
-  for (std::size_t i = 0; i < std::min(most, rungs.size()); ++i) {
-    drawn.push_back(rungs[rungs.size() <= most ? i : i * (rungs.size() - 1) / (most - 1)]);
-  }
-  return drawn;
-}
-
-Figure drawn_health(const ReportData& data, Figure figure) {
-  const SweepView& view = data.sweep->view;
-  const SweepStatus& status = view.status;
-  if (!view.groups.empty()) figure.panels.push_back(states_panel(view));
-  if (!data.sweep->rungs.empty()) {
-    figure.panels.push_back(rates_panel(data, drawn_rungs(data.sweep->rungs)));
-  }
-  if (figure.panels.empty()) {
-    return empty_figure(figure, "no trials are planned yet: isoflop sweep run GRID.toml");
-  }
-  figure.caption =
-      "Trials of the grid by what became of them." + failure_words(view) +
-      (data.sweep->rungs.empty()
-           ? ""
-           : " Right: losses of the same trial at other learning rates; rates at which "
-             "it diverged have no point.");
-  figure.alt = fmt::format(
-      "{} of {} trials are done, {} running, {} planned, {} diverged, {} failed or out of "
-      "memory.{}",
-      status.done, status.trials(), status.running, status.planned, status.diverged,
-      status.in_trouble(), rung_words(data.sweep->rungs));
-  return figure;
-}
-
 }  // namespace
 
 Figure cost_chart(const ReportData& data) {
@@ -384,16 +203,6 @@ Figure cost_chart(const ReportData& data) {
     if (!data.observations.empty()) return table_cost_figure(data, std::move(figure));
     return empty_figure(figure, "there are no runs: isoflop sweep run GRID.toml trains some");
   });
-}
-
-Figure health_chart(const ReportData& data) {
-  const Figure shell{.name = "health", .title = "How the sweep is"};
-  if (!data.sweep) {
-    return empty_figure(shell,
-                        "the runs come from a table, which says nothing of failures and retries: a "
-                        "store does (isoflop sweep run GRID.toml)");
-  }
-  return guarded(shell, [&](Figure figure) { return drawn_health(data, std::move(figure)); });
 }
 
 }  // namespace isoflop
