@@ -1,0 +1,7 @@
+#include "imports/log_formats.h"
+
+namespace isoflop {
+
+std::span<const ImportFormat> log_formats() { return {}; }
+
+}  // namespace isoflop
