@@ -15,6 +15,16 @@ namespace isoflop {
 // Before any format of tables: a log's lines are unmistakable, a table's header is not.
 std::span<const ImportFormat> log_formats();
 
+// One a file: imports/llm_c.cc and so on.
+ImportFormat llm_c_format();
+ImportFormat nanogpt_format();
+ImportFormat megatron_format();
+ImportFormat hf_trainer_format();
+ImportFormat metrics_csv_format();
+ImportFormat tracker_lines_format();
+ImportFormat mlflow_format();
+ImportFormat tensorboard_format();
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_IMPORTS_LOG_FORMATS_H_
