@@ -1,6 +1,5 @@
 #include "app/import_input.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -9,7 +8,6 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "db/row_filter.h"
-#include "io/atomic_file.h"
 #include "io/json.h"
 
 namespace isoflop {
@@ -37,61 +35,6 @@ ImportOptions import_options(const ImportInputFlags& flags) {
   options.context = quantity_flag(flags.context, "--context");
   options.label = flags.label;
   return options;
-}
-
-std::vector<std::string> files_below(const std::string& folder) {
-  std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) files.push_back(entry.path().string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-bool is_recognised(const std::string& path, const std::string& bytes) {
-  const ImportSource source{.path = path, .bytes = bytes};
-  const auto formats = import_formats();
-  return std::any_of(formats.begin(), formats.end(),
-                     [&](const ImportFormat& format) { return format.recognises(source); });
-}
-
-// Those of the folder's files that are runs.
-std::vector<std::string> files_of_runs(const std::string& folder, const ImportInputFlags& flags) {
-  std::vector<std::string> found;
-  std::size_t others = 0;
-  for (const std::string& path : files_below(folder)) {
-    if (!flags.format.empty() || is_recognised(path, read_whole_file(path))) {
-      found.push_back(path);
-    } else {
-      ++others;
-    }
-  }
-  if (found.empty()) {
-    throw usage_error(folder +
-                      ": no file in this folder is of a known format: isoflop import --formats "
-                      "lists them; name one with --format");
-  }
-  if (others > 0) {
-    say("note: " + folder + ": " + std::to_string(others) +
-        " files of no known format are left out");
-  }
-  return found;
-}
-
-std::vector<std::string> all_files(const ImportInputFlags& flags) {
-  std::vector<std::string> files;
-  for (const std::string& file : flags.files) {
-    if (!fs::is_directory(file)) {
-      files.push_back(file);
-      continue;
-    }
-    for (std::string& inside : files_of_runs(file, flags)) files.push_back(std::move(inside));
-  }
-  if (files.size() > 1 && !flags.label.empty()) {
-    throw usage_error("--label " + flags.label + ": names the run of one file, and there are " +
-                      std::to_string(files.size()) + ": leave it out, the files' names will do");
-  }
-  return files;
 }
 
 void apply_where(RunImport& read, const std::string& condition) {
@@ -175,9 +118,14 @@ std::vector<ImportedRun> runs_where(std::vector<ImportedRun> runs, const std::st
 
 std::vector<RunImport> read_imports(const ImportInputFlags& flags) {
   const ImportOptions options = import_options(flags);
+  if (flags.files.size() > 1 && !flags.label.empty()) {
+    throw usage_error("--label " + flags.label + ": names the run of one file, and there are " +
+                      std::to_string(flags.files.size()) +
+                      ": leave it out, the files' names will do");
+  }
   std::vector<RunImport> imports;
-  for (const std::string& path : all_files(flags)) {
-    RunImport read = import_file(path, options);
+  for (const std::string& path : flags.files) {
+    RunImport read = import_path(path, options);
     read.path = fs::absolute(path).lexically_normal().string();
     apply_where(read, flags.where);
     require_runs(read, path, flags);

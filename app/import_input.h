@@ -23,10 +23,8 @@ struct ImportInputFlags {
   std::string where;
 };
 
-// One for each file, with its absolute path, so that it is known again from any folder. A folder's
-// files are read in the order of their names, those inside of its folders too; those that no format
-// knows are said and left out. Throws Error(kUsage) for a file that cannot be read as runs, or of
-// which no run is left.
+// One for each file or folder, with its absolute path, so that it is known again from anywhere.
+// Throws Error(kUsage) for what cannot be read as runs, or of which no run is left.
 std::vector<RunImport> read_imports(const ImportInputFlags& flags);
 
 // The study that files without --study go to: the first one's name without its folder and ending.

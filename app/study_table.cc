@@ -68,11 +68,7 @@ TextTable runs_with_provenance(std::span<const RunImport> imports) {
   }
   const TextTable own = provenance_table(runs);
   for (std::size_t c = 0; c < own.columns.size(); ++c) {
-    const bool taken =
-        std::any_of(table.columns.begin(), table.columns.end(), [&](const std::string& column) {
-          return small_letters(column) == small_letters(own.columns[c]);
-        });
-    if (taken) continue;
+    if (is_ours(table.columns, small_letters(own.columns[c]))) continue;
     table.columns.push_back(own.columns[c]);
     for (std::size_t r = 0; r < runs.size(); ++r) table.rows[r].push_back(own.rows[r][c]);
   }

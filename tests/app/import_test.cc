@@ -203,15 +203,16 @@ TEST_F(Import, UnitsAndConventionsAreNotMixed) {
 // Two trials of the tabular learner and other tools' runs in one study.
 TEST_F(Import, TrialsAndImportedRunsAreFittedTogetherWhenTheUserSaysSo) {
   write("grid.toml", R"(
-[grid]
 name = "runs"
-kind = "rectangle"
-sizes = [1000, 2000]
-tokens = [1e5]
-
-[fixed]
 trainer = "tabular"
-"data.source" = "zipf"
+
+[data]
+source = "zipf"
+
+[grid]
+kind = "tokens"
+tokens = [100000]
+params = [1000, 2000]
 )");
   const Ran swept = run("sweep run grid.toml --db runs.db --workers 1 --quiet");
   ASSERT_EQ(swept.code, 0) << swept.err;
