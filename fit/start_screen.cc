@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/hash.h"
 #include "fit/newton.h"
 
 namespace isoflop {
@@ -14,6 +15,7 @@ namespace {
 // Exponents worth a start: published ones lie between 0.05 (Kaplan) and 0.8.
 constexpr double kLowestExponent = 0.04;
 constexpr double kHighestExponent = 2.0;
+constexpr std::size_t kMostScreened = 1000;
 
 struct Node {
   int row = 0, column = 0;
@@ -96,6 +98,21 @@ std::vector<std::vector<double>> columns_of(const std::vector<double>& coordinat
   return out;
 }
 
+// Where to begin shows in a part of many points as well. Drawn by a hash of their place: every
+// n-th could be one size of each budget.
+Points thinned(const Points& points) {
+  if (points.size() <= kMostScreened) return points;
+  Points out{.x_mean = points.x_mean, .y_mean = points.y_mean};
+  for (std::size_t k = 0; k < kMostScreened; ++k) {
+    const std::size_t i = splitmix64(k) % points.size();
+    out.x.push_back(points.x[i]);
+    out.y.push_back(points.y[i]);
+    out.log_loss.push_back(points.log_loss[i]);
+    out.weight.push_back(points.weight[i]);
+  }
+  return out;
+}
+
 std::vector<Node> all_nodes(const Points& points, double huber_delta, int side) {
   std::vector<double> inverse(points.size());
   for (std::size_t i = 0; i < inverse.size(); ++i) inverse[i] = std::exp(-points.log_loss[i]);
@@ -134,7 +151,7 @@ bool local_minimum(const Node& node, const std::vector<Node>& nodes) {
 
 std::vector<LawVector> screened_starts(const Points& points, double huber_delta, int count,
                                        int side) {
-  std::vector<Node> nodes = all_nodes(points, huber_delta, side);
+  std::vector<Node> nodes = all_nodes(thinned(points), huber_delta, side);
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const Node& a, const Node& b) { return a.score < b.score; });
   std::vector<Node> chosen;
