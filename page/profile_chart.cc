@@ -12,8 +12,8 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kHistogramBins = 24;
-constexpr double kDrawnShare = 0.99;     // of the draws; the rest lies off the axis
-constexpr double kLogarithmicFrom = 20;  // high over low of a positive parameter
+constexpr double kDrawnShare = 0.98;    // of the draws; the rest lies off the axis
+constexpr double kLogarithmicFrom = 8;  // high over low of a positive parameter
 
 // A parameter with all that is known of it.
 struct KnownParameter {
@@ -138,10 +138,10 @@ void add_profile(const ParameterRange& range, const ParameterAxis& axis, Panel& 
 
 Panel parameter_panel(const KnownParameter& one, double level) {
   const ParameterAxis axis = parameter_axis(one);
-  Panel panel{.title = one.name, .x = {.title = one.name}, .y = {.title = "draws, relative"}};
+  Panel panel{.title = one.name, .y = {.title = "share of draws"}};
   if (axis.logarithmic) panel.x.scale = AxisScale::kLog;
   panel.x.low = axis.low, panel.x.high = axis.high;
-  panel.y.low = 0, panel.y.high = 1.5;
+  panel.y.low = 0, panel.y.high = 1.45;
   Series steps = histogram(one, axis);
   if (!steps.x.empty()) {
     panel.series.push_back(std::move(steps));
