@@ -16,6 +16,7 @@ constexpr std::size_t kAllocationSteps = 61;
 constexpr std::size_t kBandSteps = 25;  // bands are nearly straight in logarithms
 constexpr std::size_t kBandDraws = 400;
 constexpr std::size_t kBandSearchDraws = 60;  // of laws whose optimum is searched for
+constexpr double kRoomAtRight = 8;            // for the names of large models
 constexpr double kBeyond = 3;                 // the axes end so far beyond the last thing shown
 
 struct AllocationRange {
@@ -37,7 +38,7 @@ AllocationRange allocation_range(const ReportData& data) {
   for (const LargeModel& model : data.large_models) {
     range.shown.take(data.fit->flops(model.params) * model.tokens);
   }
-  range.shown = range.shown.widened(kBeyond);
+  range.shown = {range.shown.low / kBeyond, range.shown.high * kRoomAtRight};
   return range;
 }
 

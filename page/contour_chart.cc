@@ -12,8 +12,10 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kContourLevels = 8;
+constexpr int kMostDecimals = 4;  // closer losses nobody tells apart
 constexpr std::size_t kContourSteps = 121;
 constexpr std::size_t kFrontierSteps = 61;
+constexpr double kRoomForNames = 8;
 constexpr double kLeastShare = 0.4;  // of the axis for the runs and the plan
 
 struct ContourRange {
@@ -83,7 +85,8 @@ std::vector<ContourLevel> contour_levels(const Frontier& frontier, double floor)
   for (std::size_t i = 0; i < kContourLevels; ++i) {
     const double excess = top * std::pow(ratio, static_cast<double>(i) + 0.5);
     const double apart = excess * (1 - ratio);
-    const int decimals = std::clamp(static_cast<int>(std::ceil(1 - std::log10(apart))), 1, 9);
+    const int decimals = std::max(static_cast<int>(std::ceil(1 - std::log10(apart))), 1);
+    if (decimals > kMostDecimals) break;
     const double step = std::pow(10.0, decimals);
     const double rounded = std::round((floor + excess) * step) / step;
     if (rounded > floor) levels.push_back({rounded, with_decimals(rounded, decimals)});
@@ -214,7 +217,7 @@ ContourRange widened_range(const DrawnLaw& law, ContourRange range) {
   for (const double c : {range.flops.low, range.flops.high}) {
     range.sizes.take(best_allocation(law.law, {.flops = law.spend.flops}, c).params);
   }
-  range.flops = range.flops.widened(3);
+  range.flops = {range.flops.low / 3, range.flops.high * kRoomForNames};
   range.sizes = range.sizes.widened(3);
   range.sizes.low = std::max(range.sizes.low, 1.0);
   return range;

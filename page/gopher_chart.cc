@@ -82,7 +82,7 @@ Panel model_gap_panel(const ReportData& data) {
       const LawVerdict& verdict = comparison.laws[i];
       const ModelUnderLaw& under = verdict.models[m];
       add_interval(
-          series, static_cast<double>(i + 1), under.difference,
+          series, law_place(comparison, i), under.difference,
           fmt::format("by {}: {}, compute wasted {}", verdict.law,
                       interval_text(under.difference, fixed4), factor_text(under.waste.value)));
     }

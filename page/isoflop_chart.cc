@@ -59,37 +59,42 @@ Series budget_points(const std::vector<const Observation*>& runs, std::size_t mo
   return points;
 }
 
-// The parabola of the fit, by its vertex and curvature, near its vertex; its level is the mean of
-// what the runs there leave over it.
+// Of at least one.
+const Observation& lowest_run(const std::vector<const Observation*>& runs) {
+  return **std::min_element(runs.begin(), runs.end(),
+                            [](const auto* a, const auto* b) { return a->loss < b->loss; });
+}
+
+// The parabola of the fit (of ln L in ln N), by its vertex and curvature, near its vertex; its
+// level is the mean of what the runs there leave over it.
 Series valley_line(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
   Series line{.width = 1.5};
   const double vertex = profile.parabola.value_or(profile.params);
+  const double loss = profile.loss > 0 ? profile.loss : lowest_run(runs).loss;
   const auto rise = [&](double n) {
     const double u = std::log(n / vertex);
-    return 0.5 * profile.curvature * u * u;
+    return 0.5 * profile.curvature / loss * u * u;
   };
   Span sizes;
   double level = 0, count = 0;
   for (const Observation* run : runs) {
     if (run->params < vertex / kValleyReach || run->params > vertex * kValleyReach) continue;
     sizes.take(run->params);
-    level += run->loss - rise(run->params);
+    level += std::log(run->loss) - rise(run->params);
     ++count;
   }
   if (!(sizes.high > sizes.low)) return line;
   line.x = log_steps(sizes.low, sizes.high, kValleySteps);
-  for (const double n : line.x) line.y.push_back(level / count + rise(n));
+  for (const double n : line.x) line.y.push_back(std::exp(level / count + rise(n)));
   return line;
 }
 
-// Where the valley lies at the minimum: what the estimator says, or else the lowest run.
+// Where the valley lies at the minimum: what the estimator says, or else the parabola.
 double loss_at_minimum(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
-  if (profile.loss > 0 || runs.empty()) return profile.loss;
+  if (profile.loss > 0) return profile.loss;
   const Series line = valley_line(profile, runs);
-  if (!line.y.empty()) return *std::min_element(line.y.begin(), line.y.end());
-  return (*std::min_element(runs.begin(), runs.end(),
-                            [](const auto* a, const auto* b) { return a->loss < b->loss; }))
-      ->loss;
+  if (line.y.empty()) return lowest_run(runs).loss;
+  return *std::min_element(line.y.begin(), line.y.end());
 }
 
 Series law_line(const DrawnLaw& law, double budget, const Span& sizes) {
@@ -129,13 +134,12 @@ Series minima_points(const IsoflopFit& fit, const BudgetRuns& groups) {
 double top_of_valleys(const IsoflopFit& fit, const BudgetRuns& groups) {
   double lowest = INFINITY, floor = -INFINITY, near = -INFINITY, top = -INFINITY;
   for (const auto& [i, runs] : groups) {
-    const auto best = *std::min_element(
-        runs.begin(), runs.end(), [](const auto* a, const auto* b) { return a->loss < b->loss; });
-    lowest = std::min(lowest, best->loss);
-    floor = std::max(floor, best->loss);
+    const Observation& best = lowest_run(runs);
+    lowest = std::min(lowest, best.loss);
+    floor = std::max(floor, best.loss);
     for (const Observation* run : runs) {
       top = std::max(top, run->loss);
-      const double apart = run->params / best->params;
+      const double apart = run->params / best.params;
       if (apart <= kValleyReach && apart >= 1 / kValleyReach) near = std::max(near, run->loss);
     }
   }

@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kResidualPoints = kMostPoints / 3;
 constexpr double kNamedScales = 4;  // residuals beyond so many robust scales are named
 constexpr double kAxisScales = 10;  // and those beyond so many leave the axis
-constexpr std::size_t kMostOutlierNames = 5;
+constexpr std::size_t kMostOutlierNames = 3;
+constexpr std::size_t kResidualBins = 21;
 constexpr double kClearTrend = 3.1;  // |t|: one in a hundred clean tables has one beyond it
 constexpr double kMadScale = 1.4826;
 constexpr std::size_t kTrendSteps = 41;
@@ -147,18 +148,24 @@ void end_residual_axis(const std::vector<LeftOver>& rows, double scale, Axis& ax
   fit_axis(axis, shown, 0.12);
 }
 
+// Those that the axis holds; the others are in the caption.
 Series named_outliers(const std::vector<LeftOver>& rows, double scale, const std::string& against,
                       const Axis& y) {
   Series names{.mark = Mark::kText};
-  const std::vector<const LeftOver*> far = outliers_of(rows, scale);
-  for (std::size_t i = 0; i < std::min(far.size(), kMostOutlierNames); ++i) {
-    const LeftOver& row = *far[i];
-    const bool beyond = row.residual > *y.high || row.residual < *y.low;
-    names.x.push_back(residual_x(row, against));
-    names.y.push_back(std::clamp(row.residual, *y.low, *y.high));
-    names.labels.push_back(beyond ? outlier_name(row) : run_name(row.run->trial, row.run->row));
+  for (const LeftOver* row : outliers_of(rows, scale)) {
+    if (row->residual > *y.high || row->residual < *y.low) continue;
+    if (names.x.size() == kMostOutlierNames) break;
+    names.x.push_back(residual_x(*row, against));
+    names.y.push_back(row->residual);
+    names.labels.push_back(run_name(row->run->trial, row->run->row));
   }
   return names;
+}
+
+std::size_t off_axis(const std::vector<LeftOver>& rows, const Axis& axis) {
+  return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), [&](const auto& row) {
+    return row.residual > *axis.high || row.residual < *axis.low;
+  }));
 }
 
 Series residual_points(const std::vector<LeftOver>& rows, const std::string& against) {
@@ -176,8 +183,11 @@ Panel residual_panel(const LawFit& fit, const std::vector<LeftOver>& rows, doubl
                      const std::string& against, Axis x) {
   Panel panel{.title = "Against " + std::string(1, x.title.back()),
               .x = std::move(x),
-              .y = {.title = "ln (measured / predicted)", .ticks = TickStyle::kPercent}};
+              .y = {.title = "residual of ln L", .ticks = TickStyle::kPercent}};
   end_residual_axis(rows, scale, panel.y);
+  if (const std::size_t off = off_axis(rows, panel.y); off > 0) {
+    panel.title += fmt::format(" ({} off the axis)", off);
+  }
   panel.series.push_back({.mark = Mark::kHorizontal, .colour = kFaint, .y = {0}});
   panel.series.push_back(residual_points(rows, against));
   if (const ResidualTrend* trend = diagnosed_trend(fit, against)) {
@@ -186,6 +196,32 @@ Panel residual_panel(const LawFit& fit, const std::vector<LeftOver>& rows, doubl
   }
   Series names = named_outliers(rows, scale, against, panel.y);
   if (!names.x.empty()) panel.series.push_back(std::move(names));
+  return panel;
+}
+
+// How many runs lie how far from the law.
+Panel spread_panel(const std::vector<LeftOver>& rows, double scale) {
+  Panel panel{.title = "How many",
+              .x = {.title = "residual of ln L", .ticks = TickStyle::kPercent},
+              .y = {.title = "runs", .low = 0}};
+  end_residual_axis(rows, scale, panel.x);
+  const double width = (*panel.x.high - *panel.x.low) / kResidualBins;
+  std::vector<double> counts(kResidualBins, 0);
+  for (const LeftOver& row : rows) {
+    const double bin = std::floor((row.residual - *panel.x.low) / width);
+    if (bin >= 0 && bin < static_cast<double>(kResidualBins)) {
+      ++counts[static_cast<std::size_t>(bin)];
+    }
+  }
+  Series bars{.mark = Mark::kBars, .colour = 0};
+  for (std::size_t i = 0; i < kResidualBins; ++i) {
+    bars.x.push_back(*panel.x.low + (static_cast<double>(i) + 0.5) * width);
+    bars.y.push_back(counts[i]);
+    bars.hover.push_back(fmt::format("{} within {} of {}",
+                                     plural(static_cast<std::size_t>(counts[i]), "run"),
+                                     with_decimals(50 * width, 2) + " %", percent(bars.x[i], 2)));
+  }
+  panel.series = {bars};
   return panel;
 }
 
@@ -226,10 +262,10 @@ Figure drawn_residuals(const ReportData& data, Figure figure) {
                         "store itself (isoflop report --csv or --db)");
   }
   const double scale = robust_scale_of(rows);
-  figure.columns = 3;
   figure.panels = {residual_panel(*data.fit, rows, scale, "params", params_axis()),
                    residual_panel(*data.fit, rows, scale, "tokens", tokens_axis()),
-                   residual_panel(*data.fit, rows, scale, "flops", compute_axis())};
+                   residual_panel(*data.fit, rows, scale, "flops", compute_axis()),
+                   spread_panel(rows, scale)};
   figure.caption =
       "How far each run lies above or below the law (ln L measured minus ln L predicted, as a "
       "share). A law that fits leaves no trend; the line is the trend that there is, with t values "
