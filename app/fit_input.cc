@@ -171,7 +171,8 @@ FitInput ends_of_curves(const std::string& source, const std::vector<TrainingCur
 }
 
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
-  const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
+  // An older one is brought up to date: the fit is kept in it.
+  const Store store(flags.db, flags.only_read ? StoreMode::kReadOnly : StoreMode::kReadWrite);
   const std::string study = choose_study(store, flags.study);
   const std::vector<TrialRow> rows = store.trials(study);
   require_one_corpus(rows, study);

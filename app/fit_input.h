@@ -24,6 +24,7 @@ struct FitInputFlags {
   std::vector<std::string> exclude;  // rows or labels, see Exclusion
   std::vector<std::string> because;  // one a --exclude, or one for all
   std::string curves;                // a table of training curves, for approach 1
+  bool only_read = false;            // a store; else an older one is brought up to date
 };
 
 struct FitInput {
