@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "core/hash.h"
 #include "fit/newton.h"
+#include "fit/row_sample.h"
 
 namespace isoflop {
 namespace {
@@ -15,7 +15,6 @@ namespace {
 // Exponents worth a start: published ones lie between 0.05 (Kaplan) and 0.8.
 constexpr double kLowestExponent = 0.04;
 constexpr double kHighestExponent = 2.0;
-constexpr std::size_t kMostScreened = 1000;
 
 struct Node {
   int row = 0, column = 0;
@@ -98,13 +97,14 @@ std::vector<std::vector<double>> columns_of(const std::vector<double>& coordinat
   return out;
 }
 
-// Where to begin shows in a part of many points as well. Drawn by a hash of their place: every
-// n-th could be one size of each budget.
-Points thinned(const Points& points) {
-  if (points.size() <= kMostScreened) return points;
-  Points out{.x_mean = points.x_mean, .y_mean = points.y_mean};
-  for (std::size_t k = 0; k < kMostScreened; ++k) {
-    const std::size_t i = splitmix64(k) % points.size();
+Points sampled_points(const Points& points) {
+  Points out{.x = {},
+             .y = {},
+             .log_loss = {},
+             .weight = {},
+             .x_mean = points.x_mean,
+             .y_mean = points.y_mean};
+  for (const std::size_t i : row_sample(points.size())) {
     out.x.push_back(points.x[i]);
     out.y.push_back(points.y[i]);
     out.log_loss.push_back(points.log_loss[i]);
@@ -151,7 +151,7 @@ bool local_minimum(const Node& node, const std::vector<Node>& nodes) {
 
 std::vector<LawVector> screened_starts(const Points& points, double huber_delta, int count,
                                        int side) {
-  std::vector<Node> nodes = all_nodes(thinned(points), huber_delta, side);
+  std::vector<Node> nodes = all_nodes(sampled_points(points), huber_delta, side);
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const Node& a, const Node& b) { return a.score < b.score; });
   std::vector<Node> chosen;
