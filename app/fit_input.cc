@@ -195,6 +195,8 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     input.curves = curves;
     inputs.push_back(std::move(input));
   }
+  // A report says both on its page.
+  if (flags.only_read) return inputs;
   note_company(store, study);
   say_unit(loss_unit_of(store, study));
   return inputs;

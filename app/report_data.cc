@@ -8,6 +8,7 @@
 
 #include "app/published_models.h"
 #include "app/study.h"
+#include "app/study_convention.h"
 #include "core/error.h"
 #include "db/process.h"
 #include "figure/draw.h"
@@ -55,13 +56,14 @@ ReportSweep read_sweep(const Store& store, const std::string& study) {
     if (row.role == TrialRole::kGrid) sweep.trials.push_back(std::move(row.trial));
   }
   sweep.corpora = corpora_of(store, sweep.trials);
+  sweep.imports = store.imports(study);
   return sweep;
 }
 
 // C that the grid names for its answer; absent where it does not.
 std::optional<double> target_in(const Store& store, const std::string& study) {
   for (const StudyRow& row : store.studies()) {
-    if (row.name != study) continue;
+    if (row.name != study || row.grid.empty()) continue;
     const GridSpec spec = parse_grid(row.grid, "study " + study);
     if (spec.target_flops > 0) return spec.target_flops;
   }
@@ -148,6 +150,7 @@ std::optional<double> add_sweep(const std::string& study, const std::string& db,
   data.title = study;
   data.source = store.path() + ", study " + study;
   data.sweep = read_sweep(store, study);
+  data.loss_unit = loss_unit_of(store, study);
   return target_in(store, study);
 }
 
