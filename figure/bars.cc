@@ -36,7 +36,7 @@ double spacing(const Panel& panel) {
     const double apart = places[i] - places[i - 1];
     if (apart > 1e-9 * std::fabs(places[i]) && (least == 0 || apart < least)) least = apart;
   }
-  if (least > 0) return least;
+  if (least > 0) return panel.x.names.empty() ? least : std::min(least, 1.0);
   return !panel.x.names.empty() || ratios(panel) || places.empty() || places[0] == 0
              ? 1
              : 0.2 * std::fabs(places[0]);

@@ -16,17 +16,21 @@ constexpr double kPixelsPerPoint = 96.0 / 72.0;
 constexpr double kBandOpacity = 0.22;
 constexpr std::size_t kMostBarTitles = 400;
 
-// What gnuplot's terminals make of its units, so that all draw the same.
+// What gnuplot's terminals make of its units, so that all draw the same: cairo's take 96 dots an
+// inch for their fonts, PDF's lines are half a point wide, and cairo's dashes 0.55 as long as
+// SVG's.
 struct Units {
   double font = 1;   // of a CSS pixel
   double line = 1;   // of a line one CSS pixel wide
   double point = 1;  // of points
 };
 
+constexpr double kCairoDashes = 1 / 0.55;
+
 Units units_of(DrawTarget target) {
-  if (target == DrawTarget::kPdf) return {0.75, 1, 1};
-  if (target == DrawTarget::kPng)
-    return {kPngDotsPerInch / 96, kPngDotsPerInch / 96, kPngDotsPerInch / 96};
+  constexpr double kDots = kPngDotsPerInch / 96;
+  if (target == DrawTarget::kPdf) return {0.75 * 0.75, 0.75 / 0.5, 1};
+  if (target == DrawTarget::kPng) return {0.75 * kDots, kDots, kDots};
   return {};
 }
 
@@ -75,7 +79,7 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string number(double value) { return fmt::format("{:.10g}", value); }
+std::string number(double value) { return fmt::format("{:.12g}", value); }
 
 class Writer {
  public:
@@ -124,13 +128,15 @@ class Writer {
                          number(layout_.width), number(layout_.height), kTickSize);
     } else if (target_ == DrawTarget::kPdf) {
       out += fmt::format(
-          "set terminal pdfcairo noenhanced fontscale 1 size {}in,{}in font 'DejaVu Sans,{}'\n",
-          number(inches_wide), number(inches_high), number(kTickSize * units_.font));
+          "set terminal pdfcairo noenhanced fontscale 1 dl {} size {}in,{}in font 'DejaVu "
+          "Sans,{}'\n",
+          number(kCairoDashes), number(inches_wide), number(inches_high),
+          number(kTickSize * units_.font));
     } else {
       out += fmt::format(
-          "set terminal pngcairo noenhanced fontscale 1 size {},{} font 'DejaVu Sans,{}'\n",
-          std::lround(inches_wide * kPngDotsPerInch), std::lround(inches_high * kPngDotsPerInch),
-          number(kTickSize * units_.font));
+          "set terminal pngcairo noenhanced fontscale 1 dl {} size {},{} font 'DejaVu Sans,{}'\n",
+          number(kCairoDashes), std::lround(inches_wide * kPngDotsPerInch),
+          std::lround(inches_high * kPngDotsPerInch), number(kTickSize * units_.font));
     }
     out += "set multiplot\nunset key\nset clip two\nset format x ''\nset format y ''\n";
   }
@@ -149,9 +155,11 @@ class Writer {
 
   void set_axis(const char* name, const Scale& scale) {
     std::string& out = script_.text;
-    out += fmt::format(
-        "{} logscale {}\nset {}range [{}:{}]\nset {}tics nomirror out scale 0.45,0.25 (",
-        scale.log ? "set" : "unset", name, name, number(scale.low), number(scale.high), name);
+    // In this order: gnuplot refuses a range or a scale that does not suit what it had before.
+    out += fmt::format("unset logscale {0}\nset {0}range [{1}:{2}]\n", name, number(scale.low),
+                       number(scale.high));
+    if (scale.log) out += fmt::format("set logscale {}\n", name);
+    out += fmt::format("set {}tics nomirror out scale 0.45,0.25 (", name);
     for (std::size_t i = 0; i < scale.ticks.size(); ++i) {
       out += fmt::format("{}'' {}{}", i == 0 ? "" : ",", number(scale.ticks[i].at),
                          scale.ticks[i].label.empty() ? " 1" : "");
@@ -163,8 +171,13 @@ class Writer {
     panel_ = &panel;
     set_box(panel.plot);
     script_.text += "set border 3 lc " + colour({.colour = "faint"}) + line_width(1) + "\n";
-    script_.text +=
-        "set grid xtics ytics lt 1 lc " + colour({.colour = "grid"}) + line_width(0.8) + "\n";
+    // Categories need no lines to be told apart.
+    script_.text += "unset grid\n";
+    for (const char* name : {"x", "y"}) {
+      if (!(*name == 'x' ? panel.panel->x : panel.panel->y).names.empty()) continue;
+      script_.text += fmt::format("set grid {}tics\n", name);
+    }
+    script_.text += "set grid lt 1 lc " + colour({.colour = "grid"}) + line_width(0.8) + "\n";
     set_axis("x", panel.x);
     set_axis("y", panel.y);
     plots_.clear();
@@ -231,7 +244,12 @@ class Writer {
   }
 
   void add_points(const Series& series) {
-    add_marks(series, element_of(series), point_shape(series), 0.8 * series.size);
+    add_marks(series, element_of(series), point_shape(series), 0.8 * series.size * point_scale());
+  }
+
+  // Where there is less room points are smaller, though not as much.
+  double point_scale() const {
+    return std::clamp(std::sqrt(panel_->plot.width() / 400), 0.85, 1.0);
   }
 
   // Points, with what is shown when the pointer rests on them.
@@ -346,23 +364,26 @@ class Writer {
         "unset border\nunset xtics\nunset ytics\nunset grid\nunset logscale\n"
         "set xrange [0:{}]\nset yrange [{}:0]\n",
         number(layout_.width), number(layout_.height));
-    for (const bool bold : {false, true}) {
-      for (const bool faint : {false, true}) write_texts(bold, faint);
-    }
+    for (const PanelLayout& panel : layout_.panels) write_texts(place_labels(panel));
+    write_texts(layout_.texts);
     for (const KeyEntry& entry : layout_.key.entries) add_key_entry(entry);
     flush_plots();
   }
 
-  void write_texts(bool bold, bool faint) {
-    std::vector<Text> all = layout_.texts;
-    for (const PanelLayout& panel : layout_.panels) {
-      const std::vector<Text> labels = place_labels(panel);
-      all.insert(all.end(), labels.begin(), labels.end());
+  // An element for each look that there is.
+  void write_texts(std::vector<Text> texts) {
+    while (!texts.empty()) {
+      const Text like = texts.front();
+      const auto alike = [&](const Text& text) {
+        return text.bold == like.bold && text.faint == like.faint && text.halo == like.halo;
+      };
+      const std::string ink =
+          colour({.colour = like.faint ? "faint" : "ink", .bold = like.bold, .halo = like.halo});
+      for (const Text& text : texts) {
+        if (alike(text)) write_text(text, ink);
+      }
+      std::erase_if(texts, alike);
     }
-    std::erase_if(all, [&](const Text& text) { return text.bold != bold || text.faint != faint; });
-    if (all.empty()) return;
-    const std::string ink = colour({.colour = faint ? "faint" : "ink", .bold = bold});
-    for (const Text& text : all) write_text(text, ink);
   }
 
   void write_text(const Text& text, const std::string& ink) {
