@@ -12,8 +12,10 @@
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 0.2;  // in ln C, for rows that state no budget
-constexpr double kValleyReach = 3;   // as the parabola of approach 2 looks at
+constexpr double kSameBudget = 0.2;   // in ln C, for rows that state no budget
+constexpr double kValleyReach = 3;    // as the parabola of approach 2 looks at
+constexpr double kParabolaReach = 2;  // how far its curve is drawn
+constexpr double kPlausible = 0.8;    // of the lowest run: a spline may swing below it
 constexpr std::size_t kMostBudgetNames = 8;
 constexpr std::size_t kValleySteps = 25;
 constexpr std::size_t kDashSteps = 41;
@@ -70,7 +72,7 @@ const Observation& lowest_run(const std::vector<const Observation*>& runs) {
 Series valley_line(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
   Series line{.width = 1.5};
   const double vertex = profile.parabola.value_or(profile.params);
-  const double loss = profile.loss > 0 ? profile.loss : lowest_run(runs).loss;
+  const double loss = lowest_run(runs).loss;
   const auto rise = [&](double n) {
     const double u = std::log(n / vertex);
     return 0.5 * profile.curvature / loss * u * u;
@@ -78,7 +80,7 @@ Series valley_line(const BudgetProfile& profile, const std::vector<const Observa
   Span sizes;
   double level = 0, count = 0;
   for (const Observation* run : runs) {
-    if (run->params < vertex / kValleyReach || run->params > vertex * kValleyReach) continue;
+    if (run->params < vertex / kParabolaReach || run->params > vertex * kParabolaReach) continue;
     sizes.take(run->params);
     level += std::log(run->loss) - rise(run->params);
     ++count;
@@ -89,9 +91,10 @@ Series valley_line(const BudgetProfile& profile, const std::vector<const Observa
   return line;
 }
 
-// Where the valley lies at the minimum: what the estimator says, or else the parabola.
+// Where the valley lies at the minimum: what the estimator says where that is near the runs, or
+// else the parabola.
 double loss_at_minimum(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
-  if (profile.loss > 0) return profile.loss;
+  if (profile.loss > kPlausible * lowest_run(runs).loss) return profile.loss;
   const Series line = valley_line(profile, runs);
   if (line.y.empty()) return lowest_run(runs).loss;
   return *std::min_element(line.y.begin(), line.y.end());
@@ -185,7 +188,9 @@ DrawnBudgets budgets_panel(const ReportData& data, const std::optional<DrawnLaw>
     Series valley = profile.usable ? valley_line(profile, runs) : Series{};
     valley.shade = measured.shade;
     if (!valley.x.empty()) lines.push_back(valley);
-    if (law) dashes.push_back(law_line(*law, profile.budget, sizes));
+    if (law && (profile.usable || groups.size() <= kMostBudgetNames)) {
+      dashes.push_back(law_line(*law, profile.budget, sizes));
+    }
   }
   if (!dashes.empty()) dashes.front().name = "the fitted law";
   for (auto* several : {&dashes, &lines, &points}) {
