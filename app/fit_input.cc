@@ -168,7 +168,8 @@ void say_unit(const std::string& unit) {
 }
 
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
-  const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
+  // An older one is brought up to date: the fit is kept in it.
+  const Store store(flags.db, flags.only_read ? StoreMode::kReadOnly : StoreMode::kReadWrite);
   const std::string study = choose_study(store, flags.study);
   const std::vector<TrialRow> rows = store.trials(study);
   require_one_corpus(rows, study);
@@ -194,6 +195,8 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     input.curves = curves;
     inputs.push_back(std::move(input));
   }
+  // A report says both on its page.
+  if (flags.only_read) return inputs;
   note_company(store, study);
   say_unit(loss_unit_of(store, study));
   return inputs;

@@ -24,6 +24,8 @@ struct FitInputFlags {
   std::vector<std::string> exclude;  // rows or labels, see Exclusion
   std::vector<std::string> because;  // one a --exclude, or one for all
   std::string curves;                // a table of training curves, for approach 1
+  // A store is only read, in silence; else an older one is brought up to date.
+  bool only_read = false;
 };
 
 struct FitInput {
