@@ -24,19 +24,19 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-RunImport import_text(const std::string& text, const std::string& map = "",
-                      ImportOptions options = {}) {
+RunImport import_table_text(const std::string& text, const std::string& map = "",
+                            ImportOptions options = {}) {
   options.map = parse_column_map(map);
   return import_bytes({.path = "runs.txt", .bytes = text}, options);
 }
 
 RunImport import_6nd(const std::string& text, const std::string& map = "") {
-  return import_text(text, map, {.convention_named = true});
+  return import_table_text(text, map, {.convention_named = true});
 }
 
 std::string complaint_of(const std::string& text, const std::string& map = "",
                          const ImportOptions& options = {}) {
-  return message_of<Error>([&] { import_text(text, map, options); });
+  return message_of<Error>([&] { import_table_text(text, map, options); });
 }
 
 std::vector<std::string> ids_of(const RunImport& read) {
@@ -62,7 +62,7 @@ TEST(Tables, CsvTsvSemicolonsJsonAndJsonLinesSayTheSame) {
        "2, \"C\": 12, \"loss\": 3}\n"},
       {"csv", "\xEF\xBB\xBFN,D,C,loss\n2.8B,57B,9.576e20,2.5\n"}};
   for (const auto& [format, text] : all) {
-    const RunImport read = import_text(text);
+    const RunImport read = import_table_text(text);
     EXPECT_EQ(read.format, format) << text;
     ASSERT_THAT(read.runs, Not(IsEmpty())) << text;
     EXPECT_EQ(first_of(read).params, 2.8e9) << text;
@@ -120,11 +120,11 @@ TEST(Tables, ACellThatIsEmptyIsDerivedInItsRowAlone) {
 
 TEST(Tables, TheConventionIsThatOfTheOptions) {
   const std::string text = "N,D,C,L\n1e9,2e10,2e20,2.5\n";
-  const RunImport unnamed = import_text(text);
+  const RunImport unnamed = import_table_text(text);
   EXPECT_EQ(unnamed.convention, FlopConvention::k6nd);
   EXPECT_THAT(unnamed.notes, Contains(HasSubstr("times 6 N D")));
   const RunImport named =
-      import_text(text, "", {.convention = FlopConvention::kExact, .convention_named = true});
+      import_table_text(text, "", {.convention = FlopConvention::kExact, .convention_named = true});
   EXPECT_EQ(named.convention, FlopConvention::kExact);
   EXPECT_THAT(named.notes, IsEmpty());
 }
@@ -306,7 +306,7 @@ TEST(Tables, WhatIsExportedComesBackTheSame) {
       if (round % 4 < 2) o.run = "trunk " + std::to_string(i / 3);
       if (round % 3 == 0 && unit(random) < 0.5) o.extra["experts"] = std::floor(9 * unit(random));
     }
-    const RunImport read = import_text(observations_csv(all));
+    const RunImport read = import_table_text(observations_csv(all));
     std::vector<Observation> back;
     for (const ImportedRun& run : read.runs) back.push_back(run.observation);
     ASSERT_EQ(back, all) << "round " << round;
@@ -315,14 +315,14 @@ TEST(Tables, WhatIsExportedComesBackTheSame) {
 
 TEST(Tables, ParametersOfAllRowsMayBeGivenByAFlag) {
   const RunImport read =
-      import_text("D,L\n1e9,2.5\n2e9,2.4\n", "", {.convention_named = true, .params = 1e8});
+      import_table_text("D,L\n1e9,2.5\n2e9,2.4\n", "", {.convention_named = true, .params = 1e8});
   EXPECT_THAT(read.runs, SizeIs(2));
   EXPECT_EQ(first_of(read).params, 1e8);
   EXPECT_THAT(read.fields, Contains(Field(&FieldSource::how, "--params")));
 }
 
 TEST(Tables, AFormatThatIsNamedIsUsedOrCorrected) {
-  EXPECT_EQ(import_text("a\tb,N,D,C,L\n1,1,2,3,4\n", "", {.format = "csv"}).format, "csv");
+  EXPECT_EQ(import_table_text("a\tb,N,D,C,L\n1,1,2,3,4\n", "", {.format = "csv"}).format, "csv");
   EXPECT_THAT(complaint_of("N,D\n", "", {.format = "cvs"}), HasSubstr("did you mean csv"));
 }
 
