@@ -32,8 +32,9 @@ bool is_event_file(const fs::path& path) {
 
 // Others (weights, token files) are not even opened.
 bool may_be_a_log(const fs::path& path) {
-  static constexpr std::array<std::string_view, 10> kEndings = {
-      "", ".log", ".txt", ".out", ".json", ".jsonl", ".csv", ".db", ".sqlite", ".sqlite3"};
+  static constexpr std::array<std::string_view, 11> kEndings = {
+      "",     ".log", ".txt",   ".out",    ".json",   ".jsonl",
+      ".csv", ".db",  ".wandb", ".sqlite", ".sqlite3"};
   const std::string ending = path.extension().string();
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
