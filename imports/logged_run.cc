@@ -22,7 +22,8 @@ bool merge_point(ImportedPoint& into, const ImportedPoint& later) {
   take(&ImportedPoint::heldout_loss);
   take(&ImportedPoint::rate);
   take(&ImportedPoint::grad_norm);
-  take(&ImportedPoint::seconds);
+  // Every line may have its time.
+  if (later.seconds) into.seconds = later.seconds;
   if (later.tokens > 0) into.tokens = later.tokens;
   return again;
 }
