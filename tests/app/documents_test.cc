@@ -6,6 +6,7 @@
 //   ```text          lines that the commands above it (since the last text block) printed, as they
 //                    stand; a line of "..." stands for any
 //   ```python        is run by python3
+//   ```csv runs.csv  (any two words) is written to the file that the second word names
 #include <gmock/gmock.h>
 #include <regex>
 
@@ -51,6 +52,8 @@ class Documents : public ProgramTest {
         quoted = true;
       } else if (block.kind == "python") {
         python(block.lines);
+      } else if (const auto blank = block.kind.find(' '); blank != std::string::npos) {
+        write_lines(block.kind.substr(blank + 1), block.lines);
       }
     }
     return commands;
@@ -75,10 +78,14 @@ class Documents : public ProgramTest {
     }
   }
 
+  void write_lines(const std::string& name, const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + '\n';
+    write(name, text);
+  }
+
   void python(const std::vector<std::string>& lines) {
-    std::string script;
-    for (const std::string& line : lines) script += line + '\n';
-    write("script.py", script);
+    write_lines("script.py", lines);
     const std::string run_it = "cd '" + dir_.string() + "' && python3 script.py >out.txt 2>err.txt";
     EXPECT_EQ(std::system(run_it.c_str()), 0) << read("err.txt");
     python_output_ = read("out.txt");
@@ -91,6 +98,11 @@ class Documents : public ProgramTest {
 TEST_F(Documents, TheTutorialIsTrue) {
   std::filesystem::copy_file(source("examples/tutorial.csv"), dir_ / "tutorial.csv");
   EXPECT_GE(follow("docs/tutorial.md"), 15);
+}
+
+TEST_F(Documents, ThePageOnImportsIsTrue) {
+  std::filesystem::copy_file(source("examples/tutorial.csv"), dir_ / "tutorial.csv");
+  EXPECT_GE(follow("docs/imports.md"), 15);
 }
 
 TEST_F(Documents, TenLinesOfPythonPredictWhatThePlanSays) {
