@@ -8,7 +8,7 @@
 //
 // A summary gives one point, at "_step". Lines that are no JSON are other programs' and are passed
 // over; a file without a usable line is an error. Values that are objects are looked into as
-// "outer/inner", not deeper than kDeepest.
+// "outer/inner", not deeper than kDeepestLine.
 #include <algorithm>
 #include <cmath>
 
@@ -21,7 +21,7 @@
 namespace isoflop {
 namespace {
 
-constexpr int kDeepest = 4;
+constexpr int kDeepestLine = 4;
 constexpr std::size_t kMostSaid = 2000;
 
 std::optional<Json> json_line(std::string_view text) {
@@ -55,7 +55,7 @@ void add_numbers(const Json& object, const std::string& prefix, std::int64_t ste
     const std::string name = prefix + key;
     if (const auto number = python_number(value)) {
       run.metrics[name].push_back({.step = step, .value = *number});
-    } else if (value.is_object() && depth < kDeepest) {
+    } else if (value.is_object() && depth < kDeepestLine) {
       add_numbers(value, name + "/", step, depth + 1, run);
     }
   }
@@ -64,7 +64,7 @@ void add_numbers(const Json& object, const std::string& prefix, std::int64_t ste
 void add_said(const Json& object, const std::string& prefix, int depth, TrackerRun& run) {
   for (const auto& [key, value] : object.items()) {
     const std::string name = prefix + key;
-    if (value.is_object() && depth < kDeepest) {
+    if (value.is_object() && depth < kDeepestLine) {
       add_said(value, name + ".", depth + 1, run);
     } else if (value.is_primitive() && run.said.size() < kMostSaid) {
       run.said[name] = value;

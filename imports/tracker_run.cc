@@ -7,12 +7,12 @@
 
 #include "core/closest_word.h"
 #include "core/units.h"
-#include "imports/log_lines.h"
+#include "imports/table_fields.h"
 
 namespace isoflop {
 namespace {
 
-using Names = std::span<const std::string_view>;
+using TagNames = std::span<const std::string_view>;
 
 // In the order in which they are looked for.
 constexpr std::string_view kHeldoutNames[] = {
@@ -71,28 +71,19 @@ constexpr std::string_view kNonembeddingNames[] = {
 constexpr std::string_view kBatchNames[] = {"batch_tokens",         "tokens_per_step",
                                             "tokens_per_batch",     "tokens_per_iter",
                                             "tokens_per_iteration", "global_batch_tokens"};
-constexpr std::string_view kSecondsNames[] = {"seconds", "runtime", "_runtime", "total_time"};
+constexpr std::string_view kSecondsNames[] = {"seconds", "runtime", "total_time"};
 
-std::string usual_form(std::string_view name) {
-  std::string out(trimmed_text(name));
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '/' || c == '.' || c == '-' || c == ' ') c = '_';
-  }
-  return out;
-}
-
-bool is_one_of(const std::string& name, Names usual) {
+bool is_one_of(const std::string& name, TagNames usual) {
   return std::find(usual.begin(), usual.end(), name) != usual.end();
 }
 
 // The key of a map whose usual form stands first in `usual`; empty: none.
 template <typename Map>
-std::string usual_key(const Map& map, Names usual) {
+std::string usual_key(const Map& map, TagNames usual) {
   std::string best;
   std::size_t rank = usual.size();
   for (const auto& [key, value] : map) {
-    const auto found = std::find(usual.begin(), usual.end(), usual_form(key));
+    const auto found = std::find(usual.begin(), usual.end(), plain_name(key));
     const auto place = static_cast<std::size_t>(found - usual.begin());
     if (place >= rank) continue;
     best = key;
@@ -139,7 +130,7 @@ ChosenNames choose_losses(const TrackerRun& run, const ImportOptions& options) {
   if (out.train == out.heldout) out.train.clear();
   if (!out.heldout.empty() || !out.why_not.empty()) return out;
   for (const auto& metric : run.metrics) {
-    if (!looks_heldout(usual_form(metric.first))) continue;
+    if (!looks_heldout(plain_name(metric.first))) continue;
     if (!out.heldout.empty()) {
       out.why_not = "has several held-out losses (" + out.heldout + ", " + metric.first +
                     ", ...): name one with --map loss=" + out.heldout;
@@ -173,7 +164,7 @@ double start_of(const TrackerRun& run) {
 }
 
 // The name that the map gives for a field, or a usual one that the run has.
-std::string field_name(const TrackerRun& run, const std::string& mapped, Names usual) {
+std::string field_name(const TrackerRun& run, const std::string& mapped, TagNames usual) {
   if (!mapped.empty()) return mapped;
   const std::string metric = usual_key(run.metrics, usual);
   return metric.empty() ? usual_key(run.facts, usual) : metric;
@@ -262,9 +253,7 @@ LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options) {
 
 void add_tracker_runs(RunImport& read, std::vector<TrackerRun> runs, const ImportSource& source,
                       const ImportOptions& options) {
-  if (usual_form(options.map.loss).find("bpb") != std::string::npos) {
-    read.loss_unit = "bits_per_byte";
-  }
+  if (is_bits_per_byte(options.map.loss)) read.loss_unit = "bits_per_byte";
   std::vector<LoggedRun> logged;
   for (TrackerRun& run : runs) {
     for (auto& [name, series] : run.metrics) series = sorted_by_step(std::move(series));
@@ -273,10 +262,10 @@ void add_tracker_runs(RunImport& read, std::vector<TrackerRun> runs, const Impor
   add_logged_runs(read, std::move(logged), source, options);
 }
 
-bool is_usual_train_loss(std::string_view name) { return is_one_of(usual_form(name), kTrainNames); }
+bool is_usual_train_loss(std::string_view name) { return is_one_of(plain_name(name), kTrainNames); }
 
 bool is_usual_heldout_loss(std::string_view name) {
-  const std::string usual = usual_form(name);
+  const std::string usual = plain_name(name);
   return is_one_of(usual, kHeldoutNames) || looks_heldout(usual);
 }
 
