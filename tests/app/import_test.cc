@@ -184,7 +184,9 @@ TEST_F(Import, UnitsAndConventionsAreNotMixed) {
   EXPECT_THAT(bits.err, HasSubstr("--study NAME"));
   EXPECT_EQ(content(), before);
   ASSERT_EQ(run("import bits.csv --convention 6nd").code, 0) << read("err.txt");
-  EXPECT_THAT(run("fit --db runs.db --study bits").err, HasSubstr("bits per byte"));
+  EXPECT_THAT(run("fit --db runs.db --study bits --out bits.json").out,
+              HasSubstr(" bits per byte; E "));
+  EXPECT_EQ(nlohmann::json::parse(read("bits.json"))["loss_unit"], "bits_per_byte");
 
   std::string kaplan = "params,tokens,flops,loss\n";
   for (int i = 1; i <= 8; ++i) {
