@@ -60,21 +60,21 @@ void say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-std::string own_command() {
+std::string shell_word_of(const std::string& word) {
   const char* const plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string own_command() {
   std::ifstream file("/proc/self/cmdline");
   std::string text = "isoflop";
   std::string word;
   std::getline(file, word, '\0');  // the program, wherever it lies
-  while (std::getline(file, word, '\0')) {
-    if (word.empty() || word.find_first_not_of(plain) != std::string::npos) {
-      std::string quoted = "'";
-      for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-      word = quoted + "'";
-    }
-    text += " " + word;
-  }
+  while (std::getline(file, word, '\0')) text += " " + shell_word_of(word);
   return text;
 }
 

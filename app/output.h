@@ -31,6 +31,9 @@ void print(const std::string& text);
 // A line on stderr; a progress line that stands there (app/progress.h) gives way to it.
 void say(const std::string& line);
 
+// A word as a shell reads it, quoted only where it has to be.
+std::string shell_word_of(const std::string& word);
+
 // The command line of this process as a shell reads it.
 std::string own_command();
 
