@@ -19,6 +19,7 @@ void add_demo_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_train_command(CLI::App& app);
+void add_import_command(CLI::App& app);
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
 void add_compare_command(CLI::App& app);

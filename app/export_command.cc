@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/imported_runs.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
@@ -12,6 +13,7 @@ namespace {
 
 struct ExportFlags : StoreFlags {
   bool curves = false;
+  bool imports = false;
   OutputFormat format;
 };
 
@@ -31,9 +33,21 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
   return table;
 }
 
+void export_imports(const ExportFlags& flags, const Store& store, const std::string& study) {
+  const std::vector<RunImport> imports = store.imported(study, true);
+  if (flags.curves) return print(table_text(imported_curve_table(imports), flags.format));
+  const bool machine = flags.format.json || flags.format.csv;
+  print(
+      table_text(machine ? imported_table(imports) : short_imported_table(imports), flags.format));
+}
+
 void export_tables(const ExportFlags& flags) {
   const Store store(flags.db, StoreMode::kReadOnly);
-  const auto rows = store.trials(choose_study(store, flags.study));
+  const std::string study = choose_study(store, flags.study);
+  const auto rows = store.trials(study);
+  const bool has_imports = !store.imports(study).empty();
+  if (flags.imports || (rows.empty() && has_imports)) return export_imports(flags, store, study);
+  if (has_imports) say("note: the study's imported runs are a table of their own: --imports");
   if (flags.curves) return print(table_text(curve_table(store, rows), flags.format));
   const bool machine = flags.format.json || flags.format.csv;
   print(table_text(machine ? trial_table(rows) : short_trial_table(rows), flags.format));
@@ -48,8 +62,12 @@ void add_sweep_export(CLI::App* sweep) {
   add_store_flags(command, *flags);
   command->footer(
       "  isoflop sweep export --db runs.db\n  isoflop sweep export --csv > trials.csv\n"
-      "  isoflop sweep export --curves --csv > curves.csv");
+      "  isoflop sweep export --curves --csv > curves.csv\n"
+      "  isoflop sweep export --imports --csv > imported.csv");
   command->add_flag("--curves", flags->curves, "Training curves instead of trials");
+  command->add_flag("--imports", flags->imports,
+                    "The study's imported runs instead of trials, or their curves with --curves; "
+                    "without the flag where it has nothing else");
   add_format_flags(command, flags->format);
   command->callback([flags] { export_tables(*flags); });
 }

@@ -5,18 +5,18 @@
 #include <set>
 #include <utility>
 
+#include "app/imported_runs.h"
 #include "app/output.h"
 #include "app/study.h"
+#include "app/study_table.h"
 #include "core/error.h"
 #include "core/schedule.h"
-#include "core/units.h"
 #include "db/row_filter.h"
 #include "db/store.h"
 #include "fit/exclusions.h"
 #include "io/csv.h"
 #include "io/curves_csv.h"
 #include "io/observations_csv.h"
-#include "report/text_table.h"
 
 namespace isoflop {
 namespace {
@@ -38,15 +38,6 @@ std::vector<Exclusion> exclusions_of(const FitInputFlags& flags) {
     out.push_back({.rows = flags.exclude[i], .because = flags.because[one_reason ? 0 : i]});
   }
   return out;
-}
-
-// C = f(N) D as the table itself has it, where its C is not 6 N D.
-FlopsPerToken flops_of_table(const std::vector<Observation>& observations,
-                             FlopConvention convention) {
-  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
-  std::vector<std::pair<double, double>> nodes;
-  for (const Observation& o : observations) nodes.emplace_back(o.params, o.flops / o.tokens);
-  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
 }
 
 std::vector<FilterAlias> table_aliases(const Table& table, const std::string& name,
@@ -79,7 +70,7 @@ std::vector<FitInput> read_tables(const FitInputFlags& flags) {
                       .set = map.more_losses.empty() ? "" : one.loss,
                       .study = "",
                       .observations = read.observations,
-                      .flops = flops_of_table(read.observations, convention)});
+                      .flops = flops_of_runs(read.observations, convention)});
   }
   return inputs;
 }
@@ -94,33 +85,24 @@ std::vector<std::string> sets_of(const FitInputFlags& flags, const Store& store,
   return flags.heldout;
 }
 
-// Ordinals of the trials that the condition keeps.
-std::optional<std::set<std::int64_t>> chosen_trials(const FitInputFlags& flags,
-                                                    const std::vector<TrialRow>& rows,
-                                                    FlopConvention convention) {
+// Numbers of the study's runs (Observation::row) that the condition keeps, trials and imported.
+std::optional<std::set<std::int64_t>> chosen_runs(const FitInputFlags& flags,
+                                                  const StudyTable& study) {
   if (flags.where.empty()) return std::nullopt;
-  const TextTable table = trial_table(rows);
-  std::vector<std::string> params, tokens, flops, losses;
-  for (const TrialRow& row : rows) {
-    params.push_back(exact_number(row.params));
-    tokens.push_back(exact_number(row.tokens));
-    flops.push_back(exact_number(total_flops(row.trial, convention)));
-    losses.push_back(row.loss ? exact_number(*row.loss) : "");
-  }
   std::set<std::int64_t> kept;
   for (const std::size_t i :
-       rows_where(table.columns, table.rows, flags.where,
-                  {{"N", params}, {"D", tokens}, {"C", flops}, {"L", losses}, {"flops", flops}})) {
-    kept.insert(rows[i].ordinal);
+       rows_where(study.table.columns, study.table.rows, flags.where, study.aliases)) {
+    kept.insert(study.numbers[i]);
   }
-  say("note: --where keeps " + std::to_string(kept.size()) + " of " + std::to_string(rows.size()) +
-      " trials");
+  say("note: --where keeps " + std::to_string(kept.size()) + " of " +
+      std::to_string(study.numbers.size()) + (study.imported ? " runs" : " trials"));
   return kept;
 }
 
 std::vector<TrainingCurve> curves_of(const Store& store, const std::vector<TrialRow>& rows,
+                                     const std::vector<RunImport>& imports,
                                      FlopConvention convention) {
-  std::vector<TrainingCurve> curves;
+  std::vector<TrainingCurve> curves = imported_curves(imports);
   for (const TrialRow& row : rows) {
     if (row.state != "done" || row.role != TrialRole::kGrid) continue;
     TrainingCurve curve{.run = row.identity.substr(0, 12),
@@ -170,16 +152,33 @@ FitInput ends_of_curves(const std::string& source, const std::vector<TrainingCur
   return input;
 }
 
+Error no_results(const FitInputFlags& flags, const Store& store, const std::string& study,
+                 const std::string& set) {
+  return refusal("no_results", "fit: study \"" + study + "\" in " + store.path() +
+                                   " has no finished trial with a loss on \"" + set + "\"" +
+                                   (flags.where.empty() ? "" : " that --where keeps") +
+                                   ": run `isoflop sweep run` first, or take other tools' runs in "
+                                   "with `isoflop import`");
+}
+
+void say_unit(const std::string& unit) {
+  if (unit == "nats_per_token") return;
+  say("note: the study's losses are " + loss_unit_text(unit) +
+      ", and so are E, the losses predicted and all their errors");
+}
+
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
   const std::string study = choose_study(store, flags.study);
   const std::vector<TrialRow> rows = store.trials(study);
   require_one_corpus(rows, study);
   const FlopConvention convention = convention_of(store, study);
-  const auto chosen = chosen_trials(flags, rows, convention);
+  const std::vector<RunImport> imports = store.imported(study, with_curves);
+  const auto chosen = chosen_runs(
+      flags, study_table(rows, imports, store.imported_results(study, convention), convention));
   const FlopsPerToken per_token = flops_of(store, study, convention);
   const auto curves =
-      with_curves ? curves_of(store, rows, convention) : std::vector<TrainingCurve>();
+      with_curves ? curves_of(store, rows, imports, convention) : std::vector<TrainingCurve>();
   std::vector<FitInput> inputs;
   for (const std::string& set : sets_of(flags, store, study)) {
     FitInput input{.source = store.path() + ", study " + study,
@@ -191,15 +190,12 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
       std::erase_if(input.observations,
                     [&](const Observation& o) { return chosen->count(o.row) == 0; });
     }
-    if (input.observations.empty()) {
-      throw refusal("no_results", "fit: study \"" + study + "\" in " + store.path() +
-                                      " has no finished trial with a loss on \"" + set + "\"" +
-                                      (flags.where.empty() ? "" : " that --where keeps") +
-                                      ": run `isoflop sweep run` first");
-    }
+    if (input.observations.empty()) throw no_results(flags, store, study, set);
     input.curves = curves;
     inputs.push_back(std::move(input));
   }
+  note_company(store, study);
+  say_unit(loss_unit_of(store, study));
   return inputs;
 }
 

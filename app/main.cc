@@ -34,6 +34,7 @@ void add_verbs(CLI::App& app) {
   add_data_command(app);
   add_sweep_command(app);
   add_train_command(app);
+  add_import_command(app);
   add_fit_command(app);
   add_plan_command(app);
   add_compare_command(app);

@@ -25,6 +25,9 @@ Json merged_json(const std::string& path, const Merged& merged) {
           {"curve_points", merged.curve_points},
           {"results", merged.results},
           {"duplicates", merged.duplicates},
+          {"imports", merged.imports},
+          {"imported_runs", merged.imported_runs},
+          {"fits", merged.fits},
           {"conflicts", conflicts_json(merged.conflicts)}};
 }
 
@@ -36,6 +39,11 @@ std::string merged_text(const std::string& path, const Merged& merged) {
   if (merged.duplicates > 0) {
     text += ", " + std::to_string(merged.duplicates) + " results that were known";
   }
+  if (merged.imported_runs > 0) {
+    text += ", " + std::to_string(merged.imported_runs) + " imported runs from " +
+            std::to_string(merged.imports) + " new files";
+  }
+  if (merged.fits > 0) text += ", " + std::to_string(merged.fits) + " fits";
   return text + "\n" + conflicts_text(merged.conflicts);
 }
 

@@ -12,7 +12,6 @@
 #include "app/progress.h"
 #include "core/closest_word.h"
 #include "core/error.h"
-#include "core/shape_rule.h"
 #include "core/units.h"
 #include "data/interleave.h"
 #include "data/mix_corpora.h"
@@ -30,8 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Laws are asked about sizes up to this.
-constexpr double kLargestPlannedModel = 1e14;
 constexpr double kTargetFactor = 1000;
 constexpr int kMostSlots = 16;
 
@@ -191,6 +188,7 @@ std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
 
 void plan_study(Store& store, const LoadedGrid& loaded) {
+  check_joins_imports(store, loaded.spec);
   if (loaded.corpus) {
     store.add_corpus({.identity = loaded.corpus->manifest.identity(),
                       .name = loaded.corpus->manifest.name,
@@ -259,52 +257,11 @@ std::string choose_study(const Store& store, const std::string& name) {
       (near.empty() ? ": it holds \"" + names.front() + "\"" : ": did you mean \"" + near + "\"?"));
 }
 
-void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
-  const TrialRow* first = nullptr;
-  for (const TrialRow& row : rows) {
-    if (row.state != "done") continue;
-    if (first == nullptr) first = &row;
-    if (row.trial.data == first->trial.data && row.trial.trainer == first->trial.trainer) continue;
-    throw refusal("mixed_data",
-                  "fit: study \"" + study +
-                      "\" holds finished trials of more than one corpus or trainer: run "
-                      "each in a study of its own (sweep run --study NAME)");
-  }
-}
-
-FlopConvention convention_of(const Store& store, const std::string& study) {
-  for (const StudyRow& row : store.studies()) {
-    if (row.name == study) return parse_grid(row.grid, "study " + study).convention;
-  }
-  return FlopConvention::k6nd;
-}
-
-FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention) {
-  const bool shapeless = trials.empty() || trials.front().trainer == "tabular";
-  if (convention == FlopConvention::k6nd || shapeless) return FlopsPerToken::six_n();
-  std::vector<std::pair<double, double>> nodes;
-  double largest = 0;
-  for (const Trial& trial : trials) {
-    nodes.emplace_back(params_of(trial), flops_per_token(trial, convention));
-    largest = std::max(largest, params_of(trial));
-  }
-  const auto rule = flops_along_rule(trials.front().model, convention, kLargestPlannedModel);
-  for (const auto& node : rule.nodes()) {
-    if (node.first > largest) nodes.push_back(node);
-  }
-  return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
-}
-
-FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention) {
-  std::vector<Trial> trials;
-  for (const TrialRow& row : store.trials(study)) trials.push_back(row.trial);
-  return flops_of(trials, convention);
-}
-
 LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,
                  FitOptions options) {
   require_one_corpus(store.trials(study), study);
   const FlopConvention convention = convention_of(store, study);
+  note_company(store, study);
   options.flops = flops_of(store, study, convention);
   const auto observations = store.results(study, convention, heldout);
   if (observations.empty()) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/study_convention.h"
 #include "core/corpus_manifest.h"
 #include "core/grid_spec.h"
 #include "core/law_fit.h"
@@ -80,17 +81,6 @@ SweepSummary run_study(const LoadedGrid& loaded, const RunOptions& options);
 
 // The study named, or the only one (the newest with a note on stderr when there are several).
 std::string choose_study(const Store& store, const std::string& name);
-
-// f(N) for a study's fits: 6 N under 6nd; else the trained models' own counts, continued along the
-// shape rule to any size.
-FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
-FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention);
-
-// One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
-void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
-
-// The convention that the study's grid names.
-FlopConvention convention_of(const Store& store, const std::string& study);
 
 // Fits the study's finished trials and keeps the fit in the store.
 LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,

@@ -126,13 +126,16 @@ UPDATE main.trials SET state = x.state, kills = x.kills, failures = x.failures,
     AND x.state IN ('failed', 'out_of_memory', 'cancelled')
     AND (m.is_new OR EXISTS (SELECT 1 FROM temp.merge_attempts a WHERE a.trial = m.mine AND a.comes)))sql";
 
-constexpr const char* kOthers[] = {
-    "INSERT INTO main.corpora SELECT * FROM o.corpora WHERE true ON CONFLICT DO NOTHING",
-    "INSERT INTO main.observations (source, row, label, params, tokens, flops, convention, loss,"
-    " loss_error, budget, seed, added) SELECT source, row, label, params, tokens, flops, "
-    "convention,"
-    " loss, loss_error, budget, seed, added FROM o.observations WHERE true ON CONFLICT DO NOTHING",
-};
+constexpr const char* kNewCorpora =
+    "INSERT INTO main.corpora SELECT * FROM o.corpora WHERE true ON CONFLICT DO NOTHING";
+
+// The same fit is one made at the same moment with the same words.
+constexpr const char* kNewFits = R"sql(
+INSERT INTO main.fits (study, created, version, json)
+  SELECT s.id, x.created, x.version, x.json
+  FROM o.fits x JOIN o.studies n ON n.id = x.study JOIN main.studies s ON s.name = n.name
+  WHERE NOT EXISTS (SELECT 1 FROM main.fits f WHERE f.study = s.id AND f.created = x.created
+                      AND f.json = x.json) ORDER BY x.id)sql";
 
 // Attempts that ended since are counted as they were: easier to count all of them again.
 constexpr const char* kCountSpent[] = {
@@ -187,7 +190,7 @@ std::string read_only_uri(const std::string& path) {
 class Merging {
  public:
   Merging(const std::string& path, const std::string& other)
-      : db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_URI, kBusyMilliseconds) {
+      : other_(other), db_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_URI, kBusyMilliseconds) {
     db_.exec("PRAGMA foreign_keys = ON");
     db_.exec("PRAGMA synchronous = NORMAL");
     run_sql(db_, "ATTACH ? AS o", read_only_uri(other));
@@ -199,6 +202,7 @@ class Merging {
     add_studies();
     add_attempts();
     end_trials();
+    merge_imports(db_, other_, merged_);
     settle();
     transaction.commit();
     return merged_;
@@ -240,7 +244,8 @@ class Merging {
   void end_trials() {
     merged_.results = run_sql(db_, kNewResults);
     run_sql(db_, kNewEnds);
-    for (const char* sql : kOthers) run_sql(db_, sql);
+    run_sql(db_, kNewCorpora);
+    merged_.fits = run_sql(db_, kNewFits);
   }
 
   void settle() {
@@ -255,6 +260,7 @@ class Merging {
         static_cast<std::int64_t>(differ.size());
   }
 
+  const std::string& other_;
   SQLite::Database db_;
   Merged merged_;
 };

@@ -78,14 +78,17 @@ std::vector<StudyRow> Store::studies() const {
   return impl_->read([&] {
     auto query = prepare(impl_->db,
                          "SELECT name, grid, created,"
-                         " (SELECT coalesce(sum(trials), 0) FROM tallies l WHERE l.study = s.id)"
+                         " (SELECT coalesce(sum(trials), 0) FROM tallies l WHERE l.study = s.id),"
+                         " (SELECT count(*) FROM imports i JOIN imported_runs r ON r.import = i.id"
+                         "  WHERE i.study = s.id)"
                          " FROM studies s ORDER BY created DESC, id DESC");
     std::vector<StudyRow> rows;
     while (query.executeStep()) {
       rows.push_back({.name = query.getColumn(0).getString(),
                       .grid = query.getColumn(1).getString(),
                       .created = query.getColumn(2).getDouble(),
-                      .trials = query.getColumn(3).getInt64()});
+                      .trials = query.getColumn(3).getInt64(),
+                      .imported = query.getColumn(4).getInt64()});
     }
     return rows;
   });
@@ -149,11 +152,10 @@ std::vector<TrialRow> Store::some_done(const std::string& study, std::size_t cou
 
 std::vector<std::string> Store::heldout_sets(const std::string& study) const {
   return impl_->read([&] {
-    auto q =
-        prepare(impl_->db,
-                "SELECT heldout, count(*) AS n FROM results WHERE study = ? AND loss IS NOT NULL"
-                " GROUP BY heldout ORDER BY heldout",
-                study);
+    auto q = prepare(impl_->db,
+                     "SELECT heldout FROM results WHERE study = ?1 AND loss IS NOT NULL"
+                     " UNION SELECT 'heldout' FROM imported WHERE study = ?1 ORDER BY 1",
+                     study);
     std::vector<std::string> sets;
     while (q.executeStep()) sets.push_back(q.getColumn(0).getString());
     return sets;
@@ -174,8 +176,8 @@ std::map<std::string, double> extra_of(const TrialRow& row) {
 
 }  // namespace
 
-std::vector<Observation> Store::results(const std::string& study, FlopConvention convention,
-                                        const std::string& heldout) const {
+std::vector<Observation> Store::trial_results(const std::string& study, FlopConvention convention,
+                                              const std::string& heldout) const {
   std::vector<Observation> observations;
   for (const TrialRow& row : trials(study, heldout)) {
     if (!row.loss || row.role != TrialRole::kGrid) continue;
@@ -189,6 +191,15 @@ std::vector<Observation> Store::results(const std::string& study, FlopConvention
                             .trial = row.identity,
                             .row = row.ordinal,
                             .extra = extra_of(row)});
+  }
+  return observations;
+}
+
+std::vector<Observation> Store::results(const std::string& study, FlopConvention convention,
+                                        const std::string& heldout) const {
+  std::vector<Observation> observations = trial_results(study, convention, heldout);
+  for (Observation& run : imported_results(study, convention, heldout)) {
+    observations.push_back(std::move(run));
   }
   return observations;
 }
@@ -227,9 +238,9 @@ void Store::save_fit(const std::string& study, const std::string& json) {
 
 std::optional<std::string> Store::latest_fit(const std::string& study) const {
   return impl_->read([&]() -> std::optional<std::string> {
-    auto query =
-        prepare(impl_->db, "SELECT json FROM fits WHERE study = ? ORDER BY id DESC LIMIT 1",
-                impl_->study_id(study));
+    auto query = prepare(
+        impl_->db, "SELECT json FROM fits WHERE study = ? ORDER BY created DESC, id DESC LIMIT 1",
+        impl_->study_id(study));
     if (!query.executeStep()) return std::nullopt;
     return query.getColumn(0).getString();
   });

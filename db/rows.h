@@ -42,6 +42,16 @@ struct StudyRow {
   std::string grid = {};  // the sweep's file, as text
   double created = 0;
   std::int64_t trials = 0;
+  std::int64_t imported = 0;  // other tools' runs (core/imported_run.h)
+};
+
+// What importing a source has changed. A run is known by its name within the source.
+struct AddedImport {
+  std::int64_t id = 0;
+  std::int64_t added = 0;      // runs that the study had not
+  std::int64_t replaced = 0;   // that it had with other values
+  std::int64_t unchanged = 0;  // that it had as they are
+  std::int64_t kept = 0;       // of an earlier import of the source, which has them no longer
 };
 
 // The right to run one trial, until somebody else has it.

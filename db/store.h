@@ -44,6 +44,7 @@
 #include <vector>
 
 #include "core/flops.h"
+#include "core/imported_run.h"
 #include "core/observation.h"
 #include "core/rate_rung.h"
 #include "core/retry_policy.h"
@@ -162,12 +163,22 @@ class Store {
                                          const std::string& heldout = "heldout") const;
   std::vector<TrialRow> some_done(const std::string& study, std::size_t count,
                                   const std::string& heldout = "heldout") const;
-  // Points for a fit: the grid's done trials that have a loss on `heldout`, by ordinal. `row` is
-  // the ordinal. Further coordinates: nonembedding_params, exact_flops, unique_tokens.
+  // Points for a fit: those of trials, then those of other tools' runs.
   std::vector<Observation> results(const std::string& study,
                                    FlopConvention convention = FlopConvention::k6nd,
                                    const std::string& heldout = "heldout") const;
-  // Held-out sets on which finished trials of the study have a loss, by name.
+  // The grid's done trials that have a loss on `heldout`, by ordinal. `row` is the ordinal. Further
+  // coordinates: nonembedding_params, exact_flops, unique_tokens.
+  std::vector<Observation> trial_results(const std::string& study,
+                                         FlopConvention convention = FlopConvention::k6nd,
+                                         const std::string& heldout = "heldout") const;
+  // The runs of imported(), in that order, where `heldout` is "heldout": their sources do not name
+  // their sets. `row` goes on behind the trials' ordinals, and in a source as the source counts.
+  // Throws Error(kRefused, "mixed_conventions") where their C is not of `convention`.
+  std::vector<Observation> imported_results(const std::string& study,
+                                            FlopConvention convention = FlopConvention::k6nd,
+                                            const std::string& heldout = "heldout") const;
+  // Held-out sets on which the study has losses, by name.
   std::vector<std::string> heldout_sets(const std::string& study) const;
   // What the study's brackets say, by N: those of which every trial has ended. A diverged trial's
   // loss is infinite; one that failed is left out.
@@ -176,8 +187,28 @@ class Store {
   // Of the attempt that was done, or else of the last one, by step.
   std::vector<CurvePoint> curve(std::int64_t trial_id) const;
 
+  // --- Other tools' runs (docs/imports.md). They are observations with a source, never trials:
+  // nothing above but results() sees them.
+
+  // All of them or, when anything is wrong, none; makes the study when it is not there. A source
+  // that the study has already, by path or by content, is taken in again: runs of the same name are
+  // replaced, others are added, and those that it has no longer stay; where its format, convention
+  // or unit of losses is another than before, it replaces what was there. Throws
+  // Error(kRefused) "mixed_units" or "mixed_conventions" where the study would hold two, and
+  // Error(kUsage) for a run without positive N, D, C and loss, or two of one name in a source.
+  std::vector<AddedImport> add_imports(const std::string& study,
+                                       std::span<const RunImport> sources);
+  AddedImport add_import(const std::string& study, const RunImport& source);
+  // By id; of every study where `study` is empty.
+  std::vector<ImportRow> imports(const std::string& study = "") const;
+  // As they were given to add_import, by id, and within one in the order of the source.
+  std::vector<RunImport> imported(const std::string& study, bool with_points = false) const;
+  // Takes an import back with all its runs; a study that was made for it goes too when nothing else
+  // is in it. Returns what was removed. Throws Error(kUsage) where there is none of that id.
+  ImportRow remove_import(std::int64_t id);
+
   void save_fit(const std::string& study, const std::string& json);
-  std::optional<std::string> latest_fit(const std::string& study) const;
+  std::optional<std::string> latest_fit(const std::string& study) const;  // by when it was made
 
   void add_corpus(const CorpusRow& corpus);  // replaces the one of that identity
   // By identity or, failing that, the last one added of that name.

@@ -94,6 +94,10 @@ void lower_micro_batch(SQLite::Database& db, std::int64_t trial, std::int64_t mi
 // Those that are finite.
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome);
 
+// Other tools' runs of the attached store `o` into this one, inside a merge's transaction
+// (db/merge_imports.cc).
+void merge_imports(SQLite::Database& db, const std::string& other, Merged& merged);
+
 struct Store::Impl {
   std::string path;
   SQLite::Database db;

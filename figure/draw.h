@@ -23,8 +23,8 @@
 namespace isoflop {
 
 struct DrawSize {
-  double width = 720;   // CSS pixels; of a panel where there are several: width / columns
-  double height = 440;  // of one row of panels
+  double width = 720;  // CSS pixels; of a panel where there are several: width / columns
+  double height = 0;   // of one row of panels, its share of the key in it; 0: what suits the panels
 };
 
 std::string inline_svg(const Figure& figure, const DrawSize& size = {});

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "core/error.h"
@@ -56,13 +57,15 @@ struct Draw {
 // False when one unit was drawn every time.
 bool draw_units(const Resampler& resampler, SplitMix64& random, Points& points) {
   std::fill(points.weight.begin(), points.weight.end(), 0.0);
-  std::set<std::uint64_t> drawn;
+  std::optional<std::uint64_t> last;
+  bool several = false;
   for (std::size_t k = 0; k < resampler.units.size(); ++k) {
     const std::uint64_t unit = random.below(resampler.units.size());
-    drawn.insert(unit);
+    several = several || (last && *last != unit);
+    last = unit;
     for (const std::size_t i : resampler.units[unit]) points.weight[i] += 1;
   }
-  return drawn.size() > 1;
+  return several;
 }
 
 void draw_signs(const Resampler& resampler, SplitMix64& random, Points& points) {
@@ -81,7 +84,8 @@ void draw_residuals(const Resampler& resampler, SplitMix64& random, Points& poin
   }
 }
 
-// Enough distinct points, sizes and token counts among the rows that were drawn.
+// Enough distinct points, sizes and token counts among the rows that were drawn; mostly the first
+// few rows show it.
 bool identifies(const Points& points) {
   std::set<std::pair<double, double>> distinct;
   std::set<double> sizes;
@@ -91,9 +95,12 @@ bool identifies(const Points& points) {
     distinct.emplace(points.x[i], points.y[i]);
     sizes.insert(points.x[i]);
     tokens.insert(points.y[i]);
+    if (distinct.size() >= kLawSize && sizes.size() >= kFewestValues &&
+        tokens.size() >= kFewestValues) {
+      return true;
+    }
   }
-  return distinct.size() >= kLawSize && sizes.size() >= kFewestValues &&
-         tokens.size() >= kFewestValues;
+  return false;
 }
 
 bool draw(const Resampler& resampler, SplitMix64& random, Points& points) {

@@ -23,6 +23,7 @@ constexpr std::size_t kFewPoints = 10;
 constexpr double kFlopsTolerance = 0.02;
 constexpr double kSameSize = 1e-9;  // relative
 constexpr double kOneBudget = 1.5;  // factor that C must span
+constexpr double kOneRatio = 1.5;   // factor that D / N must span
 constexpr double kRisingT = 4;
 
 std::string label_of_row(const Observation& row) {
@@ -106,6 +107,23 @@ void refuse_one_budget(std::span<const Observation> rows, std::string_view sourc
                             source, format_flops(low), format_flops(high)));
 }
 
+// A ladder: A / N^alpha and B / D^beta are then powers of the same number, and one can do for both.
+void refuse_one_ratio(std::span<const Observation> rows, std::string_view source) {
+  double low = rows.front().tokens / rows.front().params;
+  double high = low;
+  for (const Observation& row : rows) {
+    low = std::min(low, row.tokens / row.params);
+    high = std::max(high, row.tokens / row.params);
+  }
+  if (high > kOneRatio * low) return;
+  throw refusal(
+      "one_ratio",
+      fmt::format("{}: every run has {:.3g} to {:.3g} tokens a parameter: what is due to N "
+                  "and what to D cannot be told apart; add runs of the same sizes with "
+                  "other D, or fit the loss against C alone (--law power)",
+                  source, low, high));
+}
+
 void refuse_unanswerable(std::span<const Observation> rows, std::string_view source) {
   const std::size_t points = distinct_points(rows);
   if (points < kFewestPoints) {
@@ -126,6 +144,7 @@ void refuse_unanswerable(std::span<const Observation> rows, std::string_view sou
                               source));
   }
   refuse_one_budget(rows, source);
+  refuse_one_ratio(rows, source);
 }
 
 // The same run under the same name is a slip of the pen; under two names it may be one run

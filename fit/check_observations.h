@@ -15,6 +15,7 @@
 //   two_token_counts  two distinct D
 //   constant_loss     all losses equal
 //   one_budget        C spans less than a factor of 1.5: N and D only trade off
+//   one_ratio         D / N spans less than a factor of 1.5: a ladder, N and D only rise together
 //   swapped_columns   the median of D / N is below 1 and allow_few_tokens is not set. Runs see more
 //                     tokens than they have parameters: measured medians are 4 to 190 (Porian et
 //                     al. 4 to 12, Muennighoff et al. 20, Besiroglu et al. 22, the OLMo ladder 95)
@@ -48,7 +49,7 @@ std::vector<Warning> check_observations(std::span<const Observation> observation
                                         const CheckOptions& options = {});
 
 // Whether the rows can determine the law's five parameters: none of the refusals from too_few_rows
-// to one_budget. Rows must have their C.
+// to one_ratio. Rows must have their C.
 bool can_be_fitted(std::span<const Observation> observations);
 
 }  // namespace isoflop

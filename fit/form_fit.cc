@@ -13,6 +13,7 @@
 #include "fit/form_spread.h"
 #include "fit/form_starts.h"
 #include "fit/parallel.h"
+#include "fit/row_sample.h"
 
 namespace isoflop {
 namespace {
@@ -42,14 +43,47 @@ void sort_form_ends(std::vector<FormDescent>& ends, double floor) {
   if (first != ends.end()) std::rotate(ends.begin(), first, first + 1);
 }
 
-std::vector<FormDescent> all_ends(const FormProblem& problem, const FormFitOptions& options) {
-  const auto starts =
-      form_starts(problem, options.starts, options.refined, options.seed, options.threads);
+std::vector<FormDescent> descend_all(const FormProblem& problem,
+                                     const std::vector<std::vector<double>>& starts, int threads) {
   std::vector<FormDescent> ends(starts.size());
-  parallel_for(static_cast<int>(starts.size()), options.threads, [&](int i) {
+  parallel_for(static_cast<int>(starts.size()), threads, [&](int i) {
     const auto k = static_cast<std::size_t>(i);
     ends[k] = form_descent(problem, starts[k]);
   });
+  return ends;
+}
+
+// Of many rows a sample shows the way; only the last steps see them all, once for each place where
+// the sample's descents end.
+std::vector<FormDescent> descend_through_sample(const FormProblem& problem,
+                                                const std::vector<std::vector<double>>& starts,
+                                                int threads) {
+  const FormProblem sample = sampled_problem(problem);
+  const double floor = rounding_floor(sample);
+  std::vector<std::vector<double>> places;
+  std::vector<double> objectives;
+  std::vector<std::size_t> place_of;
+  for (FormDescent& end : descend_all(sample, starts, threads)) {
+    const auto same = std::find_if(objectives.begin(), objectives.end(), [&](double objective) {
+      return same_end(end.objective, objective, floor) && same_end(objective, end.objective, floor);
+    });
+    place_of.push_back(static_cast<std::size_t>(same - objectives.begin()));
+    if (same != objectives.end()) continue;
+    objectives.push_back(end.objective);
+    places.push_back(std::move(end.u));
+  }
+  const std::vector<FormDescent> polished = descend_all(problem, places, threads);
+  std::vector<FormDescent> ends;
+  for (const std::size_t place : place_of) ends.push_back(polished[place]);
+  return ends;
+}
+
+std::vector<FormDescent> all_ends(const FormProblem& problem, const FormFitOptions& options) {
+  const auto starts =
+      form_starts(problem, options.starts, options.refined, options.seed, options.threads);
+  std::vector<FormDescent> ends = problem.size() > kMostScreenedRows
+                                      ? descend_through_sample(problem, starts, options.threads)
+                                      : descend_all(problem, starts, options.threads);
   sort_form_ends(ends, rounding_floor(problem));
   return ends;
 }

@@ -7,6 +7,7 @@
 
 #include "core/hash.h"
 #include "fit/parallel.h"
+#include "fit/row_sample.h"
 
 namespace isoflop {
 namespace {
@@ -192,14 +193,31 @@ bool near(const FormNode& a, const FormNode& b) {
 
 }  // namespace
 
+FormProblem sampled_problem(const FormProblem& problem) {
+  FormProblem out = problem;
+  const std::vector<std::size_t> rows = row_sample(problem.size());
+  out.points.resize(rows.size());
+  out.targets.resize(rows.size());
+  out.goals.resize(rows.size());
+  out.weights.resize(rows.size());
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    out.points[k] = problem.points[rows[k]];
+    out.targets[k] = problem.targets[rows[k]];
+    out.goals[k] = problem.goals[rows[k]];
+    out.weights[k] = problem.weights[rows[k]];
+  }
+  return out;
+}
+
 std::vector<std::vector<double>> form_starts(const FormProblem& problem, int screened, int count,
                                              std::uint64_t seed, int threads) {
   const std::vector<std::size_t> nonlinear = coordinates_where(problem, false);
   const int nodes_wanted =
       nonlinear.empty() ? 1 : std::min(screened, 128 * static_cast<int>(nonlinear.size()));
   std::vector<FormNode> nodes(static_cast<std::size_t>(nodes_wanted));
+  const FormProblem sample = sampled_problem(problem);
   parallel_for(nodes_wanted, threads, [&](int i) {
-    nodes[static_cast<std::size_t>(i)] = make_node(problem, nonlinear, i, seed);
+    nodes[static_cast<std::size_t>(i)] = make_node(sample, nonlinear, i, seed);
   });
   std::erase_if(nodes, [](const FormNode& node) { return !std::isfinite(node.score); });
   std::stable_sort(nodes.begin(), nodes.end(),

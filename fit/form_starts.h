@@ -11,6 +11,9 @@
 
 namespace isoflop {
 
+// The problem on row_sample.h's rows: itself where there are few.
+FormProblem sampled_problem(const FormProblem& problem);
+
 // At most `count` starts, best first and apart from each other, of `screened` tried.
 std::vector<std::vector<double>> form_starts(const FormProblem& problem, int screened, int count,
                                              std::uint64_t seed, int threads);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "fit/newton.h"
+#include "fit/row_sample.h"
 
 namespace isoflop {
 namespace {
@@ -96,6 +97,22 @@ std::vector<std::vector<double>> columns_of(const std::vector<double>& coordinat
   return out;
 }
 
+Points sampled_points(const Points& points) {
+  Points out{.x = {},
+             .y = {},
+             .log_loss = {},
+             .weight = {},
+             .x_mean = points.x_mean,
+             .y_mean = points.y_mean};
+  for (const std::size_t i : row_sample(points.size())) {
+    out.x.push_back(points.x[i]);
+    out.y.push_back(points.y[i]);
+    out.log_loss.push_back(points.log_loss[i]);
+    out.weight.push_back(points.weight[i]);
+  }
+  return out;
+}
+
 std::vector<Node> all_nodes(const Points& points, double huber_delta, int side) {
   std::vector<double> inverse(points.size());
   for (std::size_t i = 0; i < inverse.size(); ++i) inverse[i] = std::exp(-points.log_loss[i]);
@@ -134,7 +151,7 @@ bool local_minimum(const Node& node, const std::vector<Node>& nodes) {
 
 std::vector<LawVector> screened_starts(const Points& points, double huber_delta, int count,
                                        int side) {
-  std::vector<Node> nodes = all_nodes(points, huber_delta, side);
+  std::vector<Node> nodes = all_nodes(sampled_points(points), huber_delta, side);
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const Node& a, const Node& b) { return a.score < b.score; });
   std::vector<Node> chosen;

@@ -2,7 +2,7 @@
 // (variable projection), and the nodes with the lowest Huber objective are the starts.
 //
 // The linear problem is weighted by 1 / L, so that its residuals are relative, nearly those of ln
-// L.
+// L. Of more than 1,000 points a fixed sample of so many is looked at.
 #ifndef ISOFLOP_FIT_START_SCREEN_H_
 #define ISOFLOP_FIT_START_SCREEN_H_
 

@@ -66,6 +66,12 @@ RunImport import_bytes(const ImportSource& source, const ImportOptions& options 
 // The file's, with its SHA-256 and path.
 RunImport import_file(const std::string& path, const ImportOptions& options = {});
 
+// A file, or a folder: TensorBoard's event files below it, a run a folder, or else every log below
+// it that is recognised (or is of the named format), all of one format. Runs are named by their
+// path in the folder; of several states of one run (checkpoint-500, checkpoint-1000) the one with
+// the most tokens counts. The SHA-256 is of the files in the order of their paths.
+RunImport import_path(const std::string& path, const ImportOptions& options = {});
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_IMPORTS_IMPORT_RUNS_H_

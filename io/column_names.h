@@ -1,5 +1,5 @@
 // Which column of somebody's table holds what: the fields of ColumnMap, their usual names, and the
-// search for them. For io/'s own sources.
+// search for them. For the rooms that read tables.
 #ifndef ISOFLOP_IO_COLUMN_NAMES_H_
 #define ISOFLOP_IO_COLUMN_NAMES_H_
 

@@ -1,6 +1,8 @@
 #include "io/csv.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -12,7 +14,8 @@ namespace {
 // Reads records of cells one after the other, counting lines.
 class CsvReader {
  public:
-  CsvReader(std::string_view text, const std::string& name) : text_(text), name_(name) {
+  CsvReader(std::string_view text, const std::string& name, char separator)
+      : text_(text), name_(name), separator_(separator), ends_({separator, '\n', '\0'}) {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
   }
 
@@ -25,7 +28,7 @@ class CsvReader {
     record_line_ = line_;
     do {
       cells.push_back(peek() == '"' ? quoted() : plain());
-    } while (take(','));
+    } while (take(separator_));
     if (at_ < text_.size() && !skip_line_end()) fail(line_, "text after a closing quote");
     return true;
   }
@@ -58,7 +61,7 @@ class CsvReader {
   }
 
   std::string plain() {
-    const size_t end = std::min(text_.find_first_of(",\n", at_), text_.size());
+    const size_t end = std::min(text_.find_first_of(ends_.data(), at_), text_.size());
     std::string cell(text_.substr(at_, end - at_));
     at_ = end;
     if ((at_ == text_.size() || text_[at_] == '\n') && cell.ends_with('\r')) {
@@ -85,6 +88,8 @@ class CsvReader {
 
   std::string_view text_;
   const std::string& name_;
+  char separator_;
+  std::array<char, 3> ends_;  // of a plain cell
   size_t at_ = 0;
   std::int64_t line_ = 1;
   std::int64_t record_line_ = 1;
@@ -107,10 +112,10 @@ void check_kind(const CsvReader& reader, std::string_view text,
 }
 
 void check_columns(const CsvReader& reader, const std::vector<std::string>& columns) {
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) !=
-        columns.begin() + static_cast<std::ptrdiff_t>(i)) {
-      reader.fail(reader.record_line(), "column \"" + columns[i] + "\" is named twice");
+  std::set<std::string_view> seen;
+  for (const std::string& column : columns) {
+    if (!seen.insert(column).second) {
+      reader.fail(reader.record_line(), "column \"" + column + "\" is named twice");
     }
   }
 }
@@ -133,10 +138,11 @@ void append_record(const std::vector<std::string>& cells, std::string& out) {
 
 }  // namespace
 
-Table parse_csv(std::string_view text, const std::string& name) {
-  CsvReader reader(text, name);
-  Table table;
-  if (!reader.next(table.columns)) {
+Table parse_separated(std::string_view text, const std::string& name, char separator,
+                      std::vector<std::string> columns) {
+  CsvReader reader(text, name, separator);
+  Table table{.columns = std::move(columns), .rows = {}, .line_of_row = {}};
+  if (table.columns.empty() && !reader.next(table.columns)) {
     throw usage_error(name + ": is empty: the first line must name the columns");
   }
   check_kind(reader, text, table.columns);
@@ -155,7 +161,25 @@ Table parse_csv(std::string_view text, const std::string& name) {
   return table;
 }
 
+Table parse_csv(std::string_view text, const std::string& name) {
+  return parse_separated(text, name, ',');
+}
+
 Table read_csv(const std::string& path) { return parse_csv(read_whole_file(path), path); }
+
+char separator_of(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+  constexpr std::string_view kSeparators = ",\t;|";
+  std::array<std::size_t, kSeparators.size()> count{};
+  bool quoted = false;
+  for (const char c : text.substr(0, text.find('\n'))) {
+    if (c == '"') quoted = !quoted;
+    const std::size_t which = kSeparators.find(c);
+    if (!quoted && which != std::string_view::npos) ++count[which];
+  }
+  const auto most = std::max_element(count.begin(), count.end());
+  return kSeparators[static_cast<std::size_t>(most - count.begin())];
+}
 
 std::string csv_text(const Table& table) {
   std::string out;

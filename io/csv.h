@@ -25,6 +25,15 @@ struct Table {
 Table parse_csv(std::string_view text, const std::string& name);
 Table read_csv(const std::string& path);
 
+// The same with cells separated by tabs, semicolons or whatever `separator` is. `columns`: their
+// names where the text has none and begins with a row.
+Table parse_separated(std::string_view text, const std::string& name, char separator,
+                      std::vector<std::string> columns = {});
+
+// What separates the cells of the first line that is not blank: the most frequent of comma, tab,
+// semicolon and bar outside quotes; a comma where there is none.
+char separator_of(std::string_view text);
+
 // With LF; cells are quoted where they need it. parse_csv reads it back.
 std::string csv_text(const Table& table);
 

@@ -153,7 +153,8 @@ Json interval_of(const LawFit& fit) {
   return json;
 }
 
-// Of the draws, in the order of draw_columns.
+// Of the draws, in the order of draw_columns. Null where the draws run away so far that it has no
+// number, as those of a ladder of constant D / N may: nothing holds A and B there.
 Json covariance_json(const std::vector<std::vector<double>>& draws) {
   const std::size_t p = draws.front().size();
   const auto n = static_cast<double>(draws.size());
@@ -167,7 +168,8 @@ Json covariance_json(const std::vector<std::vector<double>>& draws) {
     for (std::size_t j = 0; j < p; ++j) {
       double sum = 0;
       for (const auto& d : draws) sum += (d[i] - mean[i]) * (d[j] - mean[j]);
-      row.push_back(finite(sum / (n - 1), "covariance"));
+      if (!std::isfinite(sum)) return nullptr;
+      row.push_back(sum / (n - 1));
     }
     rows.push_back(row);
   }
@@ -268,7 +270,10 @@ std::string fit_json(const LawFit& fit) {
   add_text(json, "version", fit.version);
   json["warnings"] = warnings_json(fit.warnings);
   const auto draws = draw_rows(fit);
-  if (draws.size() > 1) json["covariance"] = covariance_json(draws);
+  if (draws.size() > 1) {
+    Json covariance = covariance_json(draws);
+    if (!covariance.is_null()) json["covariance"] = std::move(covariance);
+  }
   add_draws(fit, json);
   return json_text(json);
 }

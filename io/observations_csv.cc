@@ -1,8 +1,6 @@
 #include "io/observations_csv.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -10,6 +8,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "io/column_names.h"
+#include "io/table_row.h"
 
 namespace isoflop {
 namespace {
@@ -91,78 +90,7 @@ void check_columns(const Table& table, const std::string& name, const Columns& c
           columns.tokens ? "flops=C" : "tokens=D");
 }
 
-// Why a cell is no number, as precisely as can be told.
-std::string why_no_number(std::string_view text) {
-  double value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec == std::errc::result_out_of_range) {
-    return "is beyond what a number can hold (2.2e-308 to 1.8e308)";
-  }
-  const std::size_t separator = text.find_first_of(",' _");
-  const bool of_digits =
-      !text.empty() && text.find_first_not_of("0123456789.,' _-+eE") == std::string_view::npos;
-  if (of_digits && separator != std::string_view::npos) {
-    const bool decimal = text[separator] == ',' && text.find(',', separator + 1) == text.npos &&
-                         text.size() - separator != 4;
-    return decimal ? "has a decimal comma: write a point"
-                   : "has thousands separators: write the digits alone, or like 2.8B";
-  }
-  return "is not a finite number";
-}
-
-// Cells of one row, with errors that name file, line and column.
-class Row {
- public:
-  Row(const Table& table, const std::string& name, std::size_t row)
-      : table_(table), name_(name), row_(row) {}
-
-  std::string_view text(std::size_t column) const {
-    return trimmed_cell(table_.rows[row_][column]);
-  }
-  std::string label(std::optional<std::size_t> column) const {
-    return column ? std::string(text(*column)) : std::string();
-  }
-
-  double positive(std::size_t column) const {
-    const double value = number(column);
-    if (value <= 0) fail(column, "must be above 0");
-    return value;
-  }
-  std::optional<double> maybe_number(std::optional<std::size_t> column) const {
-    if (!column || text(*column).empty()) return std::nullopt;
-    const double value = number(*column);
-    if (value < 0) fail(*column, "must not be negative");
-    return value;
-  }
-  std::int64_t whole(std::optional<std::size_t> column) const {
-    if (!column || text(*column).empty()) return 0;
-    std::int64_t value = 0;
-    const std::string_view cell = text(*column);
-    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc() || end != cell.data() + cell.size())
-      fail(*column, "is not a whole number");
-    return value;
-  }
-
- private:
-  double number(std::size_t column) const {
-    if (text(column).empty()) fail(column, "is empty: fill it in or remove the row");
-    const auto value = try_parse_quantity(text(column));
-    if (!value || !std::isfinite(*value)) fail(column, why_no_number(text(column)));
-    return *value;
-  }
-  [[noreturn]] void fail(std::size_t column, const std::string& what) const {
-    throw usage_error(name_ + ":" + std::to_string(table_.line_of_row[row_]) + ": " +
-                      std::string(trimmed_cell(table_.columns[column])) + ": \"" +
-                      std::string(text(column)) + "\" " + what);
-  }
-
-  const Table& table_;
-  const std::string& name_;
-  std::size_t row_;
-};
-
-Observation observation_of(const Row& row, const Columns& columns) {
+Observation observation_of(const TableRow& row, const Columns& columns) {
   Observation out;
   out.params = row.positive(*columns.params);
   out.loss = row.positive(*columns.loss);
@@ -281,7 +209,7 @@ ObservationTable observations_from(const Table& table, const std::string& name,
 
   ObservationTable out{.observations = {}, .notes = {}, .columns = names_of(table, columns)};
   for (const std::size_t i : rows_to_read(table, only)) {
-    out.observations.push_back(observation_of(Row(table, name, i), columns));
+    out.observations.push_back(observation_of(TableRow(table, name, i), columns));
     out.observations.back().row = static_cast<std::int64_t>(i);
   }
   if (!columns.tokens) out.notes.push_back("no tokens column: D = C / (6 N), convention 6nd");

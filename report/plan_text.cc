@@ -1,5 +1,7 @@
 #include "report/plan_text.h"
 
+#include <algorithm>
+
 #include "core/units.h"
 #include "report/numbers_text.h"
 
@@ -38,6 +40,34 @@ std::string answer_line(const Plan& plan) {
     out += "; " + level_text(plan.interval_level);
   }
   return out + '\n';
+}
+
+// "73.2B parameters (60.1B to 90.4B)"
+std::string ranged_words(const Interval& interval, std::string (*format)(double),
+                         const std::string& unit) {
+  const std::string value = format(interval.value) + ' ' + unit;
+  if (!interval.low) return value;
+  return value + " (" + format(*interval.low) +
+         (interval.high ? " to " + format(*interval.high) : " or more") + ')';
+}
+
+std::string unit_words(std::string unit) {
+  std::replace(unit.begin(), unit.end(), '_', ' ');
+  return unit;
+}
+
+std::string reach_sentence(const Plan& plan) {
+  std::string out;
+  if (plan.extrapolation) {
+    out = *plan.extrapolation > 1
+              ? "That is " + factor_text(*plan.extrapolation) + " the compute of the largest run"
+              : std::string("That lies within the compute of the runs");
+  }
+  if (plan.params.low || plan.tokens.low || plan.loss.low) {
+    out += out.empty() ? "In brackets: " : "; in brackets: ";
+    out += level_text(plan.interval_level);
+  }
+  return out.empty() ? out : out + '.';
 }
 
 std::string budget_line(const Plan& plan) {
@@ -218,6 +248,26 @@ std::string size_trade_text(const SizeTrade& trade, const std::string& law) {
            (trade.small_tokens ? format_quantity(*trade.small_tokens) : "never gets there") + '\n';
   }
   return out;
+}
+
+std::string plan_sentence(const Plan& plan, const std::string& loss_unit) {
+  const std::string data = ranged_words(plan.tokens, format_quantity, "tokens");
+  std::string out =
+      plan.needed_flops
+          ? "A loss of " + fixed3(plan.loss.value) + " costs " +
+                ranged_words(*plan.needed_flops, format_flops, "FLOP") + ": train "
+          : "With " + format_flops(plan.flops) + " FLOP" +
+                (plan.binding.empty() ? "" : " and " + constraint_words(plan.binding)) + ", train ";
+  out += "a model of " + ranged_words(plan.params, format_quantity, "parameters") + " on " + data +
+         ", " + format_quantity(plan.tokens.value / plan.params.value) +
+         " for each parameter, and expect a loss of " +
+         ranged_words(plan.loss, fixed3, unit_words(loss_unit)) + ". ";
+  if (plan.binding.empty()) {
+    out += "Any size from " + format_quantity(plan.near_optimal.params_low) + " to " +
+           format_quantity(plan.near_optimal.params_high) + " wastes at most " +
+           with_decimals(100 * plan.near_optimal.extra_compute, 0) + " % of the compute. ";
+  }
+  return out + reach_sentence(plan);
 }
 
 std::string plan_text(const Plan& plan, const PlanTextOptions& options) {

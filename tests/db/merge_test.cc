@@ -53,7 +53,7 @@ class MergeTest : public ::testing::Test {
     std::ostringstream text;
     for (const char* table :
          {"studies", "trials", "study_trials", "attempts", "curve_points", "evaluations", "queue",
-          "tallies", "spent", "corpora", "observations"}) {
+          "tallies", "spent", "corpora", "fits", "imports", "imported_runs", "imported_points"}) {
       SQLite::Statement rows(db, std::string("SELECT * FROM ") + table + " ORDER BY 1, 2, 3");
       while (rows.executeStep()) {
         for (int i = 0; i < rows.getColumnCount(); ++i) text << rows.getColumn(i).getText() << "|";

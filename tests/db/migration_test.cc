@@ -20,6 +20,10 @@ TEST(MigrationTest, ReleasedMigrationsAreAsTheyWere) {
             "5bc6c91f93ecd4c04077f69cebe73f5b1965eaa3fdab33ad233c7aa8e98efdaa");
   EXPECT_EQ(sha256(migrations()[1]),
             "98c65c7346d08ea6d377f01e5a65a947791d32937c365f51eea7edd17c1e8a06");
+  EXPECT_EQ(sha256(migrations()[2]),
+            "f50f25acf08e0dbaf8bab39020dfd8d3c4a8aba4659e0a02c36e9e5daba48445");
+  EXPECT_EQ(sha256(migrations()[3]),
+            "daad9b408310a4aa466a34eeef55b3c29a9da4de84d751c223e272864c6eeabf");
 }
 
 // What the program of version 1 left behind: one trial done, one failed, one killed and planned
@@ -47,6 +51,11 @@ INSERT INTO attempts (id, trial, number, token, host, boot_id, pid_namespace, pi
   (3, 3, 1, 1, 'h', 'b', 1, 2, 3, 'cpu', '0.1', 'c', 10, 20, 20, 'killed', 'killed', 0, 100, 10);
 INSERT INTO curve_points VALUES (1, 1, 50, 3e5, 5.5, 5.6, 0.01, 1, 0.1);
 INSERT INTO evaluations VALUES (1, 'heldout', 2.5, 0.01, NULL, 4096, NULL, NULL);
+INSERT INTO observations (source, row, label, params, tokens, flops, convention, loss, loss_error,
+    budget, seed, added) VALUES
+  ('epoch.csv', 0, 'first', 1e8, 2e9, 1.2e18, '6nd', 3.25, 0.01, 1e18, 7, 30.5),
+  ('epoch.csv', 1, '', 2e8, 2e9, 2.4e18, '6nd', 3.125, 0, NULL, 0, 31.5),
+  ('kaplan.csv', 0, '', 2e8, 2e9, 2e18, 'kaplan', 3.5, 0, NULL, 0, 32.5);
 )sql";
 
 class OldStoreTest : public ::testing::Test {
@@ -84,6 +93,29 @@ TEST_F(OldStoreTest, KeepsEverythingItHeld) {
   EXPECT_FALSE(store.curve(1)[0].heldout_error);
   EXPECT_EQ(store.results("s").size(), 1u);
   EXPECT_EQ(ask("SELECT loss FROM results"), "2.5");
+}
+
+// Nothing wrote that table, but what somebody put into it is not lost.
+TEST_F(OldStoreTest, RowsOfOtherPeoplesTablesBecomeImportsOfAStudyEach) {
+  const Store store(path_);
+  const auto runs = store.imported_results("imported epoch.csv (6nd)");
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0], (Observation{.params = 1e8,
+                                  .tokens = 2e9,
+                                  .flops = 1.2e18,
+                                  .loss = 3.25,
+                                  .loss_error = 0.01,
+                                  .budget = 1e18,
+                                  .seed = 7,
+                                  .trial = "first",
+                                  .row = 0}));
+  EXPECT_EQ(runs[1].row, 1);
+  const auto other = store.imported("imported kaplan.csv (kaplan)");
+  ASSERT_EQ(other.size(), 1u);
+  EXPECT_EQ(other[0].convention, FlopConvention::kKaplan);
+  EXPECT_EQ(other[0].runs[0].observation.loss, 3.5);
+  EXPECT_EQ(store.imports().size(), 2u);
+  EXPECT_EQ(store.imported_results("s").size(), 0u);
 }
 
 TEST_F(OldStoreTest, CountsWhatItsAttemptsSpentWhereThatIsKnown) {

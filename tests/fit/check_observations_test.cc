@@ -121,6 +121,20 @@ TEST(CheckObservations, OneBudgetIsRefusedHoweverManySizesItHas) {
   EXPECT_EQ(refusal_code(isoflop_grid({1e18, 1e19}, 12, 0.001, 1)), "accepted");
 }
 
+TEST(CheckObservations, ALadderOfOneRatioIsRefusedHoweverFarItReaches) {
+  std::vector<Observation> ladder;
+  for (int i = 0; i < 14; ++i) {
+    const double params = 5e7 * std::pow(1.45, i), tokens = 20 * params * (i % 2 ? 1 : 1.3);
+    ladder.push_back({.params = params, .tokens = tokens, .flops = 6 * params * tokens});
+    ladder.back().loss = predict_loss(kTruth, params, tokens);
+  }
+  EXPECT_EQ(refusal_code(ladder), "one_ratio");
+  ladder[3].tokens *= 2;
+  ladder[3].flops *= 2;
+  ladder[3].loss = predict_loss(kTruth, ladder[3].params, ladder[3].tokens);
+  EXPECT_EQ(refusal_code(ladder), "accepted");
+}
+
 TEST(CheckObservations, SwappedColumnsAreRefusedUnlessTheRunsAreLikeThat) {
   std::vector<Observation> rows = good_rows();
   for (Observation& row : rows) std::swap(row.params, row.tokens);

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "core/interval.h"
 #include "fit/parametric_fit.h"
+#include "fit/row_sample.h"
+#include "fit/simulate.h"
 #include "law/presets.h"
 #include "tests/fit/synthetic.h"
 #include "tests/law/form_truths.h"
@@ -98,6 +100,18 @@ TEST(FormFit, ChinchillaEndsWhereTheFastPathEnds) {
       EXPECT_NEAR(loss / predict_loss(fast.parameters, run.params, run.tokens), 1, 1e-6);
     }
   }
+}
+
+// Beyond a thousand rows starts are led by a sample of them; the end must not know.
+TEST(FormFit, ThousandsOfRowsEndWhereTheFastPathEnds) {
+  const auto runs = simulate_isoflop(besiroglu_law(), {.per_budget = 300}, 0.01, 5);
+  ASSERT_GT(runs.size(), 2 * kMostScreenedRows);
+  const FormFit general = fit_form(chinchilla_law(), runs, {.starts = 64, .refined = 6});
+  const ParametricFit fast =
+      fit_parametric(runs, {.starts = Starts::kGiven, .given = {besiroglu_law()}});
+  // Both stop where the gradient is rounding: the objectives agree to their sums' last digits.
+  EXPECT_NEAR(general.objective / fast.objective, 1, 1e-9);
+  EXPECT_GE(general.starts_agreeing, 2);
 }
 
 TEST(FormFit, TheObjectiveIsTheSumByTheDefinition) {

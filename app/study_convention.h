@@ -1,0 +1,46 @@
+// What a study's runs have in common, trials and imported ones: how their FLOP are counted, what
+// their losses are measured in, what they were trained on.
+#ifndef ISOFLOP_APP_STUDY_CONVENTION_H_
+#define ISOFLOP_APP_STUDY_CONVENTION_H_
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/flops.h"
+#include "core/grid_spec.h"
+#include "db/store.h"
+
+namespace isoflop {
+
+// f(N) for a study's fits: 6 N under 6nd; else the trained models' own counts, continued along the
+// shape rule to any size, and what imported runs have for C / D.
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
+FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
+                       std::span<const Observation> imported = {});
+// C / D of the runs themselves.
+FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention);
+
+// One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
+// What imported runs were trained on nobody knows; see note_company.
+void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
+// Says on stderr what else has to be true where a law is fitted to imported runs together with
+// trials or with those of other files.
+void note_company(const Store& store, const std::string& study);
+
+// The convention that the study's grid names, or else its imports. Throws Error(kRefused,
+// "mixed_conventions") where they are two.
+FlopConvention convention_of(const Store& store, const std::string& study);
+// The same refusal for runs of `convention` that are to join the study.
+void check_convention_of_grid(const Store& store, const std::string& study,
+                              FlopConvention convention, const std::string& path);
+// And for a grid that is to join a study of imports; "mixed_units" where their losses are not nats
+// per token.
+void check_joins_imports(const Store& store, const GridSpec& spec);
+
+// "nats_per_token" or "bits_per_byte": of the study's losses.
+std::string loss_unit_of(const Store& store, const std::string& study);
+
+}  // namespace isoflop
+
+#endif  // ISOFLOP_APP_STUDY_CONVENTION_H_
