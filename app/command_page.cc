@@ -90,7 +90,7 @@ void move_help_back(CommandPage& page) {
 }  // namespace
 
 CommandPage page_of(const CLI::App& verb) {
-  CommandPage page{.words = words_of(verb), .about = verb.get_description()};
+  CommandPage page{.words = verb_words(verb), .about = verb.get_description()};
   add_entries(verb, "", "", page);
   move_help_back(page);
   for (const CLI::App* below : verbs_of(verb)) {

@@ -39,21 +39,21 @@ std::vector<const CLI::App*> all_verbs(const CLI::App& root) {
   return out;
 }
 
-std::string words_of(const CLI::App& verb) {
+std::string verb_words(const CLI::App& verb) {
   const CLI::App* parent = verb.get_parent();
   if (parent == nullptr) return "";
-  const std::string before = words_of(*parent);
+  const std::string before = verb_words(*parent);
   return before.empty() ? verb.get_name() : before + " " + verb.get_name();
 }
 
-std::vector<const CLI::Option*> options_of(const CLI::App& verb) {
+std::vector<const CLI::Option*> verb_options(const CLI::App& verb) {
   std::vector<const CLI::Option*> out;
   add_options(verb, out);
   return out;
 }
 
 const CLI::Option* find_option(const CLI::App& verb, const std::string& name) {
-  for (const CLI::Option* option : options_of(verb)) {
+  for (const CLI::Option* option : verb_options(verb)) {
     if (option->check_name(name)) return option;
   }
   return nullptr;

@@ -21,10 +21,10 @@ std::vector<const CLI::App*> verbs_of(const CLI::App& app, bool with_hidden = fa
 std::vector<const CLI::App*> all_verbs(const CLI::App& root);
 
 // "sweep status"; empty for the program itself.
-std::string words_of(const CLI::App& verb);
+std::string verb_words(const CLI::App& verb);
 
 // Its own and its groups' options and positional words, in order, without --help.
-std::vector<const CLI::Option*> options_of(const CLI::App& verb);
+std::vector<const CLI::Option*> verb_options(const CLI::App& verb);
 
 // By "--name", "-n" or a positional's name; null where the verb has none.
 const CLI::Option* find_option(const CLI::App& verb, const std::string& name);

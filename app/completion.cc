@@ -3,7 +3,7 @@
 namespace isoflop {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
+std::string spaced(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
@@ -15,7 +15,7 @@ std::string names_of_verbs(const CommandPage& page) {
   return text;
 }
 
-std::vector<OptionEntry> options_of(const CommandPage& page) {
+std::vector<OptionEntry> entries_in(const CommandPage& page) {
   std::vector<OptionEntry> all;
   for (const OptionSection& section : page.sections) {
     all.insert(all.end(), section.options.begin(), section.options.end());
@@ -25,7 +25,7 @@ std::vector<OptionEntry> options_of(const CommandPage& page) {
 
 std::string all_flags(const CommandPage& page) {
   std::string text;
-  for (const OptionEntry& option : options_of(page)) {
+  for (const OptionEntry& option : entries_in(page)) {
     for (const std::string& flag : option.flags) text += (text.empty() ? "" : " ") + flag;
   }
   return text;
@@ -45,7 +45,7 @@ std::string bash_reply(const OptionEntry& entry) {
     case ValueKind::kFolder:
       return "_isoflop_reply -d \"$cur\"";
     case ValueKind::kWords:
-      return "_isoflop_reply -W \"$cur\" " + single_quoted(joined(entry.words));
+      return "_isoflop_reply -W \"$cur\" " + single_quoted(spaced(entry.words));
     default:
       return ":";
   }
@@ -92,7 +92,7 @@ std::string bash_ways(const std::vector<CommandPage>& pages) {
 }
 
 void add_bash_values(const CommandPage& page, std::string& out) {
-  for (const OptionEntry& option : options_of(page)) {
+  for (const OptionEntry& option : entries_in(page)) {
     if (option.kind == ValueKind::kNone) continue;
     std::string words;
     for (const std::string& flag : option.flags) {
@@ -145,7 +145,7 @@ std::string zsh_action(const OptionEntry& entry) {
     case ValueKind::kFolder:
       return "_files -/";
     case ValueKind::kWords: {
-      return "(" + zsh_text(joined(entry.words)) + ")";
+      return "(" + zsh_text(spaced(entry.words)) + ")";
     }
     default:
       return " ";
@@ -163,7 +163,7 @@ std::string zsh_option(const OptionEntry& option, const std::string& flag) {
 
 void add_zsh_arguments(const CommandPage& page, std::string& out) {
   out += "      _arguments";
-  for (const OptionEntry& option : options_of(page)) {
+  for (const OptionEntry& option : entries_in(page)) {
     for (const std::string& flag : option.flags) {
       out += " \\\n        " + zsh_option(option, flag);
     }
@@ -232,7 +232,7 @@ std::string fish_value(const OptionEntry& entry) {
     case ValueKind::kFolder:
       return " -x -a '(__fish_complete_directories)'";
     case ValueKind::kWords:
-      return " -x -a " + single_quoted(joined(entry.words));
+      return " -x -a " + single_quoted(spaced(entry.words));
     case ValueKind::kText:
       return entry.value_optional ? "" : " -x";
     default:
@@ -241,7 +241,7 @@ std::string fish_value(const OptionEntry& entry) {
 }
 
 void add_fish_options(const CommandPage& page, const std::string& begin, std::string& out) {
-  for (const OptionEntry& option : options_of(page)) {
+  for (const OptionEntry& option : entries_in(page)) {
     out += begin;
     for (const std::string& flag : option.flags) {
       const bool wide = flag.starts_with("--");
@@ -253,7 +253,7 @@ void add_fish_options(const CommandPage& page, const std::string& begin, std::st
     if (word.kind == ValueKind::kFile) out += begin + " -F\n";
     if (word.kind == ValueKind::kFolder) out += begin + " -a '(__fish_complete_directories)'\n";
     if (word.kind == ValueKind::kWords) {
-      out += begin + " -a " + single_quoted(joined(word.words)) + "\n";
+      out += begin + " -a " + single_quoted(spaced(word.words)) + "\n";
     }
   }
 }

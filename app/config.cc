@@ -36,7 +36,7 @@ std::string key_of(const CLI::Option& option) {
 
 std::vector<CLI::Option*> settable_options(CLI::App& verb) {
   std::vector<CLI::Option*> out;
-  for (const CLI::Option* option : options_of(verb)) {
+  for (const CLI::Option* option : verb_options(verb)) {
     if (is_configurable(*option)) out.push_back(const_cast<CLI::Option*>(option));
   }
   return out;
@@ -55,15 +55,15 @@ CLI::Option* option_of_key(CLI::App& verb, std::string key) {
   for (const CLI::Option* option : settable_options(verb)) keys.push_back(key_of(*option));
   const std::string near = closest_word(given.key, keys);
   throw Error(ErrorKind::kUsage,
-              where + ": " + given.key + ": is no option of isoflop " + words_of(verb) +
-                  (near.empty() ? "; see isoflop " + words_of(verb) + " --print-config"
+              where + ": " + given.key + ": is no option of isoflop " + verb_words(verb) +
+                  (near.empty() ? "; see isoflop " + verb_words(verb) + " --print-config"
                                 : ": did you mean " + near + "?"),
               "unknown_option");
 }
 
 void check_table(const CLI::App& root, const FileOption& given, const std::string& where) {
   std::vector<std::string> names;
-  for (const CLI::App* verb : all_verbs(root)) names.push_back(words_of(*verb));
+  for (const CLI::App* verb : all_verbs(root)) names.push_back(verb_words(*verb));
   if (std::find(names.begin(), names.end(), given.verb) != names.end()) return;
   const std::string near = closest_word(given.verb, names);
   throw Error(ErrorKind::kUsage,
@@ -99,7 +99,7 @@ void read_config(CLI::App& verb, const std::string& path, Origins& origins) {
   for (const FileOption& given : read_option_file(path)) {
     const std::string where = path + ":" + std::to_string(given.line);
     if (!given.verb.empty()) check_table(root_of(verb), given, where);
-    if (!given.verb.empty() && given.verb != words_of(verb)) continue;
+    if (!given.verb.empty() && given.verb != verb_words(verb)) continue;
     CLI::Option* option = option_of_key(verb, given.key);
     if (option == nullptr) unknown_key(verb, given, where);
     const bool from_line = option->count() > 0 && origins.count(option) == 0;
@@ -185,10 +185,10 @@ std::string environment_text(const CLI::App& verb) {
 }
 
 std::string config_text(CLI::App& verb, const Origins& origins, const Defaults& defaults) {
-  std::string text = "# isoflop " + words_of(verb) +
+  std::string text = "# isoflop " + verb_words(verb) +
                      ": every option, and where its value comes from. Give it back with\n"
                      "# isoflop " +
-                     words_of(verb) + " --config FILE\n" + environment_text(verb);
+                     verb_words(verb) + " --config FILE\n" + environment_text(verb);
   for (const CLI::Option* option : settable_options(verb)) {
     text += line_of(*option, origins, defaults);
   }

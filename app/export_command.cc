@@ -36,7 +36,7 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
 void export_imports(const ExportFlags& flags, const Store& store, const std::string& study) {
   const std::vector<RunImport> imports = store.imported(study, true);
   if (flags.curves) return print(table_text(imported_curve_table(imports), flags.format));
-  const bool machine = flags.format.json || flags.format.csv;
+  const bool machine = flags.format.json || flags.format.csv || flags.format.jsonl;
   print(
       table_text(machine ? imported_table(imports) : short_imported_table(imports), flags.format));
 }
@@ -49,7 +49,7 @@ void export_tables(const ExportFlags& flags) {
   if (flags.imports || (rows.empty() && has_imports)) return export_imports(flags, store, study);
   if (has_imports) say("note: the study's imported runs are a table of their own: --imports");
   if (flags.curves) return print(table_text(curve_table(store, rows), flags.format));
-  const bool machine = flags.format.json || flags.format.csv;
+  const bool machine = flags.format.json || flags.format.csv || flags.format.jsonl;
   print(table_text(machine ? trial_table(rows) : short_trial_table(rows), flags.format));
 }
 
@@ -68,7 +68,7 @@ void add_sweep_export(CLI::App* sweep) {
   command->add_flag("--imports", flags->imports,
                     "The study's imported runs instead of trials, or their curves with --curves; "
                     "without the flag where it has nothing else");
-  add_format_flags(command, flags->format);
+  add_table_flags(command, flags->format);
   command->callback([flags] { export_tables(*flags); });
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/command_page.h"
+#include "app/command_tree.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/output.h"
@@ -13,6 +14,7 @@
 #include "app/wrong_line.h"
 #include "core/error.h"
 #include "db/process.h"
+#include "io/json.h"
 
 namespace isoflop {
 namespace {
@@ -55,6 +57,16 @@ void parse(CLI::App& app, int argc, char** argv) {
   }
 }
 
+// Scripts that asked for JSON get a refusal's code as JSON, on stdout.
+void print_refusal(const CLI::App& app, const Error& error) {
+  const CLI::Option* json = find_option(*verbs_in_use(app).back(), "--json");
+  const bool asked = json != nullptr && json->count() > 0;
+  if (!asked || error.kind() != ErrorKind::kRefused) return;
+  print(json_text(
+      {{"error",
+        {{"code", error.code()}, {"message", error.what()}, {"exit_code", error.exit_code()}}}}));
+}
+
 int run(int argc, char** argv) {
   CLI::App app{kDescription, "isoflop"};
   app.formatter_fn([](const CLI::App* verb, const std::string&, CLI::AppFormatMode) {
@@ -66,7 +78,9 @@ int run(int argc, char** argv) {
   print_config_if_asked(app, {argv + 1, argv + argc});
   try {
     parse(app, argc, argv);
+    finish_output();
   } catch (const Error& error) {
+    print_refusal(app, error);
     say(error_text(error, app));
     return error.exit_code();
   }

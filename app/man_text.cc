@@ -33,7 +33,7 @@ std::string roff(const std::string& text) {
   return out;
 }
 
-std::string upper(std::string text) {
+std::string man_upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
@@ -50,23 +50,23 @@ void add_tagged(const std::string& tag, const std::string& text, std::string& ou
   out += ".TP\n\\fB" + roff(tag) + "\\fR\n" + roff(text) + "\n";
 }
 
-void add_entries(const std::vector<OptionEntry>& options, std::string& out) {
+void add_man_entries(const std::vector<OptionEntry>& options, std::string& out) {
   for (const OptionEntry& option : options) {
     add_tagged(option_words(option), option.about + (option.required ? " (required)" : ""), out);
   }
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string man_first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 void add_sections(const CommandPage& page, std::string& out) {
   if (!page.verbs.empty()) out += ".SH VERBS\n";
   for (const auto& [name, about] : page.verbs) add_tagged(name, about, out);
   if (!page.positionals.empty()) out += ".SH WORDS\n";
-  add_entries(page.positionals, out);
+  add_man_entries(page.positionals, out);
   for (const OptionSection& section : page.sections) {
-    out += ".SH " + roff(section.title.empty() ? "OPTIONS" : upper(section.title)) + "\n";
+    out += ".SH " + roff(section.title.empty() ? "OPTIONS" : man_upper(section.title)) + "\n";
     if (!section.about.empty()) out += roff(section.about) + ".\n";
-    add_entries(section.options, out);
+    add_man_entries(section.options, out);
   }
   if (!page.examples.empty()) out += ".SH EXAMPLES\n.nf\n";
   for (const std::string& example : page.examples) out += roff(example) + "\n";
@@ -89,13 +89,13 @@ void add_see_also(const CommandPage& page, const std::vector<CommandPage>& all, 
 std::string man_text(const CommandPage& page, const std::vector<CommandPage>& all,
                      const std::string& version) {
   const std::string name = page_name(page.words);
-  std::string out = ".TH " + roff(upper(name)) + " 1 \"\" \"isoflop " + roff(version) +
+  std::string out = ".TH " + roff(man_upper(name)) + " 1 \"\" \"isoflop " + roff(version) +
                     "\" \"isoflop\"\n.SH NAME\n" + roff(name) + " \\- " +
-                    roff(first_line(page.about)) + "\n.SH SYNOPSIS\n" + roff(usage_of(page)) +
+                    roff(man_first_line(page.about)) + "\n.SH SYNOPSIS\n" + roff(usage_of(page)) +
                     "\n.SH DESCRIPTION\n" + roff(page.about) + "\n";
   add_sections(page, out);
   for (const CommonNote& note : common_notes()) {
-    out += ".SH " + upper(note.title) + "\n";
+    out += ".SH " + man_upper(note.title) + "\n";
     for (const auto& [what, means] : note.lines) add_tagged(what, means, out);
   }
   add_see_also(page, all, out);

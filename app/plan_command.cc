@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/plan_flags.h"
@@ -58,7 +59,8 @@ void run(const PlanCommandFlags& flags) {
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);
   const Plan plan = make_plan(fit, request);
   write_trial(flags, plan);
-  print(answer(flags, plan));
+  const bool words = !flags.format.json && !flags.format.csv && !flags.format.markdown;
+  words ? print_headed(answer(flags, plan)) : print(answer(flags, plan));
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ GridSpec grid_of(const RunFlags& flags) {
 }
 
 void report_end(const SweepSummary& summary, const RunFlags& flags) {
-  print_status({.db = flags.db, .study = summary.status.study}, flags.format.json);
+  print_status({.db = flags.db, .study = summary.status.study}, flags.format);
   if (!summary.disk_full.empty()) {
     say("stopped: finished trials and checkpoints are saved; make room on that disk, then go on "
         "with:\n  " +

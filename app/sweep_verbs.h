@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "app/output.h"
+
 namespace CLI {
 class App;
 }
@@ -18,7 +20,7 @@ struct StoreFlags {
 void add_store_flags(CLI::App* command, StoreFlags& flags);
 
 // The study's state as of now.
-void print_status(const StoreFlags& flags, bool json);
+void print_status(const StoreFlags& flags, const OutputFormat& format);
 
 void add_sweep_run(CLI::App* sweep);
 void add_sweep_status(CLI::App* sweep);

@@ -54,6 +54,7 @@ constexpr Kind kKinds[] = {
     {"", "grid", "FILE"},
     {"", "input", "FILE"},
     {"", "--config", "FILE"},
+    {"", "--print", "json|csv|md"},
     {"", "--db", "FILE"},
     {"", "--csv", "FILE"},
     {"", "--out", "FILE"},
@@ -152,7 +153,7 @@ void name_values_of(CLI::App& app, const std::string& verb) {
   }
   for (CLI::App* below : app.get_subcommands([](CLI::App*) { return true; })) {
     const bool group = below->get_name().empty();
-    name_values_of(*below, group ? verb : words_of(*below));
+    name_values_of(*below, group ? verb : verb_words(*below));
   }
 }
 

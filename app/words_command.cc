@@ -33,7 +33,7 @@ const CLI::App& verb_named(const CLI::App& root, const std::vector<std::string>&
     }
     if (next == nullptr) {
       const std::string near = closest_word(word, names);
-      throw usage_error("\"" + word + "\" is no verb of isoflop " + words_of(*verb) + ": " +
+      throw usage_error("\"" + word + "\" is no verb of isoflop " + verb_words(*verb) + ": " +
                         (near.empty() ? "see isoflop --help" : "did you mean " + near + "?"));
     }
     verb = next;

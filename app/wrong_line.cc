@@ -21,7 +21,7 @@ struct Typed {
 };
 
 std::string program_words(const CLI::App& verb) {
-  const std::string words = words_of(verb);
+  const std::string words = verb_words(verb);
   return words.empty() ? "isoflop" : "isoflop " + words;
 }
 
@@ -29,7 +29,7 @@ std::string see_help(const CLI::App& verb) { return "see " + program_words(verb)
 
 Error wrong(const std::string& code, const CLI::App& verb, const std::string& message,
             const std::string& next) {
-  const std::string words = words_of(verb);
+  const std::string words = verb_words(verb);
   return {ErrorKind::kUsage, (words.empty() ? "" : words + ": ") + message + "\n" + next, code};
 }
 
@@ -82,7 +82,7 @@ std::vector<std::string> names_of(const std::vector<const CLI::App*>& verbs) {
 
 std::vector<std::string> flags_of(const CLI::App& verb) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : options_of(verb)) {
+  for (const CLI::Option* option : verb_options(verb)) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;
@@ -215,7 +215,7 @@ bool speaks_of(const std::string& message, const std::string& name) {
 // The options that the parser's message names, in its order.
 std::vector<const CLI::Option*> named_options(const CLI::App& verb, const std::string& message) {
   std::vector<const CLI::Option*> found;
-  for (const CLI::Option* option : options_of(verb)) {
+  for (const CLI::Option* option : verb_options(verb)) {
     if (speaks_of(message, option->get_name())) found.push_back(option);
   }
   std::sort(found.begin(), found.end(), [&](const auto* a, const auto* b) {
