@@ -9,6 +9,7 @@
 namespace isoflop {
 namespace {
 
+constexpr std::size_t kWidestLabel = 24;
 constexpr const char* kExampleLead = "  isoflop";
 
 ValueKind kind_of(const CLI::Option& option) {
@@ -108,12 +109,19 @@ std::vector<CommandPage> all_pages(const CLI::App& root) {
   return pages;
 }
 
-std::string option_words(const OptionEntry& option) {
-  if (option.flags.empty()) return option.name;
-  std::string text;
+std::pair<std::string, std::string> described(const OptionEntry& option) {
+  std::string text = option.name, about = option.about;
   for (const std::string& flag : option.flags) text += (text.empty() ? "" : ", ") + flag;
-  if (option.kind == ValueKind::kNone) return text;
-  return text + (option.value_optional ? " [" + option.label + "]" : " " + option.label);
+  const bool many = option.label.size() > kWidestLabel && option.kind == ValueKind::kWords;
+  if (many) {
+    std::string all;
+    for (const std::string& word : option.words) all += (all.empty() ? "" : ", ") + word;
+    about += ". One of " + all;
+  }
+  if (option.required) about += " (required)";
+  if (option.flags.empty() || option.kind == ValueKind::kNone) return {text, about};
+  const std::string label = many ? "WORD" : option.label;
+  return {text + (option.value_optional ? " [" + label + "]" : " " + label), about};
 }
 
 std::string usage_of(const CommandPage& page) {
@@ -121,7 +129,7 @@ std::string usage_of(const CommandPage& page) {
   if (!page.verbs.empty()) return text + " <verb> [options]";
   for (const OptionSection& section : page.sections) {
     for (const OptionEntry& option : section.options) {
-      if (option.required) text += " " + option_words(option);
+      if (option.required) text += " " + described(option).first;
     }
   }
   text += " [options]";

@@ -50,8 +50,9 @@ std::vector<CommandPage> all_pages(const CLI::App& root);
 
 // "isoflop sweep run [options] grid"
 std::string usage_of(const CommandPage& page);
-// "--db FILE", "--watch [SECONDS]", "grid"
-std::string option_words(const OptionEntry& option);
+// "--db FILE", "--watch [SECONDS]", "grid", and what it means. Where there are many words to choose
+// from, they stand in the meaning: "--law WORD".
+std::pair<std::string, std::string> described(const OptionEntry& option);
 
 // Exit codes, the environment, files: what holds for all verbs, as (title, lines of text).
 struct CommonNote {

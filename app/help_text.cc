@@ -46,19 +46,7 @@ void add_pairs(const Pairs& pairs, std::size_t name_width, std::string& out) {
 
 Pairs pairs_of(const std::vector<OptionEntry>& options) {
   Pairs pairs;
-  for (const OptionEntry& option : options) {
-    std::string words = option_words(option);
-    // Many words are told where there is room.
-    std::string about = option.about;
-    if (words.size() > kWidestName && option.kind == ValueKind::kWords) {
-      words = option.flags.empty() ? option.name : option.flags.front() + " WORD";
-      std::string all;
-      for (const std::string& word : option.words) all += (all.empty() ? "" : ", ") + word;
-      about += " (" + all + ")";
-    }
-    if (option.required) about += " (required)";
-    pairs.emplace_back(words, about);
-  }
+  for (const OptionEntry& option : options) pairs.push_back(described(option));
   return pairs;
 }
 
@@ -121,8 +109,8 @@ void add_options_table(const std::string& title, const std::vector<OptionEntry>&
                        std::string& out) {
   out += "| " + title + " | |\n|---|---|\n";
   for (const OptionEntry& option : options) {
-    out += "| " + code_cell(option_words(option)) + " | " + table_cell(option.about) +
-           (option.required ? " (required)" : "") + " |\n";
+    const auto [words, about] = described(option);
+    out += "| " + code_cell(words) + " | " + table_cell(about) + " |\n";
   }
   out += '\n';
 }

@@ -52,7 +52,8 @@ void add_tagged(const std::string& tag, const std::string& text, std::string& ou
 
 void add_man_entries(const std::vector<OptionEntry>& options, std::string& out) {
   for (const OptionEntry& option : options) {
-    add_tagged(option_words(option), option.about + (option.required ? " (required)" : ""), out);
+    const auto [words, about] = described(option);
+    add_tagged(words, about, out);
   }
 }
 
