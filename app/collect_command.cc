@@ -58,7 +58,8 @@ std::vector<std::string> holders_to_release(const Store& store, const std::strin
   std::string names;
   for (const std::string& name : all) names += (names.empty() ? "\"" : ", \"") + name + "\"";
   throw usage_error("--release: \"" + flags.holder + "\" holds no trial of study \"" + study +
-                    "\"; " + (names.empty() ? "nobody does" : "there is " + names));
+                    "\"; " +
+                    (names.empty() ? "nobody does: leave --release out" : "there is " + names));
 }
 
 Json collected_json(const Collected& collected, std::int64_t released,

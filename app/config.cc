@@ -72,6 +72,10 @@ void check_table(const CLI::App& root, const FileOption& given, const std::strin
               "unknown_verb");
 }
 
+std::string toml_of(const std::vector<std::string>& values) {
+  return values.size() == 1 ? option_toml(values.front()) : option_toml(values);
+}
+
 void set_from_file(CLI::Option& option, const FileOption& given, const std::string& where) {
   const bool flag = !takes_value(option);
   const bool is_false = given.values == std::vector<std::string>{"false"};
@@ -84,7 +88,7 @@ void set_from_file(CLI::Option& option, const FileOption& given, const std::stri
     std::string known;
     for (const std::string& word : words) known += (known.empty() ? "" : ", ") + word;
     throw Error(ErrorKind::kUsage,
-                where + ": " + given.key + " = " + option_toml(given.values) + ": is no value of " +
+                where + ": " + given.key + " = " + toml_of(given.values) + ": is no value of " +
                     option.get_name() + " (" + option.get_description() + ")" +
                     (known.empty() ? "" : "; known are " + known),
                 "bad_value");
@@ -237,8 +241,12 @@ void print_config_if_asked(CLI::App& root, const std::vector<std::string>& words
       (*defaults)[option] = default_of(*option);
       option->required(false);
     }
-    verb->callback(
-        [verb, defaults] { print(config_text(*verb, origins_of_this_run(), *defaults)); });
+    // Before the verb's own callback, which holds its flags and so must stay.
+    verb->parse_complete_callback([verb, defaults] {
+      if (!verb->remaining().empty()) return;  // a wrong command line, which the parser will say
+      print(config_text(*verb, origins_of_this_run(), *defaults));
+      throw CLI::Success();
+    });
   }
 }
 

@@ -61,6 +61,11 @@ ModelConfig shape_of(const FlopsFlags& flags) {
           ? shape_for_width(flags.width, base_of(flags))
           : shape_for_params(positive_quantity(flags.params, "--params"), base_of(flags));
   if (flags.layers > 0) config.layers = flags.layers;
+  if (flags.heads > 0 && flags.head_size == 0 && config.width % flags.heads != 0) {
+    throw usage_error("--heads: " + std::to_string(flags.heads) +
+                      " heads do not divide a width of " + std::to_string(config.width) +
+                      ": give another number, or --head-size");
+  }
   if (flags.heads > 0) config.heads = flags.heads;
   if (flags.heads > 0) config.head_size = config.width / flags.heads;
   if (flags.head_size > 0) config.head_size = flags.head_size;

@@ -48,7 +48,9 @@ Corpus write_mixture(const MixFlags& flags, const std::vector<PartToMix>& parts)
   const CorpusManifest mixture = mix_corpora(name, out.string(), parts);
   std::error_code error;
   fs::create_directories(out, error);
-  if (error) throw failure("mix: " + out.string() + ": cannot be made: " + error.message());
+  if (error)
+    throw failure("mix: " + out.string() + ": cannot be made: " + error.message() +
+                  "; name another folder with --out");
   write_manifest(mixture, file.string());
   return {out.string(), mixture};
 }

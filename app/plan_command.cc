@@ -53,7 +53,7 @@ void run(const PlanCommandFlags& flags) {
   if (flags.fit.empty() == flags.law.empty()) {
     throw usage_error(
         "plan: give the law, either a fit with --fit fit.json or a published one with --law "
-        "epoch2024");
+        "epoch2024, as in isoflop plan --flops 5.76e23 --law epoch2024");
   }
   const PlanRequest request = flags.plan.request();
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);

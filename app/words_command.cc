@@ -33,8 +33,11 @@ const CLI::App& verb_named(const CLI::App& root, const std::vector<std::string>&
     }
     if (next == nullptr) {
       const std::string near = closest_word(word, names);
-      throw usage_error("\"" + word + "\" is no verb of isoflop " + verb_words(*verb) + ": " +
-                        (near.empty() ? "see isoflop --help" : "did you mean " + near + "?"));
+      const std::string parent = verb_words(*verb);
+      throw Error(ErrorKind::kUsage,
+                  "\"" + word + "\" is no verb of isoflop" + (parent.empty() ? "" : " " + parent) +
+                      (near.empty() ? "" : ": did you mean " + near + "?") + "\nsee isoflop --help",
+                  "unknown_verb");
     }
     verb = next;
   }

@@ -345,13 +345,24 @@ void check_values(const CLI::App& root, const std::vector<std::string>& words) {
   }
 }
 
+namespace {
+
+bool names_a_command(const std::string& message, const CLI::App& root) {
+  const auto has = [&](const std::string& words) {
+    return message.find("isoflop " + words) != std::string::npos;
+  };
+  const auto verbs = names_of(verbs_of(root));
+  return has("--help") || has("VERB") || std::any_of(verbs.begin(), verbs.end(), has);
+}
+
+}  // namespace
+
 std::string error_text(const Error& error, const CLI::App& root) {
   const std::string message = error.what();
   const auto line = std::min(message.find('\n'), message.size());
   std::string text = "isoflop: " + message.substr(0, line) +
                      (error.code().empty() ? "" : " [" + error.code() + "]") + message.substr(line);
-  const bool names_a_command = message.find("isoflop ") != std::string::npos;
-  if (error.kind() == ErrorKind::kUsage && !names_a_command) {
+  if (!names_a_command(message, root)) {
     text += "\n" + see_help(*verbs_in_use(root).back());
   }
   return text;

@@ -30,8 +30,8 @@ Error wrong_line(const CLI::App& root, const CLI::ParseError& error,
 // verb; the parser would take that for the value.
 void check_values(const CLI::App& root, const std::vector<std::string>& words);
 
-// An error's text for stderr: the code stands at the end of the first line. A wrong command line
-// whose message names no command is followed by the help of the verb that was in use.
+// An error's text for stderr: the code stands at the end of the first line, and a message that
+// names no command is followed by the one for the help of the verb that was in use.
 std::string error_text(const Error& error, const CLI::App& root);
 
 }  // namespace isoflop

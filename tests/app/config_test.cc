@@ -90,7 +90,7 @@ TEST_F(Config, TheCommandLineGoesBeforeTheFileAndTheFileBeforeTheDefault) {
   EXPECT_THAT(ran.out, HasSubstr("# plan.toml:4"));
   EXPECT_THAT(ran.out, HasSubstr("# command line"));
   const Ran by_file = run("plan --config plan.toml --json");
-  const Ran by_line = run("plan --law epoch2024 --flops 1e20 --mfu 0.3 --json");
+  const Ran by_line = run("plan --law epoch2024 --flops 1e+20 --mfu 0.3 --json");
   EXPECT_EQ(by_file.code, 0) << by_file.err;
   EXPECT_EQ(by_file.out, by_line.out);
 }

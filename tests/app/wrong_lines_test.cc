@@ -86,7 +86,7 @@ TEST_F(WrongLines, OptionsThatDoNotGoTogetherOrAreMissing) {
       {"fit --csv a.csv --db b.db", 2, "either", "--db runs.db"},
       {"fit --csv a.csv --exclude 3", 2, "say why", "--because"},
       {"fit --json --print csv --csv a.csv", 2, "[excluded_options]", "isoflop fit --help"},
-      {"fit --csv a.csv --print xml", 2, "give json, csv or md", "isoflop fit --help"},
+      {"fit --csv a.csv --print excel", 2, "give json, csv or md", "isoflop fit --help"},
       {"plan --law epoch2024", 2, "no budget is given", "--flops 5.76e23"},
       {"plan --flops 1e20", 2, "give the law", "--law epoch2024"},
       {"plan --flops 1e20 --money 5 --law epoch2024", 2, "several budgets", "isoflop plan --help"},
@@ -105,7 +105,7 @@ TEST_F(WrongLines, OptionsThatDoNotGoTogetherOrAreMissing) {
       {"completion", 2, "[missing_option]", "isoflop completion --help"},
       {"completion tcsh", 2, "shell", "isoflop completion --help"},
       {"help dance", 2, "no verb", "see isoflop --help"},
-      {"man plam", 2, "did you mean plan?", "isoflop man --help"},
+      {"man plam", 2, "did you mean plan?", "see isoflop --help"},
       {"man plan --md", 2, "[excluded_options]", "isoflop man --help"},
       {"train", 2, "--params 20k", "isoflop train --help"},
       {"train --params 10k", 2, "--tokens", "isoflop train --help"},
@@ -137,7 +137,7 @@ TEST_F(WrongLines, ValuesThatCannotBeRead) {
       {"compare gofer chinchilla", 2, "gofer", "isoflop compare --help"},
       {"flops --params lots", 2, "\"lots\"", "isoflop flops --help"},
       {"flops --width 30 --heads 7", 2, "head", "isoflop flops --help"},
-      {"sweep status --price free --db x.db", 2, "", "isoflop sweep status --help"},
+      {"sweep status --price free --db x.db", 2, "x.db", "isoflop sweep run makes one"},
   });
 }
 
@@ -150,7 +150,7 @@ TEST_F(WrongLines, FilesThatAreNotThereOrAreNotWhatTheyShouldBe) {
       {"fit --csv missing.csv", 2, "missing.csv", "isoflop fit --help"},
       {"fit --csv text.csv", 2, "good", "isoflop fit --help"},
       {"fit --db missing.db", 2, "missing.db", "isoflop "},
-      {"fit --csv three.csv", 3, "[too_few_rows]", "give"},
+      {"fit --csv three.csv", 3, "[too_few_rows]", "add runs"},
       {"plan --flops 1e20 --fit missing.json", 2, "missing.json", "isoflop "},
       {"plan --flops 1e20 --fit bad.json", 2, "bad.json", "isoflop "},
       {"plan --config missing.toml", 2, "missing.toml", "isoflop VERB --print-config"},
