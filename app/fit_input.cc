@@ -202,7 +202,9 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
   const bool only_curves = flags.db.empty() && flags.csv.empty() && !flags.curves.empty();
   if (flags.db.empty() == flags.csv.empty() && !only_curves) {
     throw usage_error(
-        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv");
+        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv, as "
+        "in "
+        "isoflop fit --csv runs.csv");
   }
   if (only_curves && !flags.where.empty()) {
     throw usage_error("--where: chooses among the rows of --csv or --db; give one of them");
