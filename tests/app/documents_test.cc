@@ -7,6 +7,7 @@
 //                stand; a line of "..." stands for any
 //   ```python    is run by python3, as what a first line of "# NAME.py" calls it; its output may be
 //                quoted too
+//   ```csv NAME  is written into the file NAME, as is any other block with a name
 //
 // The folder has what a reader has: the tree's examples/, and files of their own
 // (given_files.py). What is not run here stands in kNotRun with the reason; a command of the
@@ -123,7 +124,7 @@ std::vector<std::string> look_like_commands(const CodeBlock& block) {
 
 bool is_typed_by_readers(const CodeBlock& block) {
   static const std::set<std::string> not_typed{"text", "python", "toml", "yaml", "json", "sql"};
-  return not_typed.count(block.kind) == 0;
+  return not_typed.count(block.kind.substr(0, block.kind.find(' '))) == 0;
 }
 
 class Documents : public ProgramTest {
@@ -163,6 +164,8 @@ class Documents : public ProgramTest {
         if (quoted) printed.clear();
         quoted = false;
         printed += python_output_;
+      } else if (block.kind.find(' ') != std::string::npos) {
+        write(block.kind.substr(block.kind.find(' ') + 1), joined(block.lines));
       }
     }
     return commands;
@@ -201,14 +204,18 @@ class Documents : public ProgramTest {
     }
   }
 
+  static std::string joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text += line + '\n';
+    return text;
+  }
+
   void run_python(const std::string& document, const CodeBlock& block) {
-    std::string script;
-    for (const std::string& line : block.lines) script += line + '\n';
     static const std::regex named(R"(# ([a-z_]+\.py))");
     std::smatch match;
     const std::string name =
         std::regex_match(block.lines.front(), match, named) ? match[1].str() : "script.py";
-    write(name, script);
+    write(name, joined(block.lines));
     EXPECT_EQ(shell("python3 " + name), 0) << place(document, block) << '\n' << read("err.txt");
     python_output_ = read("out.txt");
   }
