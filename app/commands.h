@@ -25,6 +25,7 @@ void add_plan_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_reproduce_command(CLI::App& app);
 void add_suggest_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
 
 }  // namespace isoflop
 

@@ -47,6 +47,7 @@ int run(int argc, char** argv) {
   add_compare_command(app);
   add_reproduce_command(app);
   add_suggest_command(app);
+  add_doctor_command(app);
   check_verb(app, argc, argv);
   try {
     app.parse(argc, argv);
