@@ -1,5 +1,7 @@
 // The program and the machine that it runs on, for isoflop doctor.
 #include <algorithm>
+#include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -95,6 +97,13 @@ bool has_trainer_program() {
   return has_torch() || std::filesystem::exists(beside, none);
 }
 
+// "118 GFLOP/s", "989 TFLOP/s".
+std::string giga_or_more(double flops_per_second) {
+  const bool tera = flops_per_second >= 1e12;
+  const double value = flops_per_second / (tera ? 1e12 : 1e9);
+  return std::to_string(std::lround(value)) + (tera ? " TFLOP/s" : " GFLOP/s");
+}
+
 std::string environment_or(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value == nullptr || *value == '\0' ? otherwise : value;
@@ -129,8 +138,7 @@ Check check_processor() {
   Check check{.name = "processor",
               .text = (model.empty() ? "unknown" : model) + ", " + std::to_string(cores) +
                       (cores == 1 ? " core" : " cores") + ", " + peak.instruction_set + " (of " +
-                      sets + "), " + format_quantity(peak.flops_per_second) +
-                      "FLOP/s a core, measured"};
+                      sets + "), " + giga_or_more(peak.flops_per_second) + " a core, measured"};
   check.values = {{"model", model},
                   {"cores", cores},
                   {"machine_cores", std::thread::hardware_concurrency()},
@@ -186,8 +194,7 @@ Check check_gpu() {
   }
   for (const std::string& name : names) check.text += (check.text.empty() ? "" : ", ") + name;
   const auto known = find_device(names[0]);
-  if (known)
-    check.text += ", " + format_quantity(peak_of(*known, "bfloat16")) + "FLOP/s (bfloat16)";
+  if (known) check.text += ", " + giga_or_more(peak_of(*known, "bfloat16")) + " (bfloat16)";
   if (has_trainer_program()) {
     check.text += "; --device cuda uses it where the program was built with preset cuda";
     return check;

@@ -67,7 +67,7 @@ fs::path folder_of(const std::string& file) {
 }
 
 DiskFacts disk_facts(const fs::path& folder) {
-  DiskFacts facts{.folder = folder.string()};
+  DiskFacts facts{.folder = fs::absolute(folder).lexically_normal().string()};
   struct statfs about {};
   if (::statfs(folder.c_str(), &about) != 0) {
     facts.trouble = std::strerror(errno);
