@@ -181,7 +181,7 @@ class PanelWriter {
         " with boxxyerror fs solid " + gnuplot_number(kBarOpacity) + " noborder lc ";
     std::string rows;
     for (const Bar& bar : bars_of(*panel_->panel)) {
-      const double base = y.log ? y.low : std::clamp(0.0, y.low, y.high);
+      const double base = y.log ? y.low : std::clamp(bounded(bar.base, y), y.low, y.high);
       const double end = std::clamp(bounded(bar.value, y), y.low, y.high);
       if (bar.series != &series || bar.right < panel_->x.low || bar.left > panel_->x.high) continue;
       const std::string row =
