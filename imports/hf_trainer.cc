@@ -110,6 +110,7 @@ RunImport read_hf_trainer(const ImportSource& source, const ImportOptions& optio
   LoggedRun run;
   run.line = 1;
   run.loss_from = eval_loss_name(history, source, options);
+  run.train_from = "loss";
   run.tokens_from = "num_input_tokens_seen";
   run.tokens_hint =
       " (train_batch_size counts sequences of one device and not their tokens; the Trainer counts "

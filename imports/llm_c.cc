@@ -65,6 +65,7 @@ bool recognises_llmc(const ImportSource& source) {
 RunImport read_llmc(const ImportSource& source, const ImportOptions& options) {
   LoggedRun run;
   run.loss_from = "tel";
+  run.train_from = "trl";
   std::int64_t other = 0, used = 0;
   for (LogLines lines(source.bytes); lines.next();) {
     const auto line = parse_llmc_line(lines.text(), lines.is_torn());

@@ -169,14 +169,14 @@ FinishedRun finish_run(LoggedRun& run, const ImportOptions& options) {
 }
 
 void name_fields(RunImport& read, const LoggedRun& run, const ImportOptions& options,
-                 const ImportedRun& made) {
+                 const FinishedRun& made) {
   const auto field = [&](const char* name, bool flag, const char* how, const std::string& from) {
     read.fields.push_back(flag ? FieldSource{name, "", how} : FieldSource{name, from, "the log"});
   };
   field("params", options.params.has_value(), "--params", run.params_from);
   field("tokens", options.batch_tokens.has_value(), "step x --batch-tokens", run.tokens_from);
-  field("loss", false, "", run.loss_from.empty() ? "loss" : run.loss_from);
-  if (!made.derived.empty()) read.fields.push_back({"flops", "", made.derived});
+  field("loss", false, "", made.is_heldout ? run.loss_from : run.train_from);
+  if (!made.run->derived.empty()) read.fields.push_back({"flops", "", made.run->derived});
 }
 
 std::string of_runs(std::int64_t count, const char* one, const char* many) {
@@ -201,6 +201,18 @@ void note_tally(RunImport& read, const RunTally& tally) {
   }
 }
 
+// A flag that says other than the log goes before it, and that is said.
+void note_overrides(RunImport& read, const LoggedRun& run, const ImportOptions& options) {
+  const auto note = [&](const char* flag, const std::optional<double>& given,
+                        const std::optional<double>& logged) {
+    if (!given || !logged || std::abs(*given / *logged - 1) < 1e-3) return;
+    read.notes.push_back(std::string(flag) + " " + format_quantity(*given) +
+                         " goes before the log's own " + format_quantity(*logged));
+  };
+  note("--params", options.params, run.params);
+  note("--batch-tokens", options.batch_tokens, run.batch_tokens);
+}
+
 void take_run(RunImport& read, RunTally& tally, LoggedRun& run, const ImportOptions& options,
               bool only_one) {
   FinishedRun done = finish_run(run, options);
@@ -211,7 +223,7 @@ void take_run(RunImport& read, RunTally& tally, LoggedRun& run, const ImportOpti
     read.dropped.push_back({run.line, run.label + ": " + done.why_not});
     return;
   }
-  if (read.runs.empty()) name_fields(read, run, options, *done.run);
+  if (read.runs.empty()) name_fields(read, run, options, done);
   tally.train_only += !done.is_heldout;
   if (only_one && done.loss_step < done.last_step) {
     read.notes.push_back("The last held-out loss is of step " + std::to_string(done.loss_step) +
@@ -230,6 +242,7 @@ void add_logged_runs(RunImport& read, std::vector<LoggedRun> runs, const ImportS
   for (LoggedRun& run : runs) {
     if (run.source_id.empty()) run.source_id = run_name_of(source.path);
     if (run.label.empty()) run.label = run.source_id;
+    if (runs.size() == 1) note_overrides(read, run, options);
     take_run(read, tally, run, options, runs.size() == 1);
   }
   if (read.runs.empty() && tally.lacks > 0) {

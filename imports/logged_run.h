@@ -40,7 +40,8 @@ struct LoggedRun {
   std::string tokens_hint = {};      // what else would do where tokens are missing
   std::optional<double> flops = {};  // the log's own C at its end
   FlopConvention flops_convention = FlopConvention::k6nd;
-  std::string loss_from = {};
+  std::string loss_from = {};  // the log's words for the held-out loss, and for the training loss
+  std::string train_from = {};
   std::int64_t seed = 0;
   std::map<std::string, double> extra = {};
   bool is_per_step_seconds = false;  // ImportedPoint::seconds are of one step, not yet summed

@@ -256,6 +256,7 @@ RunImport read_megatron(const ImportSource& source, const ImportOptions& options
   if (!options.batch_tokens) settle_megatron_tokens(log, options);
   note_megatron(log, read);
   log.run.loss_from = "lm loss value";
+  log.run.train_from = "lm loss";
   log.run.is_per_step_seconds = true;
   log.run.seed =
       static_cast<std::int64_t>(std::clamp(megatron_argument(log, "seed").value_or(0), 0.0, 9e15));

@@ -105,13 +105,14 @@ void read_nanogpt_fact(std::string_view text, bool torn, NanogptRun& into) {
   }
 }
 
-void settle_params(NanogptRun& log, RunImport& read) {
+void settle_params(NanogptRun& log, RunImport& read, const ImportOptions& options) {
   if (log.decayed && log.other) {
     log.run.params = *log.decayed + *log.other;
     log.run.params_from = "decayed and non-decayed parameters";
   } else if (log.printed) {
     log.run.params = log.printed;
     log.run.params_from = "number of parameters";
+    if (options.params) return;
     read.notes.push_back(
         "nanoGPT's \"number of parameters\" leaves out the position embeddings and is rounded");
   }
@@ -143,9 +144,10 @@ RunImport read_nanogpt(const ImportSource& source, const ImportOptions& options)
     throw no_usable_line(source, "a nanoGPT log", "step 2000: train loss 1.7648, val loss 1.8857");
   }
   RunImport read;
-  if (!options.params) settle_params(log, read);
+  settle_params(log, read, options);
   log.run.tokens_from = "tokens per iteration";
   log.run.loss_from = "val loss";
+  log.run.train_from = "loss";
   log.run.is_per_step_seconds = true;
   std::vector<LoggedRun> runs;
   runs.push_back(std::move(log.run));

@@ -250,7 +250,8 @@ LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options) {
   out.why_not_is_lack = !out.why_not.empty();
   if (out.why_not_is_lack) return out;
   const double start = start_of(run);
-  out.loss_from = losses.heldout.empty() ? losses.train : losses.heldout;
+  out.loss_from = losses.heldout;
+  out.train_from = losses.train;
   add_series(run, losses.train, &ImportedPoint::train_loss, start, out.curve);
   add_series(run, losses.heldout, &ImportedPoint::heldout_loss, start, out.curve);
   add_series(run, usual_key(run.metrics, kRateNames), &ImportedPoint::rate, 0, out.curve);

@@ -6,6 +6,7 @@ namespace isoflop {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const ImportOptions kLlmcFlags{.params = 124e6, .batch_tokens = 524288};
@@ -95,6 +96,10 @@ TEST(LlmcLog, TrainingLossStandsInWhereThereIsNoOther) {
       import_text("main.log", "s:100 trl:5.0000 lr:0.000100 norm:1.00\n", kLlmcFlags);
   EXPECT_EQ(read.runs.at(0).observation.loss, 5);
   EXPECT_THAT(read.notes, Contains(HasSubstr("no held-out loss")));
+  const FieldSource loss{"loss", "trl", "the log"},
+      flops{"flops", "", "flops = 6 params tokens [6nd]"};
+  const FieldSource params{"params", "", "--params"}, tokens{"tokens", "", "step x --batch-tokens"};
+  EXPECT_THAT(read.fields, ElementsAre(params, tokens, loss, flops));
 }
 
 TEST(LlmcLog, AMillionLinesAreRead) {

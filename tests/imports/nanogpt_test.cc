@@ -109,6 +109,8 @@ TEST(NanogptOutput, AFlagGoesBeforeTheLog) {
   EXPECT_EQ(read.runs.at(0).observation.params, 12e6);
   EXPECT_EQ(read.runs[0].observation.tokens, 500 * 8192.0);
   EXPECT_THAT(read.notes, Not(Contains(HasSubstr("position embeddings"))));
+  EXPECT_THAT(read.notes, Contains("--params 12.0M goes before the log's own 10.7M"));
+  EXPECT_THAT(read.notes, Contains("--batch-tokens 8.19k goes before the log's own 16.4k"));
 }
 
 }  // namespace

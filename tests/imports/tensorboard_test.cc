@@ -184,6 +184,28 @@ TEST(TensorBoardEventsOf, ARecordThatIsNoEventIsAnError) {
   }
 }
 
+// Right checks around wrong bytes: whatever stands in a record, it is read or refused.
+TEST(TensorBoardEventsOf, AnyBytesInARecordAreReadOrRefused) {
+  TensorBoardWriter empty("unused", 1000), writer("unused", 1000);
+  writer.add_hparams({{"params", 1e6}, {"model", "small"}});
+  const std::string record = writer.bytes().substr(empty.bytes().size());
+  const std::string event = record.substr(12, record.size() - 16);
+  int refused = 0;
+  for (std::size_t at = 0; at < event.size(); ++at) {
+    for (const char flip : {'\x01', '\x7f', '\x80'}) {
+      std::string changed = event;
+      changed[at] = static_cast<char>(changed[at] ^ flip);
+      try {
+        EXPECT_EQ(read_tensorboard_events(slow_record(changed), "x").records, 1);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(refused, 0);
+}
+
 TEST(TensorBoardFile, GivesARun) {
   const RunImport read = import_text("logs/run3/events.out.tfevents.1.host", small_run().bytes());
   EXPECT_EQ(read.format, "tensorboard");
