@@ -156,8 +156,8 @@ TEST(Tables, KeepsTheRowAsItStood) {
 
 TEST(Tables, NestedObjectsAreDottedColumns) {
   const RunImport read =
-      import_6nd(R"({"config": {"model": {"n": 1e9}}, "tokens": 2e10, "summary": {"loss": 2.5}})",
-                 "params=config.model.n,loss=summary.loss");
+      import_6nd(R"({"config": {"model": {"n": 1e9}}, "tokens": 2e10, "end": {"loss": 2.5}})",
+                 "params=config.model.n,loss=end.loss");
   EXPECT_EQ(first_of(read).params, 1e9);
   EXPECT_EQ(first_of(read).loss, 2.5);
 }
