@@ -39,7 +39,7 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
 void export_imports(const ExportFlags& flags, const Store& store, const std::string& study) {
   const std::vector<RunImport> imports = store.imported(study, true);
   if (flags.curves) return print(table_text(imported_curve_table(imports), flags.format));
-  const bool machine = flags.format.json || flags.format.csv;
+  const bool machine = flags.format.json || flags.format.csv || flags.format.jsonl;
   print(
       table_text(machine ? imported_table(imports) : short_imported_table(imports), flags.format));
 }
@@ -68,7 +68,7 @@ void export_tables(const ExportFlags& flags) {
   if (flags.imports || (rows.empty() && has_imports)) return export_imports(flags, store, study);
   if (has_imports) say("note: the study's imported runs are a table of their own: --imports");
   if (flags.curves) return print(table_text(curve_table(store, rows), flags.format));
-  const bool machine = flags.format.json || flags.format.csv;
+  const bool machine = flags.format.json || flags.format.csv || flags.format.jsonl;
   print(table_text(machine ? trial_table(rows) : short_trial_table(rows), flags.format));
 }
 
@@ -91,7 +91,7 @@ void add_sweep_export(CLI::App* sweep) {
   command->add_option("--tensorboard", flags->tensorboard,
                       "Write the curves as TensorBoard's event files below this folder, a folder "
                       "a run, in the place of what was written there before");
-  add_format_flags(command, flags->format);
+  add_table_flags(command, flags->format);
   command->callback([flags] { export_tables(*flags); });
 }
 

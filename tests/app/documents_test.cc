@@ -6,6 +6,7 @@
 //   ```text      lines that the commands above it (since the last text block) printed, as they
 //                stand; a line of "..." stands for any
 //   ```python    is run by python3
+//   ```csv a.csv (any two words) is written to the file that the second word names
 //
 // The folder has what a reader has: the tree's examples/, and files of his own
 // (given_files.py). What is not run here stands in kNotRun with the reason; a command of the
@@ -137,6 +138,8 @@ class Documents : public ProgramTest {
         quoted = true;
       } else if (block.kind == "python") {
         run_python(document, block);
+      } else if (const auto blank = block.kind.find(' '); blank != std::string::npos) {
+        write_lines(block.kind.substr(blank + 1), block);
       }
     }
     return commands;
@@ -175,10 +178,14 @@ class Documents : public ProgramTest {
     }
   }
 
+  void write_lines(const std::string& name, const CodeBlock& block) const {
+    std::string text;
+    for (const std::string& line : block.lines) text += line + '\n';
+    write(name, text);
+  }
+
   void run_python(const std::string& document, const CodeBlock& block) {
-    std::string script;
-    for (const std::string& line : block.lines) script += line + '\n';
-    write("script.py", script);
+    write_lines("script.py", block);
     EXPECT_EQ(shell("python3 script.py"), 0) << place(document, block) << '\n' << read("err.txt");
     python_output_ = read("out.txt");
   }

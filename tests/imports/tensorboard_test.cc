@@ -197,6 +197,7 @@ TEST(TensorBoardFile, GivesARun) {
   EXPECT_EQ(point_at(run, 200)->rate, 0.5);
   EXPECT_EQ(point_at(run, 200)->seconds, 10);
   EXPECT_THAT(run.provenance, HasSubstr("\"model\":\"small\""));
+  EXPECT_TRUE(read.notes.empty());
 }
 
 TEST(TensorBoardFile, TagsMayBeNamed) {
@@ -285,6 +286,7 @@ TEST_F(LogFolder, EveryLogBelowItIsARun) {
   EXPECT_EQ(read.format, "llm.c");
   ASSERT_EQ(read.runs.size(), 2u);
   EXPECT_EQ(read.runs[0].source_id, "large");
+  EXPECT_EQ(read.runs[0].observation.trial, "large");  // a label is for one run
   EXPECT_EQ(read.runs[1].source_id, "small");
   EXPECT_EQ(read.runs[1].observation.loss, 5);
   EXPECT_EQ(read.runs[1].observation.row, 1);

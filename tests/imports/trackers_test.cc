@@ -7,7 +7,7 @@
 namespace isoflop {
 namespace {
 
-using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // An MLflow store as bytes: its tables, and whatever `sql` puts into them.
@@ -62,6 +62,7 @@ TEST(MlflowStore, GivesARunEach) {
   EXPECT_EQ(point_at(small, 100)->rate, 0.001);
   EXPECT_EQ(point_at(small, 100)->seconds, 60);
   EXPECT_THAT(small.provenance, HasSubstr("\"experiment\":\"sweep\""));
+  EXPECT_THAT(read.notes, ElementsAre(HasSubstr("logged more than once")));
   // Said twice for its step: the later counts.
   EXPECT_EQ(read.runs[1].observation.loss, 3.9);
   EXPECT_EQ(read.runs[1].observation.tokens, 100'000);
@@ -167,6 +168,22 @@ TEST(MetricsCsv, OfLitgptSaysItsTokens) {
   const RunImport read = import_text("metrics.csv", text, {.params = 1e6});
   EXPECT_EQ(read.runs.at(0).observation.loss, 3.6);
   EXPECT_EQ(read.runs[0].points.at(1).rate, 0.0003);
+}
+
+TEST(MetricsCsv, ATableThatNamesSizesIsNotAMetricsFile) {
+  for (const ImportFormat& format : import_formats()) {
+    if (format.name != "metrics-csv") continue;
+    const auto is_one = [&](const std::string& header) {
+      const std::string text = header + "\n1,2,3\n";
+      return format.recognises({.path = "metrics.csv", .bytes = text});
+    };
+    EXPECT_TRUE(is_one("epoch,step,val_loss"));
+    EXPECT_TRUE(is_one("\"step\",\"lr\",\"loss\""));
+    EXPECT_FALSE(is_one("step,total_parameter_count,loss_validation"));
+    EXPECT_FALSE(is_one("run_name,step,loss"));
+    EXPECT_FALSE(is_one("step,small - loss,large - loss"));
+    EXPECT_FALSE(is_one("epoch,accuracy,loss"));
+  }
 }
 
 TEST(MetricsCsv, AStepThatIsNoNumberIsAnErrorWithItsLine) {
