@@ -41,10 +41,10 @@ SourceTable with_routing_totals(SourceTable table, double batch_tokens) {
 // The row as it stood, without the columns that were added.
 void finish_routing_row(const SourceTable& source, std::size_t row, ImportedRun& run) {
   std::vector<std::pair<std::string, std::string>> cells;
-  for (std::size_t i = 0; i + 2 < source.table.columns.size(); ++i) {
+  for (std::size_t i = 0; source.json_rows.empty() && i + 2 < source.table.columns.size(); ++i) {
     cells.emplace_back(source.table.columns[i], source.table.rows[row][i]);
   }
-  run.provenance = text_object(cells);
+  if (!cells.empty()) run.provenance = text_object(cells);
   run.derived = "tokens = step x batch tokens; flops = step x flops_per_step";
   std::string label = source.cell(row, "router_type");
   for (const char* column : {"model_size_label", "num_experts", "hyper_id"}) {

@@ -252,8 +252,10 @@ TEST(Tables, NamesOutliveRowsThatAreAddedMovedOrCorrected) {
 }
 
 TEST(Tables, TheSameCoordinatesTwiceAreTwoRuns) {
-  EXPECT_THAT(ids_of(import_6nd("N,D,L\n1e9,2e10,2.5\n1e9,2e10,2.6\n")),
+  const RunImport read = import_6nd("N,D,L\n1e9,2e10,2.5\n1e9,2e10,2.6\n");
+  EXPECT_THAT(ids_of(read),
               ElementsAre("params=1e+09 tokens=2e+10", "params=1e+09 tokens=2e+10 #2"));
+  EXPECT_THAT(read.notes, Contains(HasSubstr("kept as repeats")));
 }
 
 TEST(Tables, RowsOfOneRunAreItsCurveByStepsOrTokens) {
