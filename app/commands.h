@@ -29,6 +29,7 @@ void add_report_command(CLI::App& app);
 void add_flops_command(CLI::App& app);
 // help, man, completion
 void add_words_commands(CLI::App& app);
+void add_doctor_command(CLI::App& app);
 
 }  // namespace isoflop
 

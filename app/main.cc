@@ -44,6 +44,7 @@ void add_verbs(CLI::App& app) {
   add_suggest_command(app);
   add_report_command(app);
   add_flops_command(app);
+  add_doctor_command(app);
   add_words_commands(app);
 }
 

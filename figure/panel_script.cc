@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kMostBarTitles = 400;
 
+// Rows of x1 y1 x2 y2. Not lines of two points: those get ragged ends in PNG.
+const std::string kSegments = "using 1:2:($3-$1):($4-$2) with vectors nohead";
+
 class PanelWriter {
  public:
   PanelWriter(ScriptWriter& out, const PanelLayout& panel) : out_(out), panel_(&panel) {}
@@ -75,7 +78,7 @@ class PanelWriter {
   }
 
   std::string line_style(const Series& series) {
-    return "with lines lc " + out_.colour(element_of(series)) +
+    return " lc " + out_.colour(element_of(series)) +
            out_.line_width(series.width * kPixelsPerPoint) +
            dash_of(series, out_.several_categories());
   }
@@ -87,7 +90,7 @@ class PanelWriter {
                        (panel_->x.log && series.x[i] <= 0) || (panel_->y.log && series.y[i] <= 0);
       rows += gap ? "\n" : gnuplot_number(series.x[i]) + ' ' + gnuplot_number(series.y[i]) + '\n';
     }
-    out_.add_plot(rows, "using 1:2 " + line_style(series));
+    out_.add_plot(rows, "using 1:2 with lines" + line_style(series));
     if (!series.hover.empty() && out_.has_titles()) {
       add_marks(series, {.title = one_line(series.name)}, 7, 1.6);
     }
@@ -160,12 +163,12 @@ class PanelWriter {
       const double low = std::max(bounded(series.low[i], along), along.low);
       const double high = std::min(bounded(series.high[i], along), along.high);
       if (!(low < high)) continue;
-      rows += across ? fmt::format("{0} {2}\n{1} {2}\n\n", gnuplot_number(low),
-                                   gnuplot_number(high), gnuplot_number(fixed))
-                     : fmt::format("{2} {0}\n{2} {1}\n\n", gnuplot_number(low),
-                                   gnuplot_number(high), gnuplot_number(fixed));
+      rows += across ? fmt::format("{0} {2} {1} {2}\n", gnuplot_number(low), gnuplot_number(high),
+                                   gnuplot_number(fixed))
+                     : fmt::format("{2} {0} {2} {1}\n", gnuplot_number(low), gnuplot_number(high),
+                                   gnuplot_number(fixed));
     }
-    out_.add_plot(rows, "using 1:2 with lines lc " + out_.colour(element_of(series)) +
+    out_.add_plot(rows, kSegments + " lc " + out_.colour(element_of(series)) +
                             out_.line_width(std::min(series.width, 1.5) * kPixelsPerPoint));
     add_points(series);
   }
@@ -202,12 +205,12 @@ class PanelWriter {
     std::string rows;
     for (const double at : vertical ? series.x : series.y) {
       if (!(vertical ? panel_->x : panel_->y).holds(at)) continue;
-      rows += vertical ? fmt::format("{0} {1}\n{0} {2}\n\n", gnuplot_number(at),
+      rows += vertical ? fmt::format("{0} {1} {0} {2}\n", gnuplot_number(at),
                                      gnuplot_number(panel_->y.low), gnuplot_number(panel_->y.high))
-                       : fmt::format("{1} {0}\n{2} {0}\n\n", gnuplot_number(at),
+                       : fmt::format("{1} {0} {2} {0}\n", gnuplot_number(at),
                                      gnuplot_number(panel_->x.low), gnuplot_number(panel_->x.high));
     }
-    out_.add_plot(rows, "using 1:2 " + line_style(series));
+    out_.add_plot(rows, kSegments + line_style(series));
   }
 
   ScriptWriter& out_;

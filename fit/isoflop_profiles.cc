@@ -18,6 +18,9 @@ constexpr double kWidestBudget = 0.3;
 // Sizes closer than this (in ln N) are one size.
 constexpr double kSameModelSize = 1e-9;
 constexpr std::size_t kMostSizes = 100;
+// Sizes closer than this share of the budget's mean step are averaged: their slope is the noise of
+// two runs over nearly nothing, and an interpolant through both would follow it far below them.
+constexpr double kCloseSizes = 0.1;
 // An interval of a this wide, and this many times the parabola's, is worth a warning.
 constexpr double kWideExponent = 0.04;
 constexpr double kUnsteady = 2;
@@ -51,22 +54,41 @@ Valley valley_of(std::span<const Observation> rows, const BudgetGroup& group) {
   return v;
 }
 
+// Points first to last - 1 of `v` as one point of `out`, weighted by their rows.
+void add_averaged(const Valley& v, std::size_t first, std::size_t last, Valley& out) {
+  double rows = 0, x = 0, d = 0, y = 0;
+  for (std::size_t i = first; i < last; ++i) {
+    rows += v.rows[i];
+    x += v.rows[i] * v.log_params[i], d += v.rows[i] * v.log_tokens[i];
+    y += v.rows[i] * v.log_loss[i];
+  }
+  out.log_params.push_back(x / rows), out.log_tokens.push_back(d / rows);
+  out.log_loss.push_back(y / rows), out.rows.push_back(rows);
+}
+
+Valley without_close_sizes(const Valley& v) {
+  if (v.size() < 4) return v;
+  const double mean_step =
+      (v.log_params.back() - v.log_params.front()) / static_cast<double>(v.size() - 1);
+  Valley out{.budget = v.budget};
+  for (std::size_t first = 0, last = 0; first < v.size(); first = last) {
+    last = first + 1;
+    while (last < v.size() &&
+           v.log_params[last] - v.log_params[last - 1] < kCloseSizes * mean_step) {
+      ++last;
+    }
+    add_averaged(v, first, last, out);
+  }
+  return out;
+}
+
 // Neighbours averaged until at most kMostSizes points are left: so many sizes lie closer than any
 // shape that they could show, and time and noise of an interpolant grow with them.
 Valley thinned(const Valley& v) {
   if (v.size() <= kMostSizes) return v;
   Valley out{.budget = v.budget};
   for (std::size_t bin = 0; bin < kMostSizes; ++bin) {
-    const std::size_t first = bin * v.size() / kMostSizes;
-    const std::size_t last = (bin + 1) * v.size() / kMostSizes;
-    double rows = 0, x = 0, d = 0, y = 0;
-    for (std::size_t i = first; i < last; ++i) {
-      rows += v.rows[i];
-      x += v.rows[i] * v.log_params[i], d += v.rows[i] * v.log_tokens[i];
-      y += v.rows[i] * v.log_loss[i];
-    }
-    out.log_params.push_back(x / rows), out.log_tokens.push_back(d / rows);
-    out.log_loss.push_back(y / rows), out.rows.push_back(rows);
+    add_averaged(v, bin * v.size() / kMostSizes, (bin + 1) * v.size() / kMostSizes, out);
   }
   return out;
 }
@@ -118,7 +140,7 @@ IsoflopBudget make_budget(std::span<const Observation> rows, const BudgetGroup& 
   IsoflopBudget out{.profile = {.budget = group.budget}, .valley = valley_of(rows, group)};
   out.profile.points = static_cast<int>(group.rows.size());
   out.profile.sizes = static_cast<int>(out.valley.size());
-  out.valley = thinned(out.valley);
+  out.valley = thinned(without_close_sizes(out.valley));
   if (out.valley.size() < 3) {
     out.profile.code = "too_few_points";
   } else if (flops_spread(rows, group) > kWidestBudget) {

@@ -156,6 +156,17 @@ struct DrawnBudgets {
   std::vector<std::string> above;  // runs beyond the axis
 };
 
+std::size_t all_runs(const BudgetRuns& groups) {
+  std::size_t all = 0;
+  for (const auto& [i, runs] : groups) all += runs.size();
+  return all;
+}
+
+// Of a family of `runs`; nothing is left out while all fit.
+std::size_t share_of_points(std::size_t runs, std::size_t all) {
+  return all <= kMostPoints ? runs : std::max<std::size_t>(kMostPoints * runs / all, 3);
+}
+
 void end_axis(double top, const BudgetRuns& groups, DrawnBudgets& out) {
   double lowest = top;
   for (const auto& [i, runs] : groups) {
@@ -179,7 +190,7 @@ DrawnBudgets budgets_panel(const ReportData& data, const std::optional<DrawnLaw>
     const BudgetProfile& profile = fit.profiles[i];
     Span sizes;
     for (const Observation* run : runs) sizes.take(run->params);
-    Series measured = budget_points(runs, std::max<std::size_t>(kMostPoints / groups.size(), 3));
+    Series measured = budget_points(runs, share_of_points(runs.size(), all_runs(groups)));
     measured.shade = shade_of(i, fit.profiles.size());
     if (is_named(i, fit.profiles.size())) measured.name = format_flops(profile.budget) + " FLOP";
     out.drawn += measured.x.size();

@@ -42,6 +42,26 @@ TEST(IsoflopProfiles, ExactParabolasGiveTheirBottomsAndPowerLaw) {
   EXPECT_NEAR(6 * fit.profiles[1].params * fit.profiles[1].tokens / 1e19, 1, 1e-12);
 }
 
+// Points read off a figure: two sizes a pixel apart whose losses differ by a run's noise. A curve
+// through both would dive far below every run.
+TEST(IsoflopProfiles, SizesNextToEachOtherDoNotTiltTheValley) {
+  std::vector<Observation> rows;
+  for (const double c : {1e18, 1e19}) {
+    const double bottom = 1e8 * c / 1e18;
+    add_parabola(rows, c, bottom,
+                 {bottom / 3, bottom / 2, bottom / 1.4, bottom, bottom * 1.0002, bottom * 1.5,
+                  bottom * 2.2, bottom * 3});
+    rows[rows.size() - 4].loss += 0.02;
+  }
+  const IsoflopFit fit = fit_isoflop(rows);
+  for (const BudgetProfile& p : fit.profiles) {
+    ASSERT_TRUE(p.usable);
+    // Half of the 0.02 stays in the averaged point; its neighbours' valley is 0.01 deep.
+    EXPECT_NEAR(p.loss, 3, 0.02);
+    EXPECT_NEAR(std::log(p.params / (1e8 * p.budget / 1e18)), 0, 0.5);
+  }
+}
+
 TEST(IsoflopProfiles, ABadBudgetIsNamedAndDoesNotStopTheRest) {
   std::vector<Observation> rows;
   for (const double c : {1e18, 1e19})

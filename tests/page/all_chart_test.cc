@@ -157,9 +157,9 @@ TEST(EveryChart, TakesALawOfAnotherForm) {
 
 TEST(EveryChart, SaysWhyALawWithoutATradeOffCannotBeDrawn) {
   ReportData data{.observations = chart_runs()};
-  data.fit = preset_law("clark2022-sbase");  // asks for a number of experts
+  data.fit = preset_law("clark2022-sbase");  // a law of N and experts
   for (const Figure& figure : report_figures(data)) expect_sound(figure);
-  EXPECT_THAT(contour_chart(data).why_empty, HasSubstr("experts"));
+  EXPECT_THAT(contour_chart(data).why_empty, HasSubstr("not one of N and D"));
 }
 
 TEST(EveryChart, SpeaksOfTheReportsOwnUnitOfLoss) {
@@ -204,7 +204,8 @@ TEST(EveryChart, StaysLightUnderTenThousandRuns) {
     EXPECT_TRUE(kept) << figure.name;
   }
   std::size_t lines = 0;
-  for (const Series& series : curves_chart(data).panels[0].series) {
+  const Panel panel = curves_chart(data).panels[0];
+  for (const Series& series : panel.series) {
     if (series.mark == Mark::kLine && series.shade) ++lines;
   }
   EXPECT_EQ(lines, kMostCurves);

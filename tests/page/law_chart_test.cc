@@ -173,7 +173,8 @@ TEST(AllocationChart, LinesAreTheOptimumAndTheMinimasLaw) {
 
 TEST(AllocationChart, DashesWhatAnApproachHasNotSeen) {
   const ReportData data = full_report();
-  for (const Series& series : allocation_chart(data).panels.at(0).series) {
+  const Panel panel = allocation_chart(data).panels.at(0);
+  for (const Series& series : panel.series) {
     if (series.mark != Mark::kLine || series.dashed || series.colour != 1) continue;
     EXPECT_GE(series.x.front(), kChartBudgets[0]);
     EXPECT_LE(series.x.back(), kChartBudgets[3]);

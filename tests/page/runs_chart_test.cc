@@ -35,7 +35,8 @@ TEST(IsoflopChart, FindsTheBudgetOfARunThatStatesNone) {
     run.flops *= 1.03;  // read from a figure
   }
   std::size_t runs = 0;
-  for (const Series& series : isoflop_chart(data).panels.at(0).series) {
+  const Panel panel = isoflop_chart(data).panels.at(0);
+  for (const Series& series : panel.series) {
     if (series.mark == Mark::kPoints) runs += series.x.size();
   }
   EXPECT_EQ(runs, data.observations.size());
