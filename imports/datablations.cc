@@ -28,7 +28,6 @@ RunImport read_datablations(const ImportSource& source, const ImportOptions& opt
                  .loss = "val_loss",
                  .extra = {{"unique_tokens", "unique_tokens_U"}}},
          .own = FlopConvention::k6nd,
-         .id = {"name", "unique_tokens_U", "tokens_D"},
          .finish = [](const SourceTable& table, std::size_t row,
                       ImportedRun& run) { run.observation.trial = table.cell(row, "name"); }},
         options);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "imports/json_walk.h"
 
 namespace isoflop {
 namespace {
@@ -11,7 +12,6 @@ namespace {
 constexpr std::size_t kDeepest = 64;
 constexpr std::size_t kLongestName = 1000;
 constexpr std::size_t kFirstBytes = 65536;
-constexpr std::string_view kBlanks = " \t\r\n";
 
 std::string place_in(std::string_view text, std::size_t byte, std::int64_t first_line) {
   const std::string_view before = text.substr(0, std::min(byte, text.size()));
@@ -95,57 +95,6 @@ void hear_json(std::string_view text, const std::string& name, std::int64_t firs
                     listener.why());
 }
 
-// Walks JSON that may be malformed without ever looking past its end.
-class JsonWalk {
- public:
-  explicit JsonWalk(std::string_view text) : text_(text) {}
-
-  std::size_t at() const { return at_; }
-  bool done() const { return at_ >= text_.size(); }
-  char peek() {
-    at_ = std::min(text_.find_first_not_of(kBlanks, at_), text_.size());
-    return done() ? '\0' : text_[at_];
-  }
-  bool take(char c) {
-    if (peek() != c) return false;
-    ++at_;
-    return true;
-  }
-  void skip_string() {
-    for (++at_; !done() && text_[at_] != '"'; ++at_) at_ += text_[at_] == '\\';
-    at_ = std::min(at_ + 1, text_.size());
-  }
-  // A value, or what stands in the place of one.
-  std::string_view value() {
-    peek();
-    const std::size_t begin = at_;
-    std::size_t depth = 0;
-    do {
-      const char c = text_.substr(at_, 1).empty() ? '\0' : text_[at_];
-      if (c == '"') {
-        skip_string();
-        if (depth == 0) break;
-        continue;
-      }
-      if (depth == 0 && (c == ',' || c == ']' || c == '}')) break;
-      depth += c == '{' || c == '[';
-      depth -= c == '}' || c == ']';
-      ++at_;
-      if (depth == 0 && (c == '}' || c == ']')) break;
-    } while (!done());
-    at_ = std::min(at_, text_.size());
-    closed_ = depth == 0;
-    return text_.substr(begin, at_ - begin);
-  }
-  // Whether the last value's brackets were all closed.
-  bool closed() const { return closed_; }
-
- private:
-  std::string_view text_;
-  std::size_t at_ = 0;
-  bool closed_ = false;
-};
-
 bool is_array_of_objects(std::string_view value) {
   JsonWalk walk(value);
   return walk.take('[') && walk.peek() == '{';
@@ -171,57 +120,6 @@ std::string_view rows_in(std::string_view text, const std::string& name) {
     found_key = key;
   }
   return found.empty() ? text : found;
-}
-
-// NaN, Infinity and -Infinity outside strings, as strings.
-std::string with_words_quoted(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 64);
-  std::size_t copied = 0;
-  const auto quote = [&](std::size_t at, std::size_t length) {
-    out.append(text.substr(copied, at - copied)).append("\"").append(text.substr(at, length)) +=
-        '"';
-    copied = at + length;
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') {
-      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
-      continue;
-    }
-    for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
-      if (text.substr(i).starts_with(word)) {
-        quote(i, word.size());
-        i += word.size() - 1;
-        break;
-      }
-    }
-  }
-  out.append(text.substr(copied));
-  return out;
-}
-
-bool names_no_number(std::string_view text) {
-  return text.find("NaN") != text.npos || text.find("Infinity") != text.npos;
-}
-
-// White space between values as one blank, so that a row's text is one line.
-std::string on_one_line(std::string_view text) {
-  std::string out;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string && c == '\\') {
-      out.append(text.substr(i++, 2));
-      continue;
-    }
-    in_string ^= c == '"';
-    if (!in_string && kBlanks.find(c) != kBlanks.npos) {
-      if (!out.ends_with(' ')) out += ' ';
-      continue;
-    }
-    out += c;
-  }
-  return out;
 }
 
 JsonRow row_of(std::string_view object, const std::string& name, std::int64_t line) {
@@ -255,9 +153,9 @@ class LineCount {
 };
 
 std::string_view trimmed_blanks(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
+  const std::size_t first = text.find_first_not_of(kJsonBlanks);
   if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(kJsonBlanks) - first + 1);
 }
 
 // Without a byte-order mark.

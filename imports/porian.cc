@@ -4,6 +4,8 @@
 // tokens = flops / (6 n), and flops is the budget that the points were read at. Experiments change
 // one thing each (the last layer counted, warm-up, decay, tuning), so one of them is to be fitted
 // at a time: the label begins with dataset/experiment, and the original row keeps every column.
+#include <set>
+
 #include "core/error.h"
 #include "imports/named_tables.h"
 #include "imports/source_table.h"
@@ -32,18 +34,34 @@ void label_porian_row(const SourceTable& source, std::size_t row, ImportedRun& r
   run.observation.trial = label;
 }
 
+// The first of several experiments is the example of how to choose one.
+std::vector<std::string> notes_of_porian(const SourceTable& source) {
+  std::vector<std::string> notes = {"n is counted as the column param_count says"};
+  std::set<std::string> experiments;
+  for (std::size_t i = 0; i < source.table.rows.size(); ++i) {
+    experiments.insert(source.cell(i, "experiment"));
+  }
+  if (experiments.size() > 1) {
+    notes.push_back(std::to_string(experiments.size()) +
+                    " experiments: fit one dataset and experiment at a time, e.g. --where "
+                    "\"experiment = '" +
+                    *experiments.begin() + "'\"");
+  }
+  return notes;
+}
+
 RunImport read_porian(const ImportSource& source, const ImportOptions& options) {
+  const SourceTable table = read_source_table(source);
   std::vector<std::string> id = porian_settings();
   id.insert(id.end(), {"flops", "n"});
   return import_table(
-      source,
+      table,
       {.map =
            {.params = "n", .tokens = "tokens", .flops = "flops", .loss = "loss", .budget = "flops"},
        .own = FlopConvention::k6nd,
        .id = id,
        .finish = label_porian_row,
-       .notes = {"several datasets and experiments: fit one at a time, e.g. --where \"experiment "
-                 "= '4_tuned'\"; n is counted as the column param_count says"}},
+       .notes = notes_of_porian(table)},
       options);
 }
 

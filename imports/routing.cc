@@ -21,9 +21,16 @@ bool recognises_routing(const ImportSource& source) {
                               "dense_parameter_count", "flops_per_step", "loss_validation"});
 }
 
+std::size_t needed_column(const SourceTable& table, const char* name) {
+  if (const auto column = table.column(name)) return *column;
+  throw usage_error(table.path + ":1: there is no column \"" + name +
+                    "\", which tables of routing curves have; see isoflop import --formats");
+}
+
 // The table with columns of D and C, which are sums over steps. Step 0 has neither.
 SourceTable with_routing_totals(SourceTable table, double batch_tokens) {
-  const std::size_t step = *table.column("step"), flops = *table.column("flops_per_step");
+  const std::size_t step = needed_column(table, "step"),
+                    flops = needed_column(table, "flops_per_step");
   for (std::size_t i = 0; i < table.table.rows.size(); ++i) {
     const TableRow row = table.row(i);
     const double steps = row.maybe_number(step).value_or(0);
@@ -41,10 +48,10 @@ SourceTable with_routing_totals(SourceTable table, double batch_tokens) {
 // The row as it stood, without the columns that were added.
 void finish_routing_row(const SourceTable& source, std::size_t row, ImportedRun& run) {
   std::vector<std::pair<std::string, std::string>> cells;
-  for (std::size_t i = 0; i + 2 < source.table.columns.size(); ++i) {
+  for (std::size_t i = 0; source.json_rows.empty() && i + 2 < source.table.columns.size(); ++i) {
     cells.emplace_back(source.table.columns[i], source.table.rows[row][i]);
   }
-  run.provenance = text_object(cells);
+  if (!cells.empty()) run.provenance = text_object(cells);
   run.derived = "tokens = step x batch tokens; flops = step x flops_per_step";
   std::string label = source.cell(row, "router_type");
   for (const char* column : {"model_size_label", "num_experts", "hyper_id"}) {

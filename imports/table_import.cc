@@ -241,7 +241,19 @@ class TableReader {
           std::to_string(rows) + " rows are " + std::to_string(out.runs.size()) +
           " runs: rows of one run are its curve, and its last row is what is fitted");
     }
+    say_repeats(out);
     if (fields_.params && fields_.tokens && fields_.flops) say_ratio(out);
+  }
+  static void say_repeats(RunImport& out) {
+    const auto repeats =
+        std::count_if(out.runs.begin(), out.runs.end(), [](const ImportedRun& run) {
+          return run.source_id.starts_with("params=") &&
+                 run.source_id.find(" #") != std::string::npos;
+        });
+    if (repeats == 0) return;
+    out.notes.push_back(std::to_string(repeats) +
+                        " rows have the coordinates of another row and are kept as repeats: a "
+                        "column that names the runs tells them apart, e.g. --map trial=...");
   }
   // C is the table's own: how it compares with 6 N D shows by which convention.
   void say_ratio(RunImport& out) const {

@@ -22,7 +22,7 @@ namespace isoflop {
 namespace {
 
 constexpr int kDeepestLine = 4;
-constexpr std::ptrdiff_t kMostKeys = 2000;
+constexpr std::ptrdiff_t kMostKeys = 6000;
 constexpr std::size_t kMostSaid = 2000;
 
 std::optional<Json> json_line(std::string_view text) {

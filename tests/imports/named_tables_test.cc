@@ -153,6 +153,8 @@ constexpr const char* kRouting =
 
 TEST(NamedTables, RoutedModelsNeedTheTokensOfAStep) {
   EXPECT_THAT(refused(kRouting), HasSubstr("--batch-tokens"));
+  EXPECT_THAT(refused("N,D,C,L\n1,2,3,4\n", {.format = "routing", .batch_tokens = 1}),
+              HasSubstr("no column \"step\""));
   const RunImport read = named(kRouting, "routing", {.batch_tokens = 1e5});
   ASSERT_THAT(read.runs, SizeIs(1));
   const Observation& o = seen(read);

@@ -156,8 +156,8 @@ TEST(Tables, KeepsTheRowAsItStood) {
 
 TEST(Tables, NestedObjectsAreDottedColumns) {
   const RunImport read =
-      import_6nd(R"({"config": {"model": {"n": 1e9}}, "tokens": 2e10, "summary": {"loss": 2.5}})",
-                 "params=config.model.n,loss=summary.loss");
+      import_6nd(R"({"config": {"model": {"n": 1e9}}, "tokens": 2e10, "end": {"loss": 2.5}})",
+                 "params=config.model.n,loss=end.loss");
   EXPECT_EQ(first_of(read).params, 1e9);
   EXPECT_EQ(first_of(read).loss, 2.5);
 }
@@ -252,8 +252,10 @@ TEST(Tables, NamesOutliveRowsThatAreAddedMovedOrCorrected) {
 }
 
 TEST(Tables, TheSameCoordinatesTwiceAreTwoRuns) {
-  EXPECT_THAT(ids_of(import_6nd("N,D,L\n1e9,2e10,2.5\n1e9,2e10,2.6\n")),
+  const RunImport read = import_6nd("N,D,L\n1e9,2e10,2.5\n1e9,2e10,2.6\n");
+  EXPECT_THAT(ids_of(read),
               ElementsAre("params=1e+09 tokens=2e+10", "params=1e+09 tokens=2e+10 #2"));
+  EXPECT_THAT(read.notes, Contains(HasSubstr("kept as repeats")));
 }
 
 TEST(Tables, RowsOfOneRunAreItsCurveByStepsOrTokens) {
