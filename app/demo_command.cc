@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/fit_flags.h"
 #include "app/output.h"
+#include "app/report_data.h"
 #include "app/study.h"
 #include "core/error.h"
 #include "core/units.h"
@@ -32,7 +34,7 @@ struct DemoFlags {
   int workers = 0;
   std::string device = "cpu";
   bool light = false;
-  bool json = false;
+  OutputFormat format;
   bool quiet = false;
   FitFlags fit;
 };
@@ -76,9 +78,27 @@ void write_tables(const DemoFiles& files, const std::vector<TrialRow>& rows, con
   write_file_atomically(files.file("plan.json"), plan_json(plan));
 }
 
+// The names of what lies there, the page among them where gnuplot can draw it.
+std::string write_report(const DemoFiles& files, const DemoFlags& flags, const GridSpec& spec) {
+  std::string names = "runs.db, trials.csv, trials.json, fit.json, plan.json";
+  ReportQuestion question{
+      .fit = flags.fit.options(), .flops = target_of(spec), .command = own_command()};
+  question.input.db = files.db();
+  question.input.study = spec.name;
+  question.input.only_read = true;
+  try {
+    const ReportData data = gather_report(question);
+    write_file_atomically(files.file("report.html"), report_html(data, draw_figures(data)));
+    return "report.html, " + names;
+  } catch (const Error& error) {
+    say("note: no report.html: " + std::string(error.what()));
+    return names;
+  }
+}
+
 // The fit's draws stay in fit.json; here they would bury the answer.
-std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
-                      const std::vector<TrialRow>& rows, const DemoFiles& files) {
+Json demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
+               const std::vector<TrialRow>& rows, const DemoFiles& files) {
   Json json = parse_json(fit_json(fit), "fit");
   json.erase("draws");
   const Json planned = parse_json(plan_json(plan), "plan");
@@ -93,7 +113,7 @@ std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
   answer["seconds"] = summary.seconds;
   answer["workers"] = summary.workers;
   answer["files"] = files.dir.string();
-  return json_text(answer);
+  return answer;
 }
 
 SweepSummary sweep(const DemoFlags& flags, const LoadedGrid& loaded, const DemoFiles& files) {
@@ -125,13 +145,14 @@ void run(const DemoFlags& flags) {
   const Plan plan = make_plan(fit, target_of(loaded.spec), plan_options(loaded));
   const auto rows = store.trials(loaded.spec.name);
   write_tables(files, rows, fit, plan);
-  if (flags.json) {
-    print(demo_json(summary, fit, plan, rows, files));
+  if (is_asked(flags.format)) {
+    print(answer_text(demo_json(summary, fit, plan, rows, files), flags.format));
   } else {
-    print(plan_text(plan) + '\n' + fit_text(fit) + '\n' + aligned_text(short_trial_table(rows)));
+    print_headed(plan_text(plan) + '\n' + fit_text(fit) + '\n' +
+                 aligned_text(short_trial_table(rows)));
   }
-  say("written: " + files.dir.string() +
-      "/{runs.db, trials.csv, trials.json, fit.json, plan.json}");
+  const std::string names = write_report(files, flags, loaded.spec);
+  say("written: " + files.dir.string() + "/{" + names + "}");
   if (summary.status.in_trouble() > 0) throw ExitCode{4};
 }
 
@@ -152,7 +173,7 @@ void add_demo_command(CLI::App& app) {
   command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
   command->add_flag("--light", flags->light, "The tabular learner instead of training");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command->add_flag("--quiet", flags->quiet, "No progress");
   add_fit_flags(command, flags->fit);
   command->callback([flags] { run(*flags); });
