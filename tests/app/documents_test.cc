@@ -50,6 +50,7 @@ const NotRun kNotRun[] = {
     {"docs/chinchilla_vs_gopher.md", "isoflop sweep run examples/chinchilla_vs_gopher.toml", When::kNever,
      "three to seven minutes of training"},
     {"docs/chinchilla_vs_gopher.md", "isoflop compare --db cvg.db", When::kNever, "of that training"},
+    {"docs/cli.md", "isoflop ", When::kNever, "written by isoflop man --md; words_test.cc holds it to the program"},
     {"docs/cluster.md", "isoflop sweep slurm", When::kNever, "needs Slurm; tests/cluster"},
     {"docs/cluster.md", "isoflop sweep collect /shared/zipf", When::kNever, "of that submission"},
     {"docs/cluster.md", "isoflop sweep status --db runs.db", When::kNever, "of that submission"},

@@ -149,6 +149,10 @@ TEST_F(FitCommand, BadTablesNeverGiveANumber) {
        head + "1e8,1.6e9,3.4\n2e8,8e8,3.3\n4e8,4e8,3.35\n5e8,3.2e8,3.4\n6.4e7,2.5e9,3.5\n"
               "3.2e7,5e9,3.7\n1.6e7,1e10,3.9\n",
        3, "one_budget"},
+      {"one ratio",
+       head + "1e8,2e9,3.4\n2e8,4e9,3.2\n4e8,8e9,3\n8e8,16e9,2.85\n1.6e9,32e9,2.72\n"
+              "3.2e9,64e9,2.62\n6.4e9,128e9,2.53\n",
+       3, "one_ratio"},
       {"one size",
        head + "1e8,1e9,3.4\n1e8,2e9,3.3\n1e8,4e9,3.2\n1e8,8e9,3.1\n1e8,16e9,3\n"
               "1e8,32e9,2.9\n",

@@ -2,6 +2,7 @@
 #ifndef ISOFLOP_TESTS_APP_RUN_PROGRAM_H_
 #define ISOFLOP_TESTS_APP_RUN_PROGRAM_H_
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,9 +26,10 @@ class ProgramTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    dir_ = std::filesystem::temp_directory_path() /
-           ("isoflop-" + std::string(info->test_suite_name()) + "-" + info->name() + "-" +
-            std::to_string(getpid()));
+    std::string name = "isoflop-" + std::string(info->test_suite_name()) + "-" + info->name() +
+                       "-" + std::to_string(getpid());
+    std::replace(name.begin(), name.end(), '/', '-');  // of tests with a parameter
+    dir_ = std::filesystem::temp_directory_path() / name;
     std::filesystem::remove_all(dir_);
     std::filesystem::create_directories(dir_);
   }

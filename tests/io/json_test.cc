@@ -229,6 +229,16 @@ TEST(FitJson, KeepsWhatWasDoneToTheDataAndWhatWasFoundBesideTheLaw) {
   EXPECT_EQ(text["covariance"].size(), 5u);
 }
 
+TEST(FitJson, LeavesACovarianceOutThatHasNoNumber) {
+  LawFit fit;
+  fit.parameters = {.E = 1, .A = 1, .B = 1, .alpha = 1, .beta = 1};
+  fit.draws = {fit.parameters, fit.parameters};
+  fit.draws[1].B = 1e200;
+  const json text = json::parse(fit_json(fit));
+  EXPECT_EQ(text.count("covariance"), 0u);
+  EXPECT_EQ(text["draws"].size(), 2u);
+}
+
 TEST(FitJson, KeepsALawOfAnotherForm) {
   LawFit fit;
   fit.law = "muennighoff";
