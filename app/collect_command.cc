@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "app/answer.h"
 #include "app/collect.h"
 #include "app/conflicts_text.h"
 #include "app/output.h"
@@ -20,7 +21,7 @@ namespace {
 
 struct CollectFlags : StoreFlags {
   std::string folder;
-  bool json = false;
+  OutputFormat format;
   bool release = false;
   std::string holder;
 };
@@ -57,21 +58,17 @@ std::vector<std::string> holders_to_release(const Store& store, const std::strin
   std::string names;
   for (const std::string& name : all) names += (names.empty() ? "\"" : ", \"") + name + "\"";
   throw usage_error("--release: \"" + flags.holder + "\" holds no trial of study \"" + study +
-                    "\"; " + (names.empty() ? "nobody does" : "there is " + names));
+                    "\"; " +
+                    (names.empty() ? "nobody does: leave --release out" : "there is " + names));
 }
 
-void print_collected(const Collected& collected, std::int64_t released,
-                     const std::vector<ConflictRow>& conflicts) {
-  print(json_text({{"files", collected.files},
-                   {"results", collected.results},
-                   {"ended", collected.ended},
-                   {"progress", collected.progress},
-                   {"known", collected.known},
-                   {"duplicates", collected.duplicates},
-                   {"released", released},
-                   {"conflicts", conflicts_json(conflicts)},
-                   {"unknown", collected.unknown},
-                   {"damaged", collected.damaged}}));
+Json collected_json(const Collected& collected, std::int64_t released,
+                    const std::vector<ConflictRow>& conflicts) {
+  return {{"files", collected.files},     {"results", collected.results},
+          {"ended", collected.ended},     {"progress", collected.progress},
+          {"known", collected.known},     {"duplicates", collected.duplicates},
+          {"released", released},         {"conflicts", conflicts_json(conflicts)},
+          {"unknown", collected.unknown}, {"damaged", collected.damaged}};
 }
 
 std::string collected_text(const Collected& collected, std::int64_t released) {
@@ -104,7 +101,9 @@ void collect(const CollectFlags& flags) {
   const auto conflicts = store.conflicts(study);
   for (const std::string& file : collected.damaged) say("damaged: " + file);
   for (const std::string& file : collected.unknown) say("not in " + flags.db + ": " + file);
-  if (flags.json) return print_collected(collected, released, conflicts);
+  if (is_asked(flags.format)) {
+    return print(answer_text(collected_json(collected, released, conflicts), flags.format));
+  }
   print(collected_text(collected, released) + conflicts_text(conflicts));
   say("next: isoflop sweep status --db " + flags.db);
 }
@@ -133,7 +132,7 @@ void add_sweep_collect(CLI::App* sweep) {
           "of its tasks runs)")
       ->expected(0, 1)
       ->type_name("HOLDER");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command->callback([flags] { collect(*flags); });
 }
 

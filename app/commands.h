@@ -26,6 +26,9 @@ void add_compare_command(CLI::App& app);
 void add_reproduce_command(CLI::App& app);
 void add_suggest_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_flops_command(CLI::App& app);
+// help, man, completion
+void add_words_commands(CLI::App& app);
 
 }  // namespace isoflop
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/corpus_text.h"
 #include "app/mix_command.h"
@@ -80,8 +81,8 @@ PrepareOptions options_of(const PrepareFlags& flags) {
 }
 
 void show(const Corpus& corpus, const OutputFormat& format) {
-  if (format.json) {
-    print(corpus_json(corpus));
+  if (is_asked(format)) {
+    print(answer_text(parse_json(corpus_json(corpus), "corpus"), format));
   } else {
     print(corpus.manifest.parts.empty() ? corpus_text(corpus) : mixture_text(corpus));
   }
@@ -99,7 +100,7 @@ void check_tokens(const Corpus& corpus) {
 
 void prepare(const PrepareFlags& flags) {
   PrepareOptions options = options_of(flags);
-  std::optional<ProgressLine> line(std::in_place, flags.output.json);
+  std::optional<ProgressLine> line(std::in_place, is_asked(flags.output));
   options.progress = [&](std::int64_t bytes, std::int64_t of) { line->show_reading(bytes, of); };
   const PreparedCorpus prepared = prepare_corpus(options, write_manifest);
   line.reset();
@@ -116,7 +117,7 @@ void add_prepare_options(CLI::App& prepare, PrepareFlags& flags) {
   prepare.add_option("--block", flags.block,
                      "Tokens in a block of the split; default: by the corpus' size");
   prepare.add_option("--heldout", flags.heldout, "Fraction held out; default 0.05");
-  prepare.add_flag("--json", flags.output.json, "Print the manifest as JSON");
+  add_format_flags(&prepare, flags.output);
 
   prepare.add_option("--format", flags.format, "Of text: text or jsonl; default: by the name")
       ->check(CLI::IsMember({"text", "jsonl"}))
@@ -165,7 +166,7 @@ void add_data_command(CLI::App& app) {
       "  isoflop data info corpora/mine --json\n"
       "  isoflop data info /data/corpora/web");
   info->add_option("corpus", *where, "Folder, or name under corpora/")->required();
-  info->add_flag("--json", format->json, "Print the manifest as JSON");
+  add_format_flags(info, *format);
   info->callback([where, format] {
     const Corpus corpus = open_corpus(*where);
     show(corpus, *format);

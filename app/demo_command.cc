@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/fit_flags.h"
 #include "app/output.h"
@@ -33,7 +34,7 @@ struct DemoFlags {
   int workers = 0;
   std::string device = "cpu";
   bool light = false;
-  bool json = false;
+  OutputFormat format;
   bool quiet = false;
   FitFlags fit;
 };
@@ -96,8 +97,8 @@ std::string write_report(const DemoFiles& files, const DemoFlags& flags, const G
 }
 
 // The fit's draws stay in fit.json; here they would bury the answer.
-std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
-                      const std::vector<TrialRow>& rows, const DemoFiles& files) {
+Json demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
+               const std::vector<TrialRow>& rows, const DemoFiles& files) {
   Json json = parse_json(fit_json(fit), "fit");
   json.erase("draws");
   const Json planned = parse_json(plan_json(plan), "plan");
@@ -112,7 +113,7 @@ std::string demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
   answer["seconds"] = summary.seconds;
   answer["workers"] = summary.workers;
   answer["files"] = files.dir.string();
-  return json_text(answer);
+  return answer;
 }
 
 SweepSummary sweep(const DemoFlags& flags, const LoadedGrid& loaded, const DemoFiles& files) {
@@ -144,10 +145,11 @@ void run(const DemoFlags& flags) {
   const Plan plan = make_plan(fit, target_of(loaded.spec), plan_options(loaded));
   const auto rows = store.trials(loaded.spec.name);
   write_tables(files, rows, fit, plan);
-  if (flags.json) {
-    print(demo_json(summary, fit, plan, rows, files));
+  if (is_asked(flags.format)) {
+    print(answer_text(demo_json(summary, fit, plan, rows, files), flags.format));
   } else {
-    print(plan_text(plan) + '\n' + fit_text(fit) + '\n' + aligned_text(short_trial_table(rows)));
+    print_headed(plan_text(plan) + '\n' + fit_text(fit) + '\n' +
+                 aligned_text(short_trial_table(rows)));
   }
   const std::string names = write_report(files, flags, loaded.spec);
   say("written: " + files.dir.string() + "/{" + names + "}");
@@ -171,7 +173,7 @@ void add_demo_command(CLI::App& app) {
   command->add_option("--workers", flags->workers, "Worker processes; default: one a core");
   command->add_option("--device", flags->device, "cpu, cuda or cuda:N; default cpu");
   command->add_flag("--light", flags->light, "The tabular learner instead of training");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command->add_flag("--quiet", flags->quiet, "No progress");
   add_fit_flags(command, flags->fit);
   command->callback([flags] { run(*flags); });

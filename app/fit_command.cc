@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/fit_flags.h"
 #include "app/fit_input.h"
@@ -25,7 +26,7 @@ struct FitCommandFlags {
   std::string out;
   bool details = false;
   bool backtest = false;
-  bool json = false;
+  OutputFormat format;
 };
 
 LawFit fit_one(const FitCommandFlags& flags, const FitInput& input) {
@@ -35,6 +36,7 @@ LawFit fit_one(const FitCommandFlags& flags, const FitInput& input) {
   options.curves = input.curves;
   LawFit fit = fit_law(input.observations, input.source, options);
   fit.set = input.set;
+  fit.loss_unit = input.loss_unit;
   fit.where = input.where;
   fit.exclusions = input.exclusions;
   fit.version = program_version();
@@ -59,10 +61,21 @@ void keep_in_store(const FitCommandFlags& flags, const FitInput& input, const st
   store.save_fit(input.study, json);
 }
 
-std::string fits_json(const std::vector<std::string>& texts) {
+// Draws are no cells of a table.
+Json fits_json(const std::vector<std::string>& texts) {
   Json all = Json::array();
   for (const std::string& text : texts) all.push_back(parse_json(text, "fit"));
-  return json_text({{"fits", all}});
+  return all;
+}
+
+void print_fits(const std::vector<LawFit>& fits, const std::vector<std::string>& texts,
+                const OutputFormat& format) {
+  if (format.json) {
+    return print(texts.size() > 1 ? json_text({{"fits", fits_json(texts)}}) : texts.front());
+  }
+  const TextTable laws = law_table(fits);
+  if (format.markdown && !laws.rows.empty()) return print(markdown_text(laws));
+  print(table_text(rows_of(fits_json(texts)), format));
 }
 
 void run(const FitCommandFlags& flags) {
@@ -77,12 +90,15 @@ void run(const FitCommandFlags& flags) {
     const std::string path = out_path(flags, inputs[i], several);
     if (!path.empty()) write_file_atomically(path, texts.back());
     keep_in_store(flags, inputs[i], texts.back());
-    if (flags.json) continue;
-    print((several ? "== " + inputs[i].set + '\n' : std::string()) +
-          fit_text(fits[i], {.details = flags.details, .backtest = flags.backtest}));
+    if (is_asked(flags.format)) continue;
+    print_headed((several ? "== " + inputs[i].set + '\n' : std::string()) +
+                 fit_text(fits[i], {.details = flags.details, .backtest = flags.backtest}));
   }
-  if (several && !flags.json) print('\n' + aligned_text(law_table(fits)));
-  if (flags.json) print(several ? fits_json(texts) : texts.front());
+  if (is_asked(flags.format)) {
+    print_fits(fits, texts, flags.format);
+  } else if (several) {
+    print('\n' + aligned_text(law_table(fits)));
+  }
   const std::string path = out_path(flags, inputs.front(), several);
   say("next: isoflop plan --flops 1e21 --fit " + (path.empty() ? "fit.json" : path) +
       (path.empty() ? "   (write the file with --out fit.json)" : ""));
@@ -125,7 +141,7 @@ void add_fit_command(CLI::App& app) {
                     "Also residuals, identifiability, conventions and other forms of law");
   command->add_flag("--backtest", flags->backtest,
                     "Show each run that the backtest hides beside its prediction");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_print_flags(command, flags->format);
   add_fit_flags(command, flags->fit);
   command->callback([flags] { run(*flags); });
 }

@@ -161,12 +161,6 @@ Error no_results(const FitInputFlags& flags, const Store& store, const std::stri
                                    "with `isoflop import`");
 }
 
-void say_unit(const std::string& unit) {
-  if (unit == "nats_per_token") return;
-  say("note: the study's losses are " + loss_unit_text(unit) +
-      ", and so are E, the losses predicted and all their errors");
-}
-
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   // An older one is brought up to date: the fit is kept in it.
   const Store store(flags.db, flags.only_read ? StoreMode::kReadOnly : StoreMode::kReadWrite);
@@ -185,6 +179,7 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     FitInput input{.source = store.path() + ", study " + study,
                    .set = set,
                    .study = study,
+                   .loss_unit = loss_unit_of(store, study),
                    .observations = store.results(study, convention, set),
                    .flops = per_token};
     if (chosen) {
@@ -198,7 +193,6 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   // A report says both on its page.
   if (flags.only_read) return inputs;
   note_company(store, study);
-  say_unit(loss_unit_of(store, study));
   return inputs;
 }
 
@@ -208,7 +202,9 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
   const bool only_curves = flags.db.empty() && flags.csv.empty() && !flags.curves.empty();
   if (flags.db.empty() == flags.csv.empty() && !only_curves) {
     throw usage_error(
-        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv");
+        "fit: give the runs, either a store with --db runs.db or a table with --csv runs.csv, as "
+        "in "
+        "isoflop fit --csv runs.csv");
   }
   if (only_curves && !flags.where.empty()) {
     throw usage_error("--where: chooses among the rows of --csv or --db; give one of them");

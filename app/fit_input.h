@@ -32,6 +32,7 @@ struct FitInput {
   std::string source;  // for messages
   std::string set;     // the held-out set or loss column
   std::string study;   // of a store
+  std::string loss_unit = "nats_per_token";
   std::vector<Observation> observations;
   FlopsPerToken flops = FlopsPerToken::six_n();
   std::string where;

@@ -1,41 +1,36 @@
 // isoflop: trains grids of small models, fits loss laws, plans large ones. See docs/design.md.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "app/command_page.h"
+#include "app/command_tree.h"
 #include "app/commands.h"
+#include "app/config.h"
 #include "app/output.h"
 #include "app/trainer_program.h"
-#include "core/closest_word.h"
+#include "app/value_kinds.h"
+#include "app/wrong_line.h"
 #include "core/error.h"
 #include "db/process.h"
+#include "io/json.h"
 
 namespace isoflop {
 namespace {
 
 constexpr const char* kDescription =
     "How large a model should I train, on how many tokens, and what loss will I get?\n"
-    "isoflop trains a grid of small models, fits a loss law to them and plans the large one.\n\n"
+    "isoflop trains a grid of small models, fits a loss law to them and plans the large one.";
+
+constexpr const char* kExamples =
     "  isoflop demo                                  the whole way on a small corpus\n"
     "  isoflop fit --csv runs.csv                    a law from a table of runs\n"
     "  isoflop plan --flops 5.76e23 --law epoch2024  a plan from a published law";
 
-// CLI11 says only that a subcommand is missing where the first word is none of them.
-void check_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands(nullptr)) verbs.push_back(verb->get_name());
-  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return;
-  const std::string near = closest_word(argv[1], verbs);
-  throw usage_error("\"" + std::string(argv[1]) + "\" is no verb of isoflop: " +
-                    (near.empty() ? "see isoflop --help" : "did you mean " + near + "?"));
-}
-
-int run(int argc, char** argv) {
-  CLI::App app{kDescription, "isoflop"};
+void add_verbs(CLI::App& app) {
   app.set_version_flag("--version", "isoflop " + program_version());
+  app.footer(kExamples);
   app.require_subcommand(1);
   add_demo_command(app);
   add_data_command(app);
@@ -48,13 +43,47 @@ int run(int argc, char** argv) {
   add_reproduce_command(app);
   add_suggest_command(app);
   add_report_command(app);
-  check_verb(app, argc, argv);
+  add_flops_command(app);
+  add_words_commands(app);
+}
+
+// Help and version are "errors" of code 0; every other one is a wrong command line.
+void parse(CLI::App& app, int argc, char** argv) {
   try {
+    check_values(app, {argv + 1, argv + argc});
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // Help and version are "errors" of code 0; every other one is a wrong command line.
-    const int code = app.exit(error);
-    return code == 0 ? 0 : static_cast<int>(ErrorKind::kUsage);
+    if (error.get_exit_code() != 0) throw wrong_line(app, error, {argv + 1, argv + argc});
+    app.exit(error);
+  }
+}
+
+// Scripts that asked for JSON get a refusal's code as JSON, on stdout.
+void print_refusal(const CLI::App& app, const Error& error) {
+  const CLI::Option* json = find_option(*verbs_in_use(app).back(), "--json");
+  const bool asked = json != nullptr && json->count() > 0;
+  if (!asked || error.kind() != ErrorKind::kRefused) return;
+  print(json_text(
+      {{"error",
+        {{"code", error.code()}, {"message", error.what()}, {"exit_code", error.exit_code()}}}}));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{kDescription, "isoflop"};
+  app.formatter_fn([](const CLI::App* verb, const std::string&, CLI::AppFormatMode) {
+    return help_text(page_of(*verb));
+  });
+  add_verbs(app);
+  add_config_options(app);
+  name_values(app);
+  print_config_if_asked(app, {argv + 1, argv + argc});
+  try {
+    parse(app, argc, argv);
+    finish_output();
+  } catch (const Error& error) {
+    print_refusal(app, error);
+    say(error_text(error, app));
+    return error.exit_code();
   }
   return 0;
 }
@@ -69,8 +98,7 @@ int main(int argc, char** argv) {
   } catch (const isoflop::ExitCode& exit) {
     return exit.code;
   } catch (const isoflop::Error& error) {
-    isoflop::say("isoflop: " + std::string(error.what()) +
-                 (error.code().empty() ? "" : " [" + error.code() + "]"));
+    isoflop::say("isoflop: " + std::string(error.what()));
     return error.exit_code();
   } catch (const std::exception& error) {
     isoflop::say("isoflop: unexpected: " + std::string(error.what()) +

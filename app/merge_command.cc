@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/conflicts_text.h"
 #include "app/output.h"
 #include "app/sweep_verbs.h"
@@ -14,7 +15,7 @@ namespace {
 struct MergeFlags {
   std::vector<std::string> stores;
   std::string db;
-  bool json = false;
+  OutputFormat format;
 };
 
 Json merged_json(const std::string& path, const Merged& merged) {
@@ -52,13 +53,14 @@ void merge(const MergeFlags& flags) {
   Json answers = Json::array();
   for (const std::string& path : flags.stores) {
     const Merged merged = merge_store(store, path);
-    if (flags.json) {
+    if (is_asked(flags.format)) {
       answers.push_back(merged_json(path, merged));
     } else {
       print(merged_text(path, merged));
     }
   }
-  if (flags.json) return print(json_text({{"db", flags.db}, {"merged", answers}}));
+  if (flags.format.json) return print(json_text({{"db", flags.db}, {"merged", answers}}));
+  if (is_asked(flags.format)) return print(table_text(rows_of(answers), flags.format));
   say("next: isoflop sweep status --db " + flags.db);
 }
 
@@ -76,7 +78,7 @@ void add_sweep_merge(CLI::App* sweep) {
       ->required();
   command->add_option("--db", flags->db, "The store to merge into; made when it is not there")
       ->required();
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command->callback([flags] { merge(*flags); });
 }
 

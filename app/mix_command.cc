@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/output.h"
 #include "core/error.h"
 #include "core/units.h"
@@ -47,7 +48,9 @@ Corpus write_mixture(const MixFlags& flags, const std::vector<PartToMix>& parts)
   const CorpusManifest mixture = mix_corpora(name, out.string(), parts);
   std::error_code error;
   fs::create_directories(out, error);
-  if (error) throw failure("mix: " + out.string() + ": cannot be made: " + error.message());
+  if (error)
+    throw failure("mix: " + out.string() + ": cannot be made: " + error.message() +
+                  "; name another folder with --out");
   write_manifest(mixture, file.string());
   return {out.string(), mixture};
 }
@@ -60,7 +63,9 @@ void mix(const MixFlags& flags) {
     say("note: the parts' tokenizers are not known to isoflop: that their ids mean the same is for "
         "you to know");
   }
-  print(flags.format.json ? manifest_json(mixture.manifest) : mixture_text(mixture));
+  if (flags.format.json) return print(manifest_json(mixture.manifest));
+  if (!is_asked(flags.format)) return print(mixture_text(mixture));
+  print(answer_text(parse_json(manifest_json(mixture.manifest), "manifest"), flags.format));
 }
 
 // A part of a mixture, and the tokens of the mixture after which it repeats.
@@ -117,7 +122,7 @@ void add_mix_command(CLI::App& data) {
       ->required();
   command->add_option("--out", flags->out, "Folder to make")->required();
   command->add_option("--name", flags->name, "Name of the mixture; default: the folder's");
-  command->add_flag("--json", flags->format.json, "Print the manifest as JSON");
+  add_format_flags(command, flags->format);
   command->callback([flags] { mix(*flags); });
 }
 

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/plan_flags.h"
@@ -52,13 +53,14 @@ void run(const PlanCommandFlags& flags) {
   if (flags.fit.empty() == flags.law.empty()) {
     throw usage_error(
         "plan: give the law, either a fit with --fit fit.json or a published one with --law "
-        "epoch2024");
+        "epoch2024, as in isoflop plan --flops 5.76e23 --law epoch2024");
   }
   const PlanRequest request = flags.plan.request();
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);
   const Plan plan = make_plan(fit, request);
   write_trial(flags, plan);
-  print(answer(flags, plan));
+  const bool words = !flags.format.json && !flags.format.csv && !flags.format.markdown;
+  words ? print_headed(answer(flags, plan)) : print(answer(flags, plan));
 }
 
 }  // namespace

@@ -155,6 +155,8 @@ void add_constraints(CLI::App* command, PlanFlags& flags) {
 
 PlanRequest PlanFlags::request() const {
   PlanRequest request;
+  parse_precision(precision);
+  parse_precision(serve_precision);
   request.fleet = fleet_of(*this);
   fill_budget(*this, request);
   request.params = maybe(params, "--params");

@@ -11,6 +11,7 @@
 #include "app/published_models.h"
 #include "core/closest_word.h"
 #include "core/error.h"
+#include "core/units.h"
 #include "fit/fit_law.h"
 #include "io/fit_json.h"
 #include "io/observations_csv.h"
@@ -28,8 +29,7 @@ struct ReproduceFlags {
   std::string map;
   std::string fit;
   bool list = false;
-  bool json = false;
-  bool markdown = false;
+  OutputFormat format;
 };
 
 // One thing that can be asked for.
@@ -137,13 +137,38 @@ Reproduction reproduce(const ReproduceFlags& flags) {
   return result;
 }
 
+// Every number that is set beside a printed one.
+TextTable value_table(const Reproduction& result) {
+  TextTable table{{"table", "label", "quantity", "ours", "printed", "ratio", "basis"}, {}};
+  const auto cell = [](const std::optional<double>& value) {
+    return value ? exact_number(*value) : std::string();
+  };
+  for (const ReproducedTable& part : result.tables) {
+    for (const ReproducedValue& value : part.values) {
+      table.rows.push_back({part.name, value.label, value.quantity, cell(value.ours),
+                            cell(value.printed), cell(value.ratio()), value.basis});
+    }
+  }
+  for (const SuiteOutcome& suite : result.suites) {
+    for (const TaskRow& task : suite.tasks) {
+      table.rows.push_back({suite.printed.suite, task.task, task.metric,
+                            exact_number(task.chinchilla), exact_number(task.gopher),
+                            exact_number(task.chinchilla / task.gopher),
+                            "Chinchilla beside Gopher"});
+    }
+  }
+  return table;
+}
+
 void run_reproduce(const ReproduceFlags& flags) {
   if (flags.list) return print(list_of_pieces());
   if (flags.what.empty()) {
     throw usage_error("reproduce: what? see isoflop reproduce --list");
   }
   const Reproduction result = reproduce(flags);
-  print(flags.json ? reproduction_json(result) : reproduction_text(result, flags.markdown));
+  if (flags.format.json) return print(reproduction_json(result));
+  if (flags.format.csv) return print(table_text(value_table(result), flags.format));
+  print(reproduction_text(result, flags.format.markdown));
 }
 
 }  // namespace
@@ -162,8 +187,7 @@ void add_reproduce_command(CLI::App& app) {
                       "Losses extracted from the paper's figures, fitted and set beside it");
   command->add_option("--map", flags->map, "Columns of that table: params=N,flops=C,loss=L");
   command->add_option("--fit", flags->fit, "Or a fit of them, written by `isoflop fit --out`");
-  auto* json = command->add_flag("--json", flags->json, "Print JSON");
-  command->add_flag("--md", flags->markdown, "Print Markdown")->excludes(json);
+  add_print_flags(command, flags->format);
   command->callback([flags] { run_reproduce(*flags); });
 }
 

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
@@ -12,11 +13,13 @@ namespace {
 
 struct RetryFlags : StoreFlags {
   RetryChoice choice;
+  OutputFormat format;
 };
 
 struct CancelFlags : StoreFlags {
   std::string trial;
   bool all = false;
+  OutputFormat format;
 };
 
 std::string trials_text(std::int64_t count) {
@@ -29,6 +32,9 @@ void retry(const RetryFlags& flags) {
   Store store(flags.db);
   const std::string study = choose_study(store, flags.study);
   const std::int64_t count = store.retry(study, choice);
+  if (is_asked(flags.format)) {
+    print(answer_text({{"study", study}, {"planned_again", count}}, flags.format));
+  }
   if (count == 0) return say("study " + study + ": no such trials; nothing was changed");
   say("study " + study + ": " + trials_text(count) +
       " planned again; next: isoflop sweep run with the study's grid");
@@ -43,6 +49,9 @@ void cancel(const CancelFlags& flags) {
   Store store(flags.db);
   const std::string study = choose_study(store, flags.study);
   const std::int64_t count = store.cancel(study, flags.trial);
+  if (is_asked(flags.format)) {
+    print(answer_text({{"study", study}, {"cancelled", count}}, flags.format));
+  }
   if (count == 0) return say("study " + study + ": nothing there to cancel; nothing was changed");
   say("study " + study + ": " + trials_text(count) +
       " cancelled; isoflop sweep retry --cancelled takes them up again");
@@ -62,6 +71,7 @@ void add_sweep_retry(CLI::App* sweep) {
   command->add_flag("--oom", flags->choice.out_of_memory, "Those that ran out of memory");
   command->add_flag("--diverged", flags->choice.diverged, "Diverged ones");
   command->add_flag("--cancelled", flags->choice.cancelled, "Cancelled ones");
+  add_format_flags(command, flags->format);
   command->callback([flags] { retry(*flags); });
 
   auto cancel_flags = std::make_shared<CancelFlags>();
@@ -73,6 +83,7 @@ void add_sweep_retry(CLI::App* sweep) {
       "  isoflop sweep retry --cancelled");
   cancelled->add_option("--trial", cancel_flags->trial, "The beginning of its identity");
   cancelled->add_flag("--all", cancel_flags->all, "All that have not ended");
+  add_format_flags(cancelled, cancel_flags->format);
   cancelled->callback([cancel_flags] { cancel(*cancel_flags); });
 }
 

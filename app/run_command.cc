@@ -34,7 +34,7 @@ struct RunFlags : StoreFlags {
   bool no_checkpoints = false;
   std::string peak;  // as given
   bool dry_run = false;
-  bool print_config = false;
+  bool print_grid = false;
   bool quiet = false;
   std::optional<double> until;
   std::string target;  // of --until, and of the law while the sweep runs
@@ -84,7 +84,7 @@ GridSpec grid_of(const RunFlags& flags) {
 }
 
 void report_end(const SweepSummary& summary, const RunFlags& flags) {
-  print_status({.db = flags.db, .study = summary.status.study}, flags.format.json);
+  print_status({.db = flags.db, .study = summary.status.study}, flags.format);
   if (!summary.disk_full.empty()) {
     say("stopped: finished trials and checkpoints are saved; make room on that disk, then go on "
         "with:\n  " +
@@ -171,7 +171,7 @@ void run_until(const LoadedGrid& loaded, const RunFlags& flags) {
 
 void run(const RunFlags& flags) {
   const LoadedGrid loaded = load_grid(grid_of(flags), flags.corpus);
-  if (flags.print_config) return print(grid_toml(loaded.spec));
+  if (flags.print_grid) return print(grid_toml(loaded.spec));
   for (const std::string& note : loaded.grid.notes) say("note: " + note);
   if (flags.dry_run) return dry_run(loaded, flags);
   flags.until ? run_until(loaded, flags) : run_all(loaded, flags);
@@ -223,7 +223,7 @@ void add_sweep_run(CLI::App* sweep) {
                       "is measured");
   add_until_flags(command, *flags);
   command->add_flag("--dry-run", flags->dry_run, "Print every trial and its cost; run nothing");
-  command->add_flag("--print-config", flags->print_config, "Print the grid as understood");
+  command->add_flag("--print-grid", flags->print_grid, "Print the grid as understood");
   command->add_flag("--quiet", flags->quiet, "No progress");
   add_format_flags(command, flags->format);
   command->callback([flags] { run(*flags); });

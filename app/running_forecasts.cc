@@ -40,6 +40,20 @@ std::map<std::string, Forecast> forecast_running(const Store& store, const std::
   return forecasts;
 }
 
+std::map<std::string, std::vector<double>> running_curves(const Store& store,
+                                                          const std::string& study,
+                                                          std::size_t most) {
+  std::vector<TrialRow> rows = store.running_trials(study);
+  rows.resize(std::min(rows.size(), most));
+  std::map<std::string, std::vector<double>> curves;
+  for (const TrialRow& row : rows) {
+    for (const CurvePoint& point : store.curve(row.id)) {
+      if (point.train_loss > 0) curves[row.identity].push_back(point.train_loss);
+    }
+  }
+  return curves;
+}
+
 Json forecast_json(const Forecast& forecast) {
   const LossInterval& loss = forecast.heldout ? *forecast.heldout : forecast.train;
   return {{"of", forecast.heldout ? "held-out" : "train"},

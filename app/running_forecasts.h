@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "db/store.h"
 #include "forecast/forecast.h"
@@ -19,6 +20,11 @@ std::map<std::string, Forecast> forecast_running(const Store& store, const std::
                                                  std::size_t most);
 
 // {"of": "held-out", "value", "low", "high"}
+// The training losses so far of at most `most` running trials, by identity.
+std::map<std::string, std::vector<double>> running_curves(const Store& store,
+                                                          const std::string& study,
+                                                          std::size_t most = 20);
+
 Json forecast_json(const Forecast& forecast);
 
 }  // namespace isoflop

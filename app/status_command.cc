@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/output.h"
 #include "app/running_forecasts.h"
 #include "app/status_json.h"
@@ -19,7 +20,7 @@ namespace {
 constexpr std::size_t kMostForecasts = 8;
 
 struct StatusFlags : StoreFlags {
-  bool json = false;
+  OutputFormat format;
   double watch = 0;  // seconds; 0: one look
   std::string watts;
   std::string price;
@@ -49,6 +50,8 @@ StatusAnswer look_at(const StatusFlags& flags) {
           .rungs = store.rate_rungs(study),
           .forecasts = forecast_running(store, study, kMostForecasts),
           .rates = rates_of(flags),
+          .curves = is_asked(flags.format) ? RunningCurves{} : running_curves(store, study),
+          .utf8 = has_utf8(),
           .store_flags = store_flags_text(flags.db, study)};
 }
 
@@ -65,30 +68,35 @@ Look one_look(StatusFlags& flags) {
   const SweepStatus& status = answer.view.status;
   flags.study = status.study;  // a newer study does not take its place
   return {.text = status_text(answer),
-          .line = flags.json ? status_json(answer).dump() : clock_text() + headline(answer),
+          .line = flags.format.json ? status_json(answer).dump() : clock_text() + headline(answer),
           .last = status.ended() == status.trials()};
 }
 
 void show_status(StatusFlags flags) {
+  if (flags.watch > 0 && (flags.format.csv || flags.format.markdown)) {
+    throw usage_error(
+        "--watch: --csv and --md are for one look; --json prints a line at every look");
+  }
   if (flags.watch < 0) throw usage_error("--watch: give seconds above 0");
   if (flags.watch > 0) return watch(flags.watch, [&] { return one_look(flags); });
   const StatusAnswer answer = look_at(flags);
-  print(flags.json ? json_text(status_json(answer)) : status_text(answer));
+  if (is_asked(flags.format)) return print(answer_text(status_json(answer), flags.format));
+  print_headed(status_text(answer));
 }
 
 }  // namespace
 
-void print_status(const StoreFlags& flags, bool json) {
+void print_status(const StoreFlags& flags, const OutputFormat& format) {
   StatusFlags all;
   static_cast<StoreFlags&>(all) = flags;
-  all.json = json;
+  all.format = format;
   show_status(all);
 }
 
 void watch_status(const StoreFlags& flags, double seconds, bool json) {
   StatusFlags all;
   static_cast<StoreFlags&>(all) = flags;
-  all.json = json;
+  all.format.json = json;
   all.watch = seconds;
   show_status(all);
 }
@@ -107,7 +115,7 @@ void add_sweep_status(CLI::App* sweep) {
   command->footer(
       "  isoflop sweep status\n  isoflop sweep status --db runs.db --study demo --watch\n"
       "  isoflop sweep status --gpu h100 --json");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command
       ->add_option("--watch", flags->watch, "Look again every so many seconds (2), until it ends")
       ->expected(0, 1)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/study.h"
@@ -15,6 +16,7 @@
 #include "io/design_json.h"
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
+#include "io/json.h"
 #include "io/observations_csv.h"
 #include "law/presets.h"
 #include "report/design_text.h"
@@ -107,9 +109,11 @@ void judge_design(const SuggestFlags& flags) {
                              .target_flops = parse_quantity(flags.flops, "--flops"),
                              .noise = noise,
                              .simulations = flags.simulations});
-  print(flags.format.json ? planned_grid_json(answer)
-                          : planned_grid_text(answer, fit.law + " with " + exact_number(noise) +
-                                                          " noise in ln L"));
+  if (is_asked(flags.format)) {
+    return print(answer_text(parse_json(planned_grid_json(answer), "design"), flags.format));
+  }
+  print_headed(
+      planned_grid_text(answer, fit.law + " with " + exact_number(noise) + " noise in ln L"));
 }
 
 // The suggested runs as a grid that `sweep run` takes, alike the study's in all else.
@@ -123,7 +127,13 @@ void write_grid(const SuggestFlags& flags, const Suggestions& next) {
   const std::string study = choose_study(store, flags.study);
   GridSpec spec;
   for (const StudyRow& row : store.studies()) {
-    if (row.name == study) spec = parse_grid(row.grid, "study " + study);
+    if (row.name != study) continue;
+    if (row.grid.empty()) {
+      throw usage_error("--grid-out: study \"" + study +
+                        "\" was imported and has no grid to continue: write one for these runs "
+                        "(docs/grid.md)");
+    }
+    spec = parse_grid(row.grid, "study " + study);
   }
   spec.kind = GridKind::kIsoflop;
   spec.budgets.clear();
@@ -162,7 +172,7 @@ void suggest(const SuggestFlags& flags) {
   } else if (flags.format.csv || flags.format.markdown) {
     print(table_text(suggestions_table(next, flags.format.csv), flags.format));
   } else {
-    print(suggestions_text(next));
+    print_headed(suggestions_text(next));
   }
   if (!flags.grid_out.empty()) write_grid(flags, next);
 }

@@ -5,12 +5,14 @@
 
 #include "core/units.h"
 #include "report/numbers_text.h"
+#include "report/sparkline.h"
 #include "report/text_table.h"
 
 namespace isoflop {
 namespace {
 
 constexpr std::size_t kRunningShown = 20;
+constexpr std::size_t kCurveColumns = 16;
 constexpr std::size_t kLogLinesShown = 5;
 
 std::string loss_text(double loss) { return std::isfinite(loss) ? fixed4(loss) : "diverged"; }
@@ -144,12 +146,18 @@ std::string forecast_text(const StatusAnswer& answer, const LiveAttempt& attempt
          (found->second.heldout ? "" : " train");
 }
 
+std::string curve_line(const StatusAnswer& answer, const LiveAttempt& attempt) {
+  const auto found = answer.curves.find(attempt.identity);
+  return found == answer.curves.end() ? "" : sparkline(found->second, kCurveColumns, answer.utf8);
+}
+
 std::string running_text(const StatusAnswer& answer) {
   const std::vector<LiveAttempt>& running = answer.view.running;
   if (running.empty()) return "";
   const bool forecasts = std::any_of(answer.forecasts.begin(), answer.forecasts.end(),
                                      [](const auto& forecast) { return forecast.second.reliable; });
   TextTable table{{"running", "N", "D", "done", "loss"}, {}};
+  if (!answer.curves.empty()) table.columns.emplace_back("so far");
   if (forecasts) table.columns.emplace_back("will end at");
   for (const char* title : {"try", "heard of", "where"}) table.columns.emplace_back(title);
   const std::size_t shown = std::min(running.size(), kRunningShown);
@@ -159,6 +167,7 @@ std::string running_text(const StatusAnswer& answer) {
                                  format_quantity(attempt.tokens),
                                  share_text(attempt.tokens_done, attempt.tokens),
                                  last_loss_text(attempt)};
+    if (!answer.curves.empty()) row.push_back(curve_line(answer, attempt));
     if (forecasts) row.push_back(forecast_text(answer, attempt));
     row.push_back(std::to_string(attempt.number));
     row.push_back(format_duration(std::max(0.0, answer.view.now - attempt.heartbeat)) + " ago");

@@ -15,11 +15,16 @@
 namespace isoflop {
 
 // All that a status is made from.
+// Training losses of running trials, by identity.
+using RunningCurves = std::map<std::string, std::vector<double>>;
+
 struct StatusAnswer {
   SweepView view = {};
   std::vector<RateRung> rungs = {};
   std::map<std::string, Forecast> forecasts = {};  // of running trials, by identity
   DeviceRates rates = {};
+  RunningCurves curves = {};     // of running trials, for sparklines
+  bool utf8 = false;             // blocks, or ASCII
   std::string store_flags = {};  // " --db runs.db --study demo", for the commands that it names
 };
 

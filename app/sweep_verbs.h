@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "app/output.h"
+
 namespace CLI {
 class App;
 }
@@ -18,7 +20,7 @@ struct StoreFlags {
 void add_store_flags(CLI::App* command, StoreFlags& flags);
 
 // The study's state as of now.
-void print_status(const StoreFlags& flags, bool json);
+void print_status(const StoreFlags& flags, const OutputFormat& format);
 // The same again and again until the sweep ends (app/watch.h).
 void watch_status(const StoreFlags& flags, double seconds, bool json);
 // What `sweep status --json` prints.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "app/answer.h"
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/run_printer.h"
@@ -34,7 +35,7 @@ struct TrainFlags {
   double checkpoint_minutes = 5;
   std::int64_t micro_batch = 0;
   std::string peak;
-  bool json = false;
+  OutputFormat format;
 };
 
 // Until the corpus is known, a clock's trial has this many tokens a parameter.
@@ -208,7 +209,11 @@ void run(const TrainFlags& flags) {
                   ": try a lower rate with --set train.rate=...");
   }
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
-  print(flags.json ? json_text(outcome_json(trial, outcome)) : outcome_text(trial, outcome));
+  if (is_asked(flags.format)) {
+    print(answer_text(outcome_json(trial, outcome), flags.format));
+  } else {
+    print_headed(outcome_text(trial, outcome));
+  }
   runner->forget(trial, flags.checkpoints);
 }
 
@@ -254,7 +259,7 @@ void add_train_command(CLI::App& app) {
   command->add_option("--peak-flops", flags->peak,
                       "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
                       "is measured");
-  command->add_flag("--json", flags->json, "Print JSON");
+  add_format_flags(command, flags->format);
   command->callback([flags] { run(*flags); });
 }
 

@@ -103,12 +103,12 @@ TEST_F(LightDemo, TheZipfExampleSpendsItsBudgets) {
   }
 }
 
-TEST_F(LightDemo, TheConfigurationThatIsPrintedReadsBack) {
+TEST_F(LightDemo, TheGridThatIsPrintedReadsBack) {
   const Ran first =
-      run("sweep run " + source("examples/demo.toml") + " --trainer tabular --print-config");
+      run("sweep run " + source("examples/demo.toml") + " --trainer tabular --print-grid");
   ASSERT_EQ(first.code, 0) << first.err;
   write("again.toml", first.out);
-  const Ran second = run("sweep run again.toml --print-config");
+  const Ran second = run("sweep run again.toml --print-grid");
   ASSERT_EQ(second.code, 0) << second.err;
   EXPECT_EQ(second.out, first.out);
 }
