@@ -87,7 +87,7 @@ TEST_F(ReportCommand, OfRunsThatGiveNoLawIsAPageThatSaysWhy) {
 
 TEST_F(ReportCommand, OfASweepThatHasNotBegunIsAPageToo) {
   write("grid.toml", whole_file(source("examples/light.toml")));
-  ASSERT_EQ(run("sweep assign grid.toml --hosts 2 --out shared").code, 0) << read("err.txt");
+  ASSERT_EQ(run("sweep assign grid.toml --dir shared --tasks 2").code, 0) << read("err.txt");
   const Ran ran = run("report --json");
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.json()["why_no_fit"].get<std::string>(), HasSubstr("[no_results]"));
