@@ -25,6 +25,7 @@ void add_plan_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_reproduce_command(CLI::App& app);
 void add_suggest_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_flops_command(CLI::App& app);
 // help, man, completion
 void add_words_commands(CLI::App& app);

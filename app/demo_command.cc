@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/fit_flags.h"
 #include "app/output.h"
+#include "app/report_data.h"
 #include "app/study.h"
 #include "core/error.h"
 #include "core/units.h"
@@ -77,6 +78,24 @@ void write_tables(const DemoFiles& files, const std::vector<TrialRow>& rows, con
   write_file_atomically(files.file("plan.json"), plan_json(plan));
 }
 
+// The names of what lies there, the page among them where gnuplot can draw it.
+std::string write_report(const DemoFiles& files, const DemoFlags& flags, const GridSpec& spec) {
+  std::string names = "runs.db, trials.csv, trials.json, fit.json, plan.json";
+  ReportQuestion question{
+      .fit = flags.fit.options(), .flops = target_of(spec), .command = own_command()};
+  question.input.db = files.db();
+  question.input.study = spec.name;
+  question.input.only_read = true;
+  try {
+    const ReportData data = gather_report(question);
+    write_file_atomically(files.file("report.html"), report_html(data, draw_figures(data)));
+    return "report.html, " + names;
+  } catch (const Error& error) {
+    say("note: no report.html: " + std::string(error.what()));
+    return names;
+  }
+}
+
 // The fit's draws stay in fit.json; here they would bury the answer.
 Json demo_json(const SweepSummary& summary, LawFit fit, const Plan& plan,
                const std::vector<TrialRow>& rows, const DemoFiles& files) {
@@ -132,8 +151,8 @@ void run(const DemoFlags& flags) {
     print_headed(plan_text(plan) + '\n' + fit_text(fit) + '\n' +
                  aligned_text(short_trial_table(rows)));
   }
-  say("written: " + files.dir.string() +
-      "/{runs.db, trials.csv, trials.json, fit.json, plan.json}");
+  const std::string names = write_report(files, flags, loaded.spec);
+  say("written: " + files.dir.string() + "/{" + names + "}");
   if (summary.status.in_trouble() > 0) throw ExitCode{4};
 }
 

@@ -6,6 +6,8 @@
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
+#include "app/tensorboard_export.h"
+#include "core/error.h"
 #include "core/units.h"
 
 namespace isoflop {
@@ -14,6 +16,7 @@ namespace {
 struct ExportFlags : StoreFlags {
   bool curves = false;
   bool imports = false;
+  std::string tensorboard;  // folder; empty: none
   OutputFormat format;
 };
 
@@ -41,9 +44,25 @@ void export_imports(const ExportFlags& flags, const Store& store, const std::str
       table_text(machine ? imported_table(imports) : short_imported_table(imports), flags.format));
 }
 
+void export_tensorboard(const ExportFlags& flags, const Store& store, const std::string& study) {
+  const auto rows = store.trials(study);
+  const bool imported = flags.imports || rows.empty();
+  const std::int64_t written =
+      imported ? write_tensorboard(store.imported(study, true), flags.tensorboard)
+               : write_tensorboard(store, study, rows, flags.tensorboard);
+  if (written == 0) {
+    throw refusal("no_curves", "export: study \"" + study +
+                                   "\" has no curves yet: run it with isoflop sweep run");
+  }
+  print(std::to_string(written) + (written == 1 ? " run in " : " runs in ") + flags.tensorboard +
+        "\n");
+  say("next: tensorboard --logdir " + flags.tensorboard);
+}
+
 void export_tables(const ExportFlags& flags) {
   const Store store(flags.db, StoreMode::kReadOnly);
   const std::string study = choose_study(store, flags.study);
+  if (!flags.tensorboard.empty()) return export_tensorboard(flags, store, study);
   const auto rows = store.trials(study);
   const bool has_imports = !store.imports(study).empty();
   if (flags.imports || (rows.empty() && has_imports)) return export_imports(flags, store, study);
@@ -63,11 +82,15 @@ void add_sweep_export(CLI::App* sweep) {
   command->footer(
       "  isoflop sweep export --db runs.db\n  isoflop sweep export --csv > trials.csv\n"
       "  isoflop sweep export --curves --csv > curves.csv\n"
-      "  isoflop sweep export --imports --csv > imported.csv");
+      "  isoflop sweep export --imports --csv > imported.csv\n"
+      "  isoflop sweep export --tensorboard board");
   command->add_flag("--curves", flags->curves, "Training curves instead of trials");
   command->add_flag("--imports", flags->imports,
                     "The study's imported runs instead of trials, or their curves with --curves; "
                     "without the flag where it has nothing else");
+  command->add_option("--tensorboard", flags->tensorboard,
+                      "Write the curves as TensorBoard's event files below this folder, a folder "
+                      "a run, in the place of what was written there before");
   add_table_flags(command, flags->format);
   command->callback([flags] { export_tables(*flags); });
 }

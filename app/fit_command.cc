@@ -36,6 +36,7 @@ LawFit fit_one(const FitCommandFlags& flags, const FitInput& input) {
   options.curves = input.curves;
   LawFit fit = fit_law(input.observations, input.source, options);
   fit.set = input.set;
+  fit.loss_unit = input.loss_unit;
   fit.where = input.where;
   fit.exclusions = input.exclusions;
   fit.version = program_version();

@@ -161,14 +161,9 @@ Error no_results(const FitInputFlags& flags, const Store& store, const std::stri
                                    "with `isoflop import`");
 }
 
-void say_unit(const std::string& unit) {
-  if (unit == "nats_per_token") return;
-  say("note: the study's losses are " + loss_unit_text(unit) +
-      ", and so are E, the losses predicted and all their errors");
-}
-
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
-  const Store store(flags.db);  // an older one is brought up to date: the fit is kept in it
+  // An older one is brought up to date: the fit is kept in it.
+  const Store store(flags.db, flags.only_read ? StoreMode::kReadOnly : StoreMode::kReadWrite);
   const std::string study = choose_study(store, flags.study);
   const std::vector<TrialRow> rows = store.trials(study);
   require_one_corpus(rows, study);
@@ -184,6 +179,7 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     FitInput input{.source = store.path() + ", study " + study,
                    .set = set,
                    .study = study,
+                   .loss_unit = loss_unit_of(store, study),
                    .observations = store.results(study, convention, set),
                    .flops = per_token};
     if (chosen) {
@@ -194,8 +190,9 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     input.curves = curves;
     inputs.push_back(std::move(input));
   }
+  // A report says both on its page.
+  if (flags.only_read) return inputs;
   note_company(store, study);
-  say_unit(loss_unit_of(store, study));
   return inputs;
 }
 

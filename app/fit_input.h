@@ -24,12 +24,15 @@ struct FitInputFlags {
   std::vector<std::string> exclude;  // rows or labels, see Exclusion
   std::vector<std::string> because;  // one a --exclude, or one for all
   std::string curves;                // a table of training curves, for approach 1
+  // A store is only read, in silence; else an older one is brought up to date.
+  bool only_read = false;
 };
 
 struct FitInput {
   std::string source;  // for messages
   std::string set;     // the held-out set or loss column
   std::string study;   // of a store
+  std::string loss_unit = "nats_per_token";
   std::vector<Observation> observations;
   FlopsPerToken flops = FlopsPerToken::six_n();
   std::string where;

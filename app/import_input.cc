@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "db/row_filter.h"
+#include "imports/logged_run.h"
 #include "io/json.h"
 
 namespace isoflop {
@@ -66,7 +67,7 @@ std::string cell_text(const Json& value) {
 
 std::string default_study(const std::string& file) {
   const fs::path path = fs::absolute(file).lexically_normal();
-  if (!fs::is_directory(path)) return path.stem().string();
+  if (!fs::is_directory(path)) return run_name_of(path.string());
   return path.filename().empty() ? path.parent_path().filename().string()
                                  : path.filename().string();
 }

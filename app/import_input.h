@@ -27,7 +27,8 @@ struct ImportInputFlags {
 // Throws Error(kUsage) for what cannot be read as runs, or of which no run is left.
 std::vector<RunImport> read_imports(const ImportInputFlags& flags);
 
-// The study that files without --study go to: the first one's name without its folder and ending.
+// The study that files without --study go to: the first one's name without its ending, or its
+// folder's where the name is the same for every run (main.log, trainer_state.json).
 std::string default_study(const std::string& file);
 
 // The runs that the condition keeps. Its columns are the source's own (the provenance), and our

@@ -90,7 +90,7 @@ std::string changed_text(const AddedImport& added) {
   add(added.added, "new");
   add(added.replaced, "replaced");
   add(added.unchanged, "unchanged");
-  add(added.kept, "of before that it has no longer");
+  add(added.kept, "kept from before that are not in it now");
   return text;
 }
 

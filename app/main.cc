@@ -42,6 +42,7 @@ void add_verbs(CLI::App& app) {
   add_compare_command(app);
   add_reproduce_command(app);
   add_suggest_command(app);
+  add_report_command(app);
   add_flops_command(app);
   add_words_commands(app);
 }

@@ -93,6 +93,20 @@ void print_status(const StoreFlags& flags, const OutputFormat& format) {
   show_status(all);
 }
 
+void watch_status(const StoreFlags& flags, double seconds, bool json) {
+  StatusFlags all;
+  static_cast<StoreFlags&>(all) = flags;
+  all.format.json = json;
+  all.watch = seconds;
+  show_status(all);
+}
+
+std::string status_as_json(const StoreFlags& flags) {
+  StatusFlags all;
+  static_cast<StoreFlags&>(all) = flags;
+  return json_text(status_json(look_at(all)));
+}
+
 void add_sweep_status(CLI::App* sweep) {
   auto flags = std::make_shared<StatusFlags>();
   CLI::App* command = sweep->add_subcommand(

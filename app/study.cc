@@ -240,7 +240,8 @@ std::string choose_study(const Store& store, const std::string& name) {
   if (studies.empty()) {
     throw usage_error("store: " + store.path() +
                       " holds no study: run `isoflop sweep run GRID.toml --db " + store.path() +
-                      "`");
+                      "`, or take other tools' runs in with `isoflop import FILE --db " +
+                      store.path() + "`");
   }
   if (name.empty()) {
     if (studies.size() > 1) say("note: taking the newest study, \"" + studies.front().name + "\"");
@@ -270,6 +271,7 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
                                     "\": run `isoflop sweep run` first");
   }
   LawFit fit = fit_law(observations, store.path() + ", study " + study, options);
+  fit.loss_unit = loss_unit_of(store, study);
   fit.version = program_version();
   store.save_fit(study, fit_json(fit));
   return fit;

@@ -127,7 +127,13 @@ void write_grid(const SuggestFlags& flags, const Suggestions& next) {
   const std::string study = choose_study(store, flags.study);
   GridSpec spec;
   for (const StudyRow& row : store.studies()) {
-    if (row.name == study) spec = parse_grid(row.grid, "study " + study);
+    if (row.name != study) continue;
+    if (row.grid.empty()) {
+      throw usage_error("--grid-out: study \"" + study +
+                        "\" was imported and has no grid to continue: write one for these runs "
+                        "(docs/grid.md)");
+    }
+    spec = parse_grid(row.grid, "study " + study);
   }
   spec.kind = GridKind::kIsoflop;
   spec.budgets.clear();

@@ -17,6 +17,7 @@ void add_sweep_command(CLI::App& app) {
   sweep->require_subcommand(1);
   add_sweep_run(sweep);
   add_sweep_status(sweep);
+  add_sweep_watch(sweep);
   add_sweep_retry(sweep);
   add_sweep_export(sweep);
   add_sweep_worker(sweep);

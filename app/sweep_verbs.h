@@ -21,6 +21,10 @@ void add_store_flags(CLI::App* command, StoreFlags& flags);
 
 // The study's state as of now.
 void print_status(const StoreFlags& flags, const OutputFormat& format);
+// The same again and again until the sweep ends (app/watch.h).
+void watch_status(const StoreFlags& flags, double seconds, bool json);
+// What `sweep status --json` prints.
+std::string status_as_json(const StoreFlags& flags);
 
 void add_sweep_run(CLI::App* sweep);
 void add_sweep_status(CLI::App* sweep);
@@ -32,6 +36,7 @@ void add_sweep_slurm(CLI::App* sweep);
 void add_sweep_task(CLI::App* sweep);
 void add_sweep_collect(CLI::App* sweep);
 void add_sweep_merge(CLI::App* sweep);
+void add_sweep_watch(CLI::App* sweep);
 
 }  // namespace isoflop
 

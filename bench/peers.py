@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""peers.py PROGRAM [TABLE] [--starts N]: one question through several tools, as Markdown.
+"""peers.py PROGRAM [TABLE] [--starts N] [--only WORD]: one question through several tools, as Markdown.
 
 PROGRAM is isoflop. TABLE is the CSV of Besiroglu et al. 2024 (245 points, the first five known to be
 misread; asked for N* at Gopher's 5.76e23 FLOP), by default examples/tutorial.csv (52 simulated rows, the
@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import random
+import re
 import subprocess
 import tempfile
 import time
@@ -79,10 +80,10 @@ def simple_scaling_laws(rows, flops, starts):
     model = fit(table, law="separable-power", seed=0)
     found = optimal_allocation(model, [flops], cost_model("power", k=6.0, a=1.0, b=1.0),
                                quantiles=[0.05, 0.5, 0.95]).to_dicts()[0]
-    p = model.params("test_loss__nats")
-    sizes = {k.split("__")[-1]: v for k, v in found.items() if k.startswith("model_size")}
-    best = optimum(p["A"], p["alpha"], p["B"], p["beta"], flops)
-    return p["alpha"], p["beta"], *best, (min(sizes.values()), max(sizes.values()))
+    p = model.params("test_loss__nats")  # A and B are for scaled sizes
+    of = lambda prefix: sorted(v for k, v in found.items() if k.startswith(prefix))
+    low, n, high = of("model_size")
+    return p["alpha"], p["beta"], n, of("dataset_size")[1], (low, high)
 
 
 def logs(rows):
@@ -133,8 +134,9 @@ def short(x):
 
 
 def said(caught):
-    words = {str(w.message).split(":")[0].split(".")[0][:60] for w in caught
-             if not issubclass(w.category, (DeprecationWarning, RuntimeWarning))}
+    texts = [str(w.message) for w in caught
+             if not issubclass(w.category, (DeprecationWarning, RuntimeWarning))]
+    words = {re.sub(r"^\[(\w+)\].*", r"\1", t, flags=re.S)[:60] for t in texts}  # a code, if any
     return ", ".join(sorted(words)) or "nothing"
 
 
@@ -161,6 +163,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("table", nargs="?", default="examples/tutorial.csv")
     parser.add_argument("--starts", type=int, default=243)
+    parser.add_argument("--only", default="", help="tools whose name holds this")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
     everything, clean, flops = read_rows(args.table)
@@ -178,6 +181,8 @@ def main():
     print("| tool | rows | alpha | beta | N* | its 90 % interval | D* | seconds | it said |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, tool in tools.items():
+        if args.only not in name:
+            continue
         for which, rows in ((f"all {len(everything)}", everything), (f"{len(clean)} good", clean)):
             print_row(name, which, tool, rows, flops, args.starts)
 

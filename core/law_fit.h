@@ -94,12 +94,13 @@ struct LawFit {
   std::optional<NoiseEstimate> noise;
   std::optional<Diagnostics> diagnostics;
   std::optional<Backtest> backtest;
-  std::string set;                    // held-out set or loss column; empty: the usual one
-  std::string where;                  // the condition that rows had to satisfy
-  std::vector<Exclusion> exclusions;  // rows left out by hand, with reasons
-  std::string source;                 // file or store it was fitted on
-  std::string data_sha256;            // of the observations
-  std::string version;                // of isoflop
+  std::string set;                           // held-out set or loss column; empty: the usual one
+  std::string loss_unit = "nats_per_token";  // or "bits_per_byte": of L, E and every error
+  std::string where;                         // the condition that rows had to satisfy
+  std::vector<Exclusion> exclusions;         // rows left out by hand, with reasons
+  std::string source;                        // file or store it was fitted on
+  std::string data_sha256;                   // of the observations
+  std::string version;                       // of isoflop
   std::vector<Warning> warnings;
 
   // Whether E, A, B, alpha, beta or another form's numbers are there.

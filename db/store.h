@@ -1,4 +1,5 @@
-// What happened, on disk: studies, trials, attempts, curves, losses and fits in one SQLite file.
+// What happened, on disk: studies, trials, attempts, curves, losses, other tools' runs and fits in
+// one SQLite file.
 //
 // A trial is a row with an identity; studies refer to it, and an attempt is one process's try at
 // it.

@@ -36,15 +36,18 @@ double spacing(const Panel& panel) {
     const double apart = places[i] - places[i - 1];
     if (apart > 1e-9 * std::fabs(places[i]) && (least == 0 || apart < least)) least = apart;
   }
-  if (least > 0) return least;
+  if (least > 0) return panel.x.names.empty() ? least : std::min(least, 1.0);
   return !panel.x.names.empty() || ratios(panel) || places.empty() || places[0] == 0
              ? 1
              : 0.2 * std::fabs(places[0]);
 }
 
+bool is_stacked(const Series& series) { return series.low.size() == series.x.size(); }
+
 bool share_a_place(const Series& a, const Series& b) {
-  return std::any_of(a.x.begin(), a.x.end(),
-                     [&](double x) { return std::find(b.x.begin(), b.x.end(), x) != b.x.end(); });
+  return !is_stacked(a) && !is_stacked(b) && std::any_of(a.x.begin(), a.x.end(), [&](double x) {
+    return std::find(b.x.begin(), b.x.end(), x) != b.x.end();
+  });
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ std::vector<Bar> bars_of(const Panel& panel) {
     for (std::size_t i = 0; i < std::min(all[s]->x.size(), all[s]->y.size()); ++i) {
       if (!has_place(panel, *all[s], i)) continue;
       const double at = even(panel, all[s]->x[i]) + left;
-      bars.push_back({all[s], i, back(panel, at), back(panel, at + width), all[s]->y[i]});
+      const double base = is_stacked(*all[s]) ? all[s]->low[i] : 0;
+      bars.push_back({all[s], i, back(panel, at), back(panel, at + width), base, all[s]->y[i]});
     }
   }
   return bars;

@@ -1,4 +1,5 @@
-// Where bars stand: those of several series beside each other, so that none hides another.
+// Where bars stand: those of several series beside each other, so that none hides another; those
+// that say where they begin (Series::low) on top of each other.
 #ifndef ISOFLOP_FIGURE_BARS_H_
 #define ISOFLOP_FIGURE_BARS_H_
 
@@ -13,6 +14,7 @@ struct Bar {
   std::size_t row = 0;  // of the series
   double left = 0;      // in the x axis' unit
   double right = 0;
+  double base = 0;
   double value = 0;
 };
 

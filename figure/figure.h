@@ -46,7 +46,7 @@ enum class Mark {
   kBand,        // between low and high over x
   kErrors,      // a point at (x, y) with bars from low to high in y
   kErrorsX,     // the same in x
-  kBars,        // from 0 to y at x
+  kBars,        // from 0, or from low where it is given (stacks), to y at x
   kText,        // `labels` at (x, y)
   kVertical,    // a line across the panel at each x
   kHorizontal,  // and at each y
@@ -65,7 +65,7 @@ struct Series {
   double size = 1;     // of points, relative
   std::vector<double> x;
   std::vector<double> y;
-  std::vector<double> low;  // kBand, kErrors, kErrorsX
+  std::vector<double> low;  // kBand, kErrors, kErrorsX; of kBars in stacks
   std::vector<double> high;
   std::vector<std::string> labels;  // kText
   // A title for each point, shown when the pointer rests on it and read by screen readers; empty or

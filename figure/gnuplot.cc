@@ -1,5 +1,6 @@
 #include "figure/gnuplot.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -131,8 +132,9 @@ bool read_to_the_end(Descriptor& out, Descriptor& err, std::string& drawn, std::
 
 // The line of gnuplot's complaint that says what is wrong.
 std::string complaint_of(const std::string& said) {
-  std::string line = said.substr(0, said.find_last_not_of("\n ") + 1);
+  std::string line = said.substr(0, said.find_last_not_of("\n .") + 1);
   line = line.substr(line.rfind('\n') == std::string::npos ? 0 : line.rfind('\n') + 1);
+  line = line.substr(std::min(line.find_first_not_of(' '), line.size()));
   return line.empty() ? "it said nothing" : line;
 }
 

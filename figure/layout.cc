@@ -11,7 +11,10 @@ namespace {
 
 constexpr double kLine = 1.35;        // line height, of the font's size
 constexpr double kTickLength = 5;     // with the gap to its label
-constexpr double kNarrowest = 150;    // of a panel
+constexpr double kRightMargin = 18;   // half of the last tick's label
+constexpr double kTextRoom = 0.09;    // above data that have labels, of the axis
+constexpr double kBold = 1.15;        // width of bold text, of plain
+constexpr double kNarrowest = 200;    // of a panel
 constexpr double kNamesAngle = 35;    // of category names that have no room side by side
 constexpr double kLongestName = 120;  // of a category, along its own line
 
@@ -45,9 +48,9 @@ Extent extent_of(const Panel& panel, bool vertical) {
   return extent;
 }
 
-bool has_bars(const Panel& panel) {
+bool has(const Panel& panel, Mark mark) {
   return std::any_of(panel.series.begin(), panel.series.end(),
-                     [](const Series& series) { return series.mark == Mark::kBars; });
+                     [&](const Series& series) { return series.mark == mark; });
 }
 
 // How the names of a category axis stand below it.
@@ -83,13 +86,6 @@ Names names_below(const Scale& scale, double width) {
   return names;
 }
 
-struct Margins {
-  double left = 0;
-  double right = 18;
-  double top = 0;
-  double bottom = 0;
-};
-
 // One panel while it is laid out.
 struct Draft {
   PanelLayout out;
@@ -102,7 +98,10 @@ struct Draft {
 
 void draft_y(Draft& draft, double cell_width, double plot_height) {
   const Panel& panel = *draft.out.panel;
-  draft.out.y = scale_of(panel.y, extent_of(panel, true), has_bars(panel));
+  draft.out.y = scale_of(panel.y, extent_of(panel, true), has(panel, Mark::kBars));
+  if (has(panel, Mark::kText) && !panel.y.high && panel.y.names.empty()) {
+    draft.out.y.high = draft.out.y.value_at(1 + kTextRoom);
+  }
   add_ticks(draft.out.y, panel.y, {.pixels = plot_height, .font_size = kTickSize, .upright = true});
   draft.y_title = wrapped(axis_title(panel.y), kFontSize, plot_height + 30, 2);
   const double slot =
@@ -115,13 +114,17 @@ void draft_y(Draft& draft, double cell_width, double plot_height) {
   }
 }
 
-double left_margin(const Draft& draft) {
+double label_width(const Draft& draft) {
   double widest = 0;
   for (const std::string& label : draft.y_labels) {
     widest = std::max(widest, text_width(label, kTickSize));
   }
+  return widest;
+}
+
+double left_margin(const Draft& draft) {
   const auto lines = static_cast<double>(draft.y_title.size());
-  return 4 + lines * kFontSize * kLine + 4 + widest + kTickLength + 3;
+  return 4 + lines * kFontSize * kLine + 4 + label_width(draft) + kTickLength + 3;
 }
 
 void draft_x(Draft& draft, double plot_width) {
@@ -130,7 +133,7 @@ void draft_x(Draft& draft, double plot_width) {
   add_ticks(draft.out.x, panel.x, {.pixels = plot_width, .font_size = kTickSize});
   if (!panel.x.names.empty()) draft.names = names_below(draft.out.x, plot_width);
   draft.x_title = wrapped(axis_title(panel.x), kFontSize, plot_width + 40, 2);
-  draft.title = wrapped(one_line(panel.title), kFontSize * 1.06, plot_width, 2);
+  draft.title = wrapped(one_line(panel.title), kFontSize * kBold, plot_width, 2);
 }
 
 double bottom_margin(const Draft& draft) {
@@ -203,25 +206,59 @@ void add_titles(const Draft& draft, const Box& cell, std::vector<Text>& texts) {
              .size = kFontSize},
             texts);
   add_lines(draft.y_title,
-            {.x = cell.left + 4 + kFontSize * kLine / 2,
+            {.x = plot.left - left_margin(draft) + 4 + kFontSize * kLine / 2,
              .y = (plot.top + plot.bottom) / 2,
              .angle = 90,
              .size = kFontSize},
             texts);
 }
 
-Margins margins_of(std::vector<Draft>& drafts, double cell_width, double cell_height) {
-  Margins margins;
-  for (Draft& draft : drafts) {
-    draft_y(draft, cell_width, std::max(40.0, cell_height - 70));
-    margins.left = std::max(margins.left, left_margin(draft));
+// The panels' places among each other.
+struct Cells {
+  std::size_t columns = 1;
+  double width = 0;
+  double height = 0;
+
+  Box at(std::size_t i) const {
+    const double left = width * static_cast<double>(i % columns);
+    const double top = height * static_cast<double>(i / columns);
+    return {left, top, left + width, top + height};
   }
-  for (Draft& draft : drafts) {
-    draft_x(draft, std::max(20.0, cell_width - margins.left - margins.right));
-    margins.top = std::max(margins.top, top_margin(draft));
-    margins.bottom = std::max(margins.bottom, bottom_margin(draft));
+};
+
+// The largest of what panels need, of those in a column or in a row: their axes stand in line.
+template <typename Need>
+double shared_need(const std::vector<Draft>& drafts, const Cells& cells, std::size_t i, bool column,
+                   Need need) {
+  double most = 0;
+  for (std::size_t k = 0; k < drafts.size(); ++k) {
+    const bool together =
+        column ? k % cells.columns == i % cells.columns : k / cells.columns == i / cells.columns;
+    if (together) most = std::max(most, need(drafts[k]));
   }
-  return margins;
+  return most;
+}
+
+std::vector<Draft> draft_panels(const Figure& figure, const Cells& cells) {
+  std::vector<Draft> drafts(figure.panels.size());
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    drafts[i].out.panel = &figure.panels[i];
+    draft_y(drafts[i], cells.width, std::max(40.0, cells.height - 70));
+  }
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    Box& plot = drafts[i].out.plot;
+    plot = cells.at(i);
+    plot.left += shared_need(drafts, cells, i, true, left_margin);
+    plot.right = std::max(plot.right - kRightMargin, plot.left + 20);
+    draft_x(drafts[i], plot.width());
+  }
+  for (std::size_t i = 0; i < drafts.size(); ++i) {
+    Box& plot = drafts[i].out.plot;
+    plot.top += shared_need(drafts, cells, i, false, top_margin);
+    plot.bottom -= shared_need(drafts, cells, i, false, bottom_margin);
+    plot.bottom = std::max(plot.bottom, plot.top + 20);
+  }
+  return drafts;
 }
 
 // A row's height where none is asked for: panels a little wider than tall.
@@ -261,26 +298,18 @@ Layout lay_out(const Figure& figure, const DrawSize& size) {
   const std::size_t columns =
       std::min({count, fitting, static_cast<std::size_t>(std::max(1, figure.columns))});
   const std::size_t rows = (count + columns - 1) / columns;
-  const double cell_width = layout.width / static_cast<double>(columns);
-  const double row = std::max(row_height(size, columns, cell_width), 80.0);
+  Cells cells{.columns = columns, .width = layout.width / static_cast<double>(columns)};
+  const double row = std::max(row_height(size, columns, cells.width), 80.0);
   const double all_rows = row * static_cast<double>(rows);
   place_key(layout, figure, 12, 0.35 * all_rows);
   const double key_room = layout.key.height > 0 ? layout.key.height + 8 : 0;
   layout.height = std::round(size.height > 0 ? all_rows : all_rows + key_room);
   layout.key.top = layout.height - key_room + 4;
-  const double cell_height = (layout.height - key_room) / static_cast<double>(rows);
-  std::vector<Draft> drafts(count);
-  for (std::size_t i = 0; i < count; ++i) drafts[i].out.panel = &figure.panels[i];
-  const Margins margins = margins_of(drafts, cell_width, cell_height);
+  cells.height = (layout.height - key_room) / static_cast<double>(rows);
+  const std::vector<Draft> drafts = draft_panels(figure, cells);
   for (std::size_t i = 0; i < count; ++i) {
-    const double left = cell_width * static_cast<double>(i % columns);
-    const double top = cell_height * static_cast<double>(i / columns);
-    const Box cell{left, top, left + cell_width, top + cell_height};
-    drafts[i].out.plot = {cell.left + margins.left, cell.top + margins.top,
-                          cell.right - margins.right,
-                          std::max(cell.bottom - margins.bottom, cell.top + margins.top + 20)};
-    add_titles(drafts[i], cell, layout.texts);
-    add_x_labels(drafts[i], cell, layout.texts);
+    add_titles(drafts[i], cells.at(i), layout.texts);
+    add_x_labels(drafts[i], cells.at(i), layout.texts);
     add_y_labels(drafts[i], layout.texts);
     layout.panels.push_back(drafts[i].out);
   }

@@ -37,6 +37,7 @@ struct Text {
   double size = kTickSize;
   bool bold = false;
   bool faint = false;
+  bool halo = false;
 };
 
 struct PanelLayout {

@@ -34,7 +34,7 @@ std::string power_label(double value) {
 
 // Fixed notation with just the decimals that tell ticks `step` apart; thousands have commas.
 std::string fixed_label(double value, double step) {
-  const int decimals = std::clamp(-floor_log10(step * 1.0000001), 0, 6);
+  const int decimals = std::clamp(-floor_log10(step * 1.0000001), 0, 10);
   std::string digits = fmt::format("{:.{}f}", std::fabs(value), decimals);
   const std::size_t whole = std::min(digits.find('.'), digits.size());
   if (whole > 4) digits.insert(whole - 3, ",");
@@ -54,13 +54,12 @@ std::string quantity_label(double value, double step) {
 }
 
 std::string plain_label(double value, double step) {
-  const double size = std::max(std::fabs(value), step);
-  if (size >= 1e5) return quantity_label(value, step);
-  if (step < 1e-5) return value == 0 ? "0" : power_label(value);
+  if (step >= 1e4 || std::fabs(value) >= 1e6) return quantity_label(value, step);
+  if (step < 1e-5 && std::fabs(value) < 1000 * step) return power_label(value);
   return fixed_label(value, step);
 }
 
-// The largest of 1, 2, 5 times a power of ten that is not above `most`, or the smallest not below.
+// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
 double nice_step(double least) {
   const double power = std::pow(10, floor_log10(least));
   for (const double factor : {1.0, 2.0, 5.0}) {
@@ -109,19 +108,33 @@ std::vector<Tick> labelled(const Candidate& candidate, TickStyle style) {
   return ticks;
 }
 
+// Whether two labels leave a gap between them.
+bool apart(const Scale& scale, const Tick& a, const Tick& b, const TickRoom& room) {
+  const double pixels = (scale.position(b.at) - scale.position(a.at)) * room.pixels;
+  if (room.upright) return pixels >= 1.6 * room.font_size;
+  const double halves =
+      (text_width(a.label, room.font_size) + text_width(b.label, room.font_size)) / 2;
+  return pixels >= halves + 0.8 * room.font_size;
+}
+
 bool has_room(const Scale& scale, const std::vector<Tick>& ticks, const TickRoom& room) {
   if (ticks.size() > kMostTicks) return false;
   for (std::size_t i = 1; i < ticks.size(); ++i) {
-    const double apart =
-        (scale.position(ticks[i].at) - scale.position(ticks[i - 1].at)) * room.pixels;
-    const double needed = room.upright ? 1.6 * room.font_size
-                                       : (text_width(ticks[i].label, room.font_size) +
-                                          text_width(ticks[i - 1].label, room.font_size)) /
-                                                 2 +
-                                             0.8 * room.font_size;
-    if (apart < needed) return false;
+    if (!apart(scale, ticks[i - 1], ticks[i], room)) return false;
   }
   return true;
+}
+
+// Where no choice has room: the labels that have it keep theirs.
+void drop_touching_labels(Scale& scale, const TickRoom& room) {
+  const Tick* last = nullptr;
+  for (Tick& tick : scale.ticks) {
+    if (last != nullptr && !apart(scale, *last, tick, room)) {
+      tick.label.clear();
+    } else {
+      last = &tick;
+    }
+  }
 }
 
 std::vector<Tick> choose_linear(const Scale& scale, TickStyle style, const TickRoom& room) {
@@ -137,7 +150,7 @@ std::vector<Tick> choose_linear(const Scale& scale, TickStyle style, const TickR
 }
 
 std::vector<Tick> choose_log(const Scale& scale, TickStyle style, const TickRoom& room) {
-  const double decades = std::log10(scale.high / scale.low);
+  const double decades = (std::log10(scale.high) - std::log10(scale.low));
   std::vector<Candidate> candidates;
   if (decades < 1.2) {
     for (double step = nice_step((scale.high - scale.low) / kMostTicks);
@@ -146,7 +159,7 @@ std::vector<Tick> choose_log(const Scale& scale, TickStyle style, const TickRoom
     }
   }
   // Powers alone are calmer, where there are enough of them.
-  if (decades < (style == TickStyle::kPower ? 2 : 2.7)) {
+  if (decades < (style == TickStyle::kPower ? 2 : 3.2)) {
     candidates.push_back(log_ticks(scale, {1, 2, 5}, 1));
     candidates.push_back(log_ticks(scale, {1, 3}, 1));
   }
@@ -164,7 +177,7 @@ std::vector<Tick> choose_log(const Scale& scale, TickStyle style, const TickRoom
 
 // Small ticks between powers of ten: their multiples, or the powers that have no label.
 void add_minor(Scale& scale) {
-  const double decades = std::log10(scale.high / scale.low);
+  const double decades = (std::log10(scale.high) - std::log10(scale.low));
   const Candidate minor = decades > 12  ? Candidate{}
                           : decades > 4 ? log_ticks(scale, {1}, 1)
                                         : log_ticks(scale, {1, 2, 3, 4, 5, 6, 7, 8, 9}, 1);
@@ -183,6 +196,12 @@ void add_names(Scale& scale, const std::vector<std::string>& names) {
     const auto at = static_cast<double>(i + 1);
     if (scale.holds(at)) scale.ticks.push_back({at, one_line(names[i])});
   }
+}
+
+// Narrower than ticks could tell apart, or than gnuplot draws.
+bool too_narrow(const Scale& scale) {
+  const double size = std::max(std::fabs(scale.low), std::fabs(scale.high));
+  return std::fabs(scale.high - scale.low) <= size * 1e-9;
 }
 
 // Where all values are one: room about it.
@@ -216,12 +235,13 @@ bool Scale::holds(double value) const {
 }
 
 double Scale::position(double value) const {
-  if (log) return std::log(value / low) / std::log(high / low);
+  if (log) return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low));
   return (value - low) / (high - low);
 }
 
 double Scale::value_at(double position) const {
-  if (log) return low * std::exp(position * std::log(high / low));
+  // Of logarithms: a ratio may overflow.
+  if (log) return std::exp(std::log(low) + position * (std::log(high) - std::log(low)));
   return low + position * (high - low);
 }
 
@@ -245,22 +265,21 @@ Scale scale_of(const Axis& axis, const Extent& data, bool from_zero) {
       scale.low = std::min(scale.low, 0.0);
       scale.high = std::max(scale.high, 0.0);
     }
-    const double size = std::max(std::fabs(scale.low), std::fabs(scale.high));
-    if (scale.high - scale.low <= size * 1e-12) widen(scale);
+    if (too_narrow(scale)) widen(scale);
     if (!data.empty()) pad(scale, zero);
   }
   const Scale by_data = scale;
   if (usable(axis.low, scale.log)) scale.low = *axis.low;
   if (usable(axis.high, scale.log)) scale.high = *axis.high;
-  if (scale.low < scale.high) return scale;
-  // A limit beyond all data leaves nothing between them: what was asked for stays one end.
-  if (usable(axis.low, scale.log) && !usable(axis.high, scale.log)) scale.high = scale.low;
-  if (usable(axis.high, scale.log) && !usable(axis.low, scale.log)) scale.low = scale.high;
-  if (scale.low == scale.high) {
-    widen(scale);
-    return scale;
-  }
-  return by_data;
+  if (scale.low < scale.high && !too_narrow(scale)) return scale;
+  // A limit beyond all data leaves nothing between them: what was asked for stays in sight.
+  const bool low_only = usable(axis.low, scale.log) && !usable(axis.high, scale.log);
+  const bool high_only = usable(axis.high, scale.log) && !usable(axis.low, scale.log);
+  if (low_only) scale.high = scale.low;
+  if (high_only) scale.low = scale.high;
+  if (!too_narrow(scale)) return by_data;
+  widen(scale);
+  return scale;
 }
 
 void add_ticks(Scale& scale, const Axis& axis, const TickRoom& room) {
@@ -268,6 +287,7 @@ void add_ticks(Scale& scale, const Axis& axis, const TickRoom& room) {
   if (!axis.names.empty()) return add_names(scale, axis.names);
   scale.ticks =
       scale.log ? choose_log(scale, axis.ticks, room) : choose_linear(scale, axis.ticks, room);
+  drop_touching_labels(scale, room);
   if (scale.log) add_minor(scale);
 }
 

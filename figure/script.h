@@ -22,6 +22,7 @@ struct Element {
   std::string colour;  // of the palette; empty: seen by the pointer only
   std::string title;   // shown when the pointer rests on it; may be empty
   bool bold = false;
+  bool halo = false;  // text over data: the page's colour about it
 };
 
 struct Script {

@@ -1,6 +1,7 @@
 // Data-constrained runs (Muennighoff et al. 2023, arXiv:2305.16264): the tables of datablations,
 // and their form in model-recycling's collection of curves, with sizes like "2.8B".
 //
+// Names of the summary are not unique (seeds): its rows are named by their coordinates.
 // The unique tokens are kept as unique_tokens; C = 6 N D where the table has none.
 #include "imports/named_tables.h"
 #include "imports/source_table.h"

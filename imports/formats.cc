@@ -10,7 +10,9 @@ namespace isoflop {
 std::span<const ImportFormat> import_formats() {
   static const std::vector<ImportFormat> all = [] {
     std::vector<ImportFormat> out;
-    for (const auto part : {log_formats(), named_table_formats(), generic_table_formats()}) {
+    // A named table has columns that nothing else has; some logs are tables with a step in each
+    // row.
+    for (const auto part : {named_table_formats(), log_formats(), generic_table_formats()}) {
       out.insert(out.end(), part.begin(), part.end());
     }
     return out;

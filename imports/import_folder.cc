@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <map>
-#include <set>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 #include "core/hash.h"
@@ -32,8 +31,9 @@ bool is_event_file(const fs::path& path) {
 
 // Others (weights, token files) are not even opened.
 bool may_be_a_log(const fs::path& path) {
-  static constexpr std::array<std::string_view, 10> kEndings = {
-      "", ".log", ".txt", ".out", ".json", ".jsonl", ".csv", ".db", ".sqlite", ".sqlite3"};
+  static constexpr std::array<std::string_view, 11> kEndings = {
+      "",     ".log", ".txt",   ".out",    ".json",   ".jsonl",
+      ".csv", ".db",  ".wandb", ".sqlite", ".sqlite3"};
   const std::string ending = path.extension().string();
   return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
 }
@@ -145,8 +145,18 @@ void require_one_format(const RunImport& all, const RunImport& read, const Folde
                     ": choose one with --format, or import its files one by one");
 }
 
+// The label is for a folder with a single run.
+void finish_logs(RunImport& all, const std::string& folder, const std::string& label) {
+  for (std::size_t i = 0; i < all.runs.size(); ++i) {
+    all.runs[i].observation.row = static_cast<std::int64_t>(i);
+  }
+  if (all.runs.size() == 1 && !label.empty()) all.runs[0].observation.trial = label;
+  all.path = folder;
+}
+
 RunImport import_logs(std::vector<FolderFile> files, const std::string& folder,
-                      const ImportOptions& options) {
+                      ImportOptions options) {
+  const std::string label = std::exchange(options.label, "");
   RunImport all;
   Sha256 hash;
   for (FolderFile& file : files) {
@@ -172,10 +182,7 @@ RunImport import_logs(std::vector<FolderFile> files, const std::string& folder,
                       ": no log of a known format is in it: see isoflop import --help for the "
                       "formats, or name a file");
   }
-  for (std::size_t i = 0; i < all.runs.size(); ++i) {
-    all.runs[i].observation.row = static_cast<std::int64_t>(i);
-  }
-  all.path = folder;
+  finish_logs(all, folder, label);
   all.sha256 = hash.hex();
   return all;
 }

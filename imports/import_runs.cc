@@ -6,8 +6,25 @@
 #include "io/atomic_file.h"
 
 namespace isoflop {
+namespace {
+
+// What a file is that holds no text, by its first bytes.
+void refuse_packed_files(const ImportSource& source) {
+  const auto begins = [&](std::string_view magic) { return source.bytes.starts_with(magic); };
+  const std::string what =
+      begins("\x1F\x8B")     ? "is compressed: unpack it first, gunzip -k " + source.path
+      : begins("PK\x03\x04") ? "is a zip archive or a spreadsheet: unzip it, or save it as CSV"
+      : begins("\x28\xB5\x2F\xFD") ? "is compressed: unpack it first, zstd -d " + source.path
+      : begins("PAR1")             ? "is Parquet: write it as CSV or JSON Lines first"
+      : begins("\xFF\xFE") || begins("\xFE\xFF") ? "is UTF-16 text: save it as UTF-8"
+                                                 : "";
+  if (!what.empty()) throw usage_error(source.path + ": " + what);
+}
+
+}  // namespace
 
 const ImportFormat& format_of(const ImportSource& source, const ImportOptions& options) {
+  refuse_packed_files(source);
   std::vector<std::string> names;
   for (const ImportFormat& format : import_formats()) {
     names.emplace_back(format.name);

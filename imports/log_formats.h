@@ -24,6 +24,7 @@ ImportFormat metrics_csv_format();
 ImportFormat tracker_lines_format();
 ImportFormat mlflow_format();
 ImportFormat tensorboard_format();
+ImportFormat wandb_offline_format();
 
 }  // namespace isoflop
 

@@ -48,16 +48,14 @@ int decimals_in(std::string_view number) {
 bool LogLines::next() {
   if (rest_.empty()) return false;
   if (counts_) ++number_;
-  const std::size_t end = rest_.find_first_of("\r\n");
+  // Two searches for one character are much faster than one for two.
+  const std::size_t newline = rest_.find('\n');
+  const std::size_t end = std::min(rest_.substr(0, newline).find('\r'), newline);
   torn_ = end == std::string_view::npos;
   text_ = rest_.substr(0, end);
-  if (torn_) {
-    rest_ = {};
-  } else {
-    const bool crlf = rest_[end] == '\r' && end + 1 < rest_.size() && rest_[end + 1] == '\n';
-    counts_ = crlf || rest_[end] == '\n';
-    rest_.remove_prefix(end + (crlf ? 2 : 1));
-  }
+  const bool crlf = !torn_ && rest_[end] == '\r' && end + 1 == newline;
+  counts_ = crlf || end == newline;
+  rest_ = torn_ ? std::string_view{} : rest_.substr(end + (crlf ? 2 : 1));
   if (text_.find(kEscape) != std::string_view::npos) {
     remove_escapes(text_, plain_);
     text_ = plain_;

@@ -22,26 +22,10 @@
 
 #include "core/error.h"
 #include "imports/import_runs.h"
+#include "imports/run_curve.h"
 #include "io/json.h"
 
 namespace isoflop {
-
-// Points in the order of the log. Values may be NaN here: a later NaN replaces a number.
-class RunCurve {
- public:
-  // The point that a line about this step adds to.
-  ImportedPoint& at(std::int64_t step);
-  void add(const ImportedPoint& point) { points_.push_back(point); }
-  // One point a step, ascending: of what was said twice the later counts.
-  std::vector<ImportedPoint> take();
-  // Steps that were said again after later ones: a restart. Known after take().
-  std::int64_t repeated() const { return repeated_; }
-  bool empty() const { return points_.empty(); }
-
- private:
-  std::vector<ImportedPoint> points_;
-  std::int64_t repeated_ = 0;
-};
 
 struct LoggedRun {
   std::string source_id = {};  // empty: from the file's name

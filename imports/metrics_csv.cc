@@ -14,6 +14,7 @@
 #include "core/units.h"
 #include "imports/log_formats.h"
 #include "imports/log_lines.h"
+#include "imports/table_fields.h"
 #include "imports/tracker_run.h"
 #include "io/csv.h"
 
@@ -51,11 +52,11 @@ std::vector<std::string> header_of(std::string_view bytes) {
 
 // A run's own name or size in a column makes it a table of runs.
 bool is_table_of_runs(const std::string& name) {
-  static constexpr std::array<std::string_view, 12> kNames = {
-      "run", "run_name", "run_id", "params", "n_params", "N",
-      "n",   "flops",    "model",  "name",   "Name",     "_step"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
-         name.find(" - ") != std::string::npos;
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "run", "run_name", "run_id", "n", "flops", "model", "name", "hyper_id"};
+  const std::string plain = plain_name(name);
+  return std::find(kNames.begin(), kNames.end(), plain) != kNames.end() || name == "_step" ||
+         plain.find("param") != std::string::npos || name.find(" - ") != std::string::npos;
 }
 
 bool recognises_metrics_csv(const ImportSource& source) {
@@ -81,6 +82,7 @@ std::optional<double> metric_cell(const std::string& cell) {
 
 TrackerRun tracked_table(const Table& table, std::size_t step, const ImportSource& source) {
   TrackerRun run{.line = 1};
+  std::vector<std::vector<TrackedValue>> series(table.columns.size());
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const std::vector<std::string>& row = table.rows[i];
     if (trimmed_text(row[step]).empty()) continue;
@@ -91,9 +93,11 @@ TrackerRun tracked_table(const Table& table, std::size_t step, const ImportSourc
     for (std::size_t column = 0; column < row.size(); ++column) {
       const auto value = metric_cell(row[column]);
       if (column == step || !value) continue;
-      run.metrics[table.columns[column]].push_back(
-          {.step = static_cast<std::int64_t>(*number), .value = *value});
+      series[column].push_back({.step = static_cast<std::int64_t>(*number), .value = *value});
     }
+  }
+  for (std::size_t column = 0; column < series.size(); ++column) {
+    if (!series[column].empty()) run.metrics[table.columns[column]] = std::move(series[column]);
   }
   run.said["columns"] = table.columns;
   run.said["rows"] = table.rows.size();

@@ -23,7 +23,6 @@ ImportFormat chinchilla_package_format();  // chinchilla_package.cc
 ImportFormat marin_format();               // marin.cc
 ImportFormat wandb_summary_format();       // wandb_summary.cc
 ImportFormat wandb_history_format();       // wandb_history.cc
-ImportFormat steps_format();               // step_table.cc
 
 }  // namespace isoflop
 

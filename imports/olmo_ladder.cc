@@ -4,6 +4,7 @@
 // N counts no embeddings in either table, so that C = 6 N D is smaller than with all parameters;
 // D is in tokens, xC in multiples of the Chinchilla-optimal ones. The loss is C4's unless --map
 // names another.
+#include "core/units.h"
 #include "imports/named_tables.h"
 #include "imports/source_table.h"
 #include "imports/table_import.h"
@@ -20,6 +21,10 @@ bool recognises_olmo_ladder(const ImportSource& source) {
          is_ladder_curves(source);
 }
 
+std::string why_ladder_dropped(const SourceTable& source, std::size_t row) {
+  return try_parse_quantity(source.cell(row, "D")) == 0.0 ? "D is 0: nothing was trained" : "";
+}
+
 RunImport read_olmo_ladder(const ImportSource& source, const ImportOptions& options) {
   const bool curves = is_ladder_curves(source);
   const std::string params = curves ? "N" : "N_nonembed";
@@ -32,6 +37,7 @@ RunImport read_olmo_ladder(const ImportSource& source, const ImportOptions& opti
        .own = FlopConvention::k6nd,
        .id = {"run"},
        .has_curves = curves,
+       .why_dropped = why_ladder_dropped,
        .notes = {"N counts no embeddings (" + params +
                  "): compare N* with that of fits that count them only after adding them"}},
       options);

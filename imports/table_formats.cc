@@ -15,7 +15,7 @@ std::span<const ImportFormat> named_table_formats() {
       nanochat_format(),       marin_format(),
       simple_scaling_format(), llama_isoflop_format(),
       open_athena_format(),    chinchilla_package_format(),
-      wandb_summary_format()};
+      wandb_summary_format(),  wandb_history_format()};
   return all;
 }
 

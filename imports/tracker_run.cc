@@ -221,6 +221,17 @@ std::vector<TrackedValue> sorted_by_step(std::vector<TrackedValue> series) {
   return series;
 }
 
+std::string no_usual_loss(const TrackerRun& run) {
+  std::string names;
+  for (const auto& metric : run.metrics) {
+    if (names.size() > 200)
+      return "has no loss by a usual name (it has " + names + ", ...); name one with --map loss=";
+    names += (names.empty() ? "" : ", ") + metric.first;
+  }
+  return "has no loss by a usual name (it has " + (names.empty() ? "no metric" : names) +
+         "); name one with --map loss=";
+}
+
 }  // namespace
 
 LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options) {
@@ -232,11 +243,12 @@ LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options) {
   out.said = std::move(run.said);
   if (!out.why_not.empty()) return out;
   const ChosenNames losses = choose_losses(run, options);
-  if (!losses.why_not.empty()) {
-    out.why_not = losses.why_not;
-    out.why_not_is_lack = true;
-    return out;
+  out.why_not = losses.why_not;
+  if (out.why_not.empty() && losses.heldout.empty() && losses.train.empty()) {
+    out.why_not = no_usual_loss(run);
   }
+  out.why_not_is_lack = !out.why_not.empty();
+  if (out.why_not_is_lack) return out;
   const double start = start_of(run);
   out.loss_from = losses.heldout.empty() ? losses.train : losses.heldout;
   add_series(run, losses.train, &ImportedPoint::train_loss, start, out.curve);

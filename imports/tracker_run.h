@@ -41,6 +41,10 @@ LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options);
 void add_tracker_runs(RunImport& read, std::vector<TrackerRun> runs, const ImportSource& source,
                       const ImportOptions& options);
 
+// Adds what a JSON object holds to the facts and to what is said: numbers of inner objects under
+// their own last name, not deeper than four.
+void add_json_facts(const Json& object, TrackerRun& run);
+
 // Whether a table with such a column is somebody's tracked training.
 bool is_usual_train_loss(std::string_view name);
 bool is_usual_heldout_loss(std::string_view name);

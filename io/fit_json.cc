@@ -205,6 +205,7 @@ void read_draws(const JsonReader& reader, LawFit& fit) {
 // What was done to the data and the law before the fit, and what was found beside it.
 void add_choices(const LawFit& fit, Json& json) {
   add_text(json, "set", fit.set);
+  if (fit.loss_unit != LawFit().loss_unit) json["loss_unit"] = fit.loss_unit;
   add_text(json, "where", fit.where);
   if (!fit.exclusions.empty()) json["exclusions"] = exclusions_json(fit.exclusions);
   if (!fit.constraints.empty()) json["constraints"] = fit.constraints;
@@ -214,6 +215,7 @@ void add_choices(const LawFit& fit, Json& json) {
 
 void read_choices(const JsonReader& reader, LawFit& fit) {
   fit.set = reader.text_or("set", "");
+  fit.loss_unit = reader.text_or("loss_unit", fit.loss_unit);
   fit.where = reader.text_or("where", "");
   if (reader.has("exclusions")) fit.exclusions = read_exclusions(reader.objects("exclusions"));
   if (reader.has("constraints")) fit.constraints = reader.texts("constraints");

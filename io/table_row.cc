@@ -57,9 +57,13 @@ std::int64_t TableRow::whole(std::optional<std::size_t> column) const {
   std::int64_t value = 0;
   const std::string_view cell = text(*column);
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (error != std::errc() || end != cell.data() + cell.size())
+  if (error == std::errc() && end == cell.data() + cell.size()) return value;
+  // pandas writes a column of whole numbers with gaps as "42.0".
+  const auto number = try_parse_quantity(cell);
+  if (!number || std::abs(*number) > 9e15 || *number != std::trunc(*number)) {
     fail(*column, "is not a whole number");
-  return value;
+  }
+  return static_cast<std::int64_t>(*number);
 }
 
 double TableRow::number(std::size_t column) const {

@@ -13,9 +13,10 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kAllocationSteps = 61;
-constexpr std::size_t kBandSteps = 13;  // bands are nearly straight in logarithms
+constexpr std::size_t kBandSteps = 25;  // bands are nearly straight in logarithms
 constexpr std::size_t kBandDraws = 400;
 constexpr std::size_t kBandSearchDraws = 60;  // of laws whose optimum is searched for
+constexpr double kRoomAtRight = 8;            // for the names of large models
 constexpr double kBeyond = 3;                 // the axes end so far beyond the last thing shown
 
 struct AllocationRange {
@@ -37,7 +38,7 @@ AllocationRange allocation_range(const ReportData& data) {
   for (const LargeModel& model : data.large_models) {
     range.shown.take(data.fit->flops(model.params) * model.tokens);
   }
-  range.shown = range.shown.widened(kBeyond);
+  range.shown = {range.shown.low / kBeyond, range.shown.high * kRoomAtRight};
   return range;
 }
 
@@ -48,6 +49,7 @@ double share_of(const Optimum& best, SizeOrTokens share) {
 // Lines first, so that the axis is known before bands are clipped to it.
 struct ApproachDrawing {
   std::string name;
+  std::string whose;  // interval, in the key
   int colour = 0;
   std::vector<double> flops;
   std::vector<double> values;
@@ -56,9 +58,9 @@ struct ApproachDrawing {
   Span known;  // C that it has seen; beyond it is dashed
 };
 
-ApproachDrawing power_drawing(const std::string& name, int colour, const PowerLawFit& fit,
-                              double level, const AllocationRange& range, const Span& known) {
-  ApproachDrawing out{.name = name, .colour = colour, .level = level, .known = known};
+ApproachDrawing power_drawing(ApproachDrawing out, const PowerLawFit& fit,
+                              const AllocationRange& range) {
+  const double level = out.level;
   out.flops = log_steps(range.shown.low, range.shown.high, kAllocationSteps);
   for (const double c : out.flops) out.values.push_back(value_at(fit.line, c));
   if (fit.draws.empty()) return out;
@@ -76,6 +78,7 @@ ApproachDrawing law_drawing(const ReportData& data, const DrawnLaw& law, SizeOrT
   ApproachDrawing out{.name = data.fit->approach == 3 && !data.fit->citation.empty()
                                   ? "the law " + data.fit->law
                                   : "3: the law",
+                      .whose = "law's ",
                       .level = law.level,
                       .known = range.data};
   const Spend spend{.flops = law.spend.flops};
@@ -108,15 +111,23 @@ std::vector<ApproachDrawing> approach_drawings(const ReportData& data,
     for (const BudgetProfile& profile : fit.profiles) {
       if (profile.usable) known.take(profile.budget);
     }
-    all.push_back(power_drawing("2: IsoFLOP minima", 1,
+    all.push_back(power_drawing({.name = "2: IsoFLOP minima",
+                                 .whose = "minima's ",
+                                 .colour = 1,
+                                 .level = fit.level,
+                                 .known = known},
                                 share == SizeOrTokens::kSize ? fit.params_law : fit.tokens_law,
-                                fit.level, range, known));
+                                range));
   }
   if (data.fit->envelope && data.fit->envelope->usable) {
     const EnvelopeFit& fit = *data.fit->envelope;
-    all.push_back(power_drawing("1: envelope of curves", 2,
+    all.push_back(power_drawing({.name = "1: envelope of curves",
+                                 .whose = "envelope's ",
+                                 .colour = 2,
+                                 .level = fit.level,
+                                 .known = {fit.flops_low, fit.flops_high}},
                                 share == SizeOrTokens::kSize ? fit.params_law : fit.tokens_law,
-                                fit.level, range, {fit.flops_low, fit.flops_high}));
+                                range));
   }
   return all;
 }
@@ -153,7 +164,7 @@ Span heights_of(const ReportData& data, const std::vector<ApproachDrawing>& draw
 }
 
 Series clipped_band(const ApproachDrawing& drawing, const Span& y) {
-  Series band{.name = level_name(drawing.level),
+  Series band{.name = drawing.whose + level_name(drawing.level),
               .mark = Mark::kBand,
               .colour = drawing.colour,
               .x = drawing.band_flops};
@@ -222,7 +233,7 @@ std::string allocation_alt(const ReportData& data, bool has_law) {
   }
   text += exponent_words(data, has_law);
   if (data.fit->approaches && !data.fit->approaches->verdict.empty()) {
-    text += " " + data.fit->approaches->verdict;
+    text += " The verdict: " + data.fit->approaches->verdict + ".";
   }
   return text;
 }
@@ -249,6 +260,7 @@ Figure drawn_allocation(const ReportData& data, Figure figure) {
                         "the fit says nothing of the compute of its runs and no budget was "
                         "planned for: give one (isoflop report --flops 1e21)");
   }
+  figure.columns = 1;
   figure.panels = {allocation_panel(data, law, SizeOrTokens::kSize, range),
                    allocation_panel(data, law, SizeOrTokens::kTokens, range)};
   if (figure.panels.front().series.empty()) {

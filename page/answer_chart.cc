@@ -22,7 +22,7 @@ std::string factor_of_best(double factor) {
 }
 
 Series other_sizes(const Plan& plan, const DrawnLaw& law, const Span& shown) {
-  Series points = point_series("1/4, 1/2, 2 and 4 times N*", kInk);
+  Series points = point_series("N* times 1/4, 1/2, 2 and 4", kInk);
   points.size = 0.8;
   for (const SizePrice& price : price_of_size(law.law, law.spend, plan.flops)) {
     if (price.params < shown.low || price.params > shown.high) continue;
@@ -51,7 +51,7 @@ Series best_size(const Plan& plan, const Span& shown) {
 }
 
 std::string near_optimal_name(const Plan& plan) {
-  return fmt::format("near-optimal: within {} of the compute",
+  return fmt::format("near-optimal, {} of the compute",
                      with_decimals(100 * plan.near_optimal.extra_compute, 0) + " %");
 }
 

@@ -47,7 +47,7 @@ std::vector<Series> hidden_points(const ReportData& data, const std::vector<Hidd
                                   double level, X x_of, Y y_of) {
   const bool bars = level > 0;
   Series inside = hidden_series(bars ? "inside the " + level_name(level) : "hidden runs", 0, bars);
-  Series outside = hidden_series("outside", 5, bars);
+  Series outside = hidden_series("outside", 1, bars);
   for (const HiddenRow& row : rows) {
     Series& series = is_inside(row) ? inside : outside;
     series.x.push_back(x_of(row));
@@ -87,7 +87,7 @@ Panel error_panel(const ReportData& data, const Backtest& test,
                   const std::vector<HiddenRow>& rows) {
   Panel panel{.title = "Error of the prediction",
               .x = params_axis(),
-              .y = {.title = "predicted over measured", .ticks = TickStyle::kPercent}};
+              .y = {.title = "predicted / measured - 1", .ticks = TickStyle::kPercent}};
   panel.series.push_back({.mark = Mark::kHorizontal, .colour = kFaint, .y = {0}});
   for (Series& series : hidden_points(
            data, rows, test.level, [](const HiddenRow&row) { return row.params; },

@@ -13,21 +13,20 @@ Axis category_axis(const std::string& title, std::vector<std::string> names) {
 
 void add_stacks(const std::vector<BarStack>& stacks, const std::vector<std::string>& names,
                 const std::function<std::string(double)>& words, Panel& panel) {
-  std::vector<Series> bars;
   std::vector<double> total(names.size(), 0);
   for (const BarStack& stack : stacks) {
     Series series{.name = stack.name, .mark = Mark::kBars, .colour = stack.colour};
-    double any = 0;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      total[i] += stack.heights[i];
-      any += stack.heights[i];
+      if (!(stack.heights[i] > 0)) continue;
       series.x.push_back(static_cast<double>(i + 1));
+      series.low.push_back(total[i]);
+      total[i] += stack.heights[i];
       series.y.push_back(total[i]);
-      series.hover.push_back(names[i] + ": " + words(stack.heights[i]) + " " + stack.name);
+      series.hover.push_back(names[i] + ": " + words(stack.heights[i]) +
+                             (stack.name.empty() ? "" : " " + stack.name));
     }
-    if (any > 0) bars.push_back(std::move(series));
+    if (!series.x.empty()) panel.series.push_back(std::move(series));
   }
-  panel.series.insert(panel.series.end(), bars.rbegin(), bars.rend());
 }
 
 std::string size_name(double low, double high) {

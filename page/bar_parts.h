@@ -18,8 +18,7 @@ struct BarStack {
 
 Axis category_axis(const std::string& title, std::vector<std::string> names);
 
-// Each stack on top of those before it; stacks without any height are left out. Drawn from the
-// highest to the lowest, each from 0, because a bar begins there. `words` says a height.
+// Each stack on top of those before it, what has no height left out. `words` says a height.
 void add_stacks(const std::vector<BarStack>& stacks, const std::vector<std::string>& names,
                 const std::function<std::string(double)>& words, Panel& panel);
 

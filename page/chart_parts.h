@@ -45,6 +45,7 @@ struct Span {
   void take(double value);  // ignored unless positive and finite
   void take(const Interval& interval);
   Span widened(double factor) const { return {low / factor, high * factor}; }
+  bool holds(double value) const { return value >= low && value <= high; }
   double clamp(double value) const;
 };
 std::vector<double> log_steps(double low, double high, std::size_t count);

@@ -12,8 +12,11 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kContourLevels = 8;
+constexpr int kMostDecimals = 4;  // closer losses nobody tells apart
 constexpr std::size_t kContourSteps = 121;
 constexpr std::size_t kFrontierSteps = 61;
+constexpr double kRoomForNames = 8;
+constexpr double kLeastShare = 0.4;  // of the axis for the runs and the plan
 
 struct ContourRange {
   Span flops;
@@ -65,34 +68,68 @@ Frontier frontier_of(const DrawnLaw& law, const Span& flops) {
   return frontier;
 }
 
+// A contour's loss with as many digits as tell it from its neighbours.
+struct ContourLevel {
+  double loss = 0;
+  std::string name;
+};
+
 // Losses of the frontier, evenly in ln (L - E) or, without a floor, in ln L, rounded so that they
 // can be read.
-std::vector<double> contour_levels(const Frontier& frontier, double floor) {
+std::vector<ContourLevel> contour_levels(const Frontier& frontier, double floor) {
   const double top = frontier.losses.front() - floor;
   const double bottom = frontier.losses.back() - floor;
-  std::vector<double> levels;
+  std::vector<ContourLevel> levels;
   if (!(top > bottom) || !(bottom > 0)) return levels;
+  const double ratio = std::pow(bottom / top, 1.0 / kContourLevels);
   for (std::size_t i = 0; i < kContourLevels; ++i) {
-    const double share = (static_cast<double>(i) + 0.5) / kContourLevels;
-    const double level = floor + top * std::pow(bottom / top, share);
-    const double step = level - floor > 0.2 ? 100 : 1000;
-    const double rounded = std::round(level * step) / step;
-    if (levels.empty() || rounded < levels.back()) levels.push_back(rounded);
+    const double excess = top * std::pow(ratio, static_cast<double>(i) + 0.5);
+    const double apart = excess * (1 - ratio);
+    const int decimals = std::max(static_cast<int>(std::ceil(1 - std::log10(apart))), 1);
+    if (decimals > kMostDecimals) break;
+    const double step = std::pow(10.0, decimals);
+    const double rounded = std::round((floor + excess) * step) / step;
+    if (rounded > floor) levels.push_back({rounded, with_decimals(rounded, decimals)});
   }
   return levels;
 }
 
-// Where the law has the loss: at each N the D that gives it, and the C that costs.
-Series contour_line(const DrawnLaw& law, double level, const ContourRange& range) {
-  Series line{.width = 1.2};
-  for (const double n : log_steps(range.sizes.low, range.sizes.high, kContourSteps)) {
-    const auto tokens = tokens_for_loss(law.law, n, level);
-    if (!tokens || !(*tokens >= 1)) continue;
+struct ContourPoint {
+  double flops = 0;
+  double params = 0;
+};
+
+// Where the law has the loss: for each N the D that gives it, and for each D the N. The one is
+// dense where models are large for their tokens, the other where they are small.
+std::vector<ContourPoint> contour_points(const DrawnLaw& law, double level,
+                                         const ContourRange& range) {
+  std::vector<ContourPoint> points;
+  const auto add = [&](double n, std::optional<double> tokens) {
+    if (!tokens || !(*tokens >= 1)) return;
     const double flops = law.spend.flops(n) * *tokens;
-    if (!(flops <= range.flops.high && flops >= range.flops.low)) continue;
-    line.x.push_back(flops);
-    line.y.push_back(n);
+    if (range.flops.holds(flops) && range.sizes.holds(n)) points.push_back({flops, n});
+  };
+  for (const double n : log_steps(range.sizes.low, range.sizes.high, kContourSteps)) {
+    add(n, tokens_for_loss(law.law, n, level));
   }
+  const double fewest = range.flops.low / law.spend.flops(range.sizes.high);
+  const double most = range.flops.high / law.spend.flops(range.sizes.low);
+  for (const double d : log_steps(std::max(fewest, 1.0), std::max(most, 2.0), kContourSteps)) {
+    const auto n = params_for_loss(law.law, d, level);
+    if (n) add(*n, d);
+  }
+  std::sort(points.begin(), points.end(),
+            [](const ContourPoint& a, const ContourPoint& b) { return a.params < b.params; });
+  return points;
+}
+
+Series contour_line(const DrawnLaw& law, const ContourLevel& level, const ContourRange& range) {
+  Series line{.width = 1.2};
+  for (const ContourPoint& point : contour_points(law, level.loss, range)) {
+    line.x.push_back(point.flops);
+    line.y.push_back(point.params);
+  }
+  line.hover.assign(line.x.size(), "loss " + level.name);
   return line;
 }
 
@@ -121,21 +158,28 @@ Series data_region(const ContourRange& range) {
           .high = {n.high, n.high}};
 }
 
+// Named where its lower arm leaves the panel, or else where its upper one does.
+void name_contour(const Series& line, const std::string& name, const ContourRange& range,
+                  Series& names) {
+  const bool low_arm = line.x.front() > range.flops.high / 3;
+  names.x.push_back(low_arm ? line.x.front() : line.x.back());
+  names.y.push_back(low_arm ? line.y.front() : line.y.back());
+  names.labels.push_back(name);
+}
+
 void add_contours(const DrawnLaw& law, const Frontier& frontier, const ContourRange& range,
                   Panel& panel) {
-  const std::vector<double> levels = contour_levels(frontier, law.law.floor());
+  const std::vector<ContourLevel> levels = contour_levels(frontier, law.law.floor());
   Series names{.mark = Mark::kText};
   for (std::size_t i = 0; i < levels.size(); ++i) {
     Series line = contour_line(law, levels[i], range);
     if (line.x.size() < 2) continue;
-    line.shade = levels.size() < 2 ? 0.5 : static_cast<double>(i) / (levels.size() - 1.0);
-    line.hover.assign(line.x.size(), "loss " + fixed3(levels[i]));
-    names.x.push_back(line.x.back());
-    names.y.push_back(line.y.back());
-    names.labels.push_back(fmt::format("{:.4g}", levels[i]));
-    panel.series.push_back(line);
+    line.shade =
+        levels.size() < 2 ? 0.5 : static_cast<double>(i) / static_cast<double>(levels.size() - 1);
+    name_contour(line, levels[i].name, range, names);
+    panel.series.push_back(std::move(line));
   }
-  panel.series.push_back(names);
+  panel.series.push_back(std::move(names));
 }
 
 void add_plan(const Plan& plan, Panel& panel) {
@@ -149,7 +193,8 @@ void add_plan(const Plan& plan, Panel& panel) {
   panel.series.push_back(point);
 }
 
-Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRange& range) {
+Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRange& range,
+                    bool with_models) {
   Panel panel{.x = compute_axis(), .y = params_axis()};
   panel.x.low = range.flops.low, panel.x.high = range.flops.high;
   panel.y.low = range.sizes.low, panel.y.high = range.sizes.high;
@@ -159,22 +204,38 @@ Panel contour_panel(const ReportData& data, const DrawnLaw& law, const ContourRa
   const Series line = line_series("efficient frontier N*(C)", 0, frontier.flops, frontier.params);
   for (Series part : dashed_beyond(line, range.data_flops.low, range.data_flops.high)) {
     part.width = 2.5;
-    panel.series.push_back(part);
+    panel.series.push_back(std::move(part));
   }
   panel.series.push_back(run_points(data, kMostPoints / 2));
   if (data.plan) add_plan(*data.plan, panel);
-  add_large_models(data, SizeOrTokens::kSize, &law, panel);
+  if (with_models) add_large_models(data, SizeOrTokens::kSize, &law, panel);
   return panel;
 }
 
-// Sizes to show: half a decade of air, and the frontier's own.
-void widen(const DrawnLaw& law, ContourRange& range) {
-  range.flops = range.flops.widened(3);
-  range.sizes = range.sizes.widened(3);
+// Some air, and the frontier's own sizes over the range of the runs and the plan.
+ContourRange widened_range(const DrawnLaw& law, ContourRange range) {
   for (const double c : {range.flops.low, range.flops.high}) {
     range.sizes.take(best_allocation(law.law, {.flops = law.spend.flops}, c).params);
   }
+  range.flops = {range.flops.low / 3, range.flops.high * kRoomForNames};
+  range.sizes = range.sizes.widened(3);
   range.sizes.low = std::max(range.sizes.low, 1.0);
+  return range;
+}
+
+double decades(const Span& span) { return std::log10(span.high / span.low); }
+
+// The runs in a panel of their own where the large models would press them into a corner.
+std::vector<Panel> contour_panels(const ReportData& data, const DrawnLaw& law,
+                                  const ContourRange& near, const ContourRange& far) {
+  if (data.large_models.empty() || decades(near.flops) > kLeastShare * decades(far.flops)) {
+    return {contour_panel(data, law, far, true)};
+  }
+  std::vector<Panel> panels = {contour_panel(data, law, near, false),
+                               contour_panel(data, law, far, true)};
+  panels[0].title = "The runs";
+  panels[1].title = "As far as the large models";
+  return panels;
 }
 
 std::string contour_alt(const ReportData& data, const DrawnLaw& law, const ContourRange& range) {
@@ -205,9 +266,10 @@ Figure drawn_contours(const ReportData& data, Figure figure) {
                         "the law says nothing of the compute of its runs and no budget was "
                         "planned for: give one (isoflop report --flops 1e21)");
   }
+  const ContourRange near = widened_range(law, range);
   take_models(data, range);
-  widen(law, range);
-  figure.panels = {contour_panel(data, law, range)};
+  figure.panels = contour_panels(data, law, near, widened_range(law, range));
+  figure.columns = 1;
   figure.caption = fmt::format(
       "Lines of equal loss by the law {} over training compute ({}) and size; the efficient "
       "frontier runs through the least compute of each, dashed beyond the compute of the runs "

@@ -13,7 +13,7 @@
 namespace isoflop {
 namespace {
 
-constexpr std::size_t kMostBars = 16;
+constexpr std::size_t kMostBars = 12;
 constexpr double kHour = 3600;
 
 // Neighbouring sizes together where there are more than kMostBars.
@@ -86,8 +86,7 @@ Panel hours_panel(const std::vector<SizeCost>& costs) {
               .x = category_axis("parameters N", names),
               .y = {.title = "worker time", .unit = "hours", .low = 0}};
   add_stacks({{"trained", 0, heights(costs, [](const auto& c) { return c.hours; })},
-              {"left, at the measured pace", kFaint,
-               heights(costs, [](const auto& c) { return c.hours_left; })}},
+              {"left", kFaint, heights(costs, [](const auto& c) { return c.hours_left; })}},
              names, hour_words, panel);
   return panel;
 }
@@ -104,9 +103,8 @@ Panel device_panel(const SweepView& view) {
   Panel panel{.title = "Time by device",
               .x = category_axis("device", names),
               .y = {.title = "worker time", .unit = "hours", .low = 0}};
-  add_stacks(
-      {{"of attempts that ended well", 0, counted}, {"of attempts killed or failed", 5, uncounted}},
-      names, hour_words, panel);
+  add_stacks({{"trained", 0, counted}, {"killed or failed", 1, uncounted}}, names, hour_words,
+             panel);
   return panel;
 }
 
@@ -117,7 +115,7 @@ Panel spend_panel(const SweepStatus& status) {
               .x = category_axis("", names),
               .y = {.title = "compute", .unit = "FLOP", .ticks = TickStyle::kPower, .low = 0}};
   const double values[] = {status.flops_done, lost, status.flops_left};
-  const int colours[] = {0, 5, kFaint};
+  const int colours[] = {0, 1, kFaint};
   for (std::size_t i = 0; i < names.size(); ++i) {
     panel.series.push_back({.mark = Mark::kBars,
                             .colour = colours[i],
@@ -185,6 +183,7 @@ Figure table_cost_figure(const ReportData& data, Figure figure) {
   }
   figure.panels = {flops_panel(costs)};
   figure.panels.front().title = "";
+  for (Series& series : figure.panels.front().series) series.name = "";  // there is only one
   figure.caption =
       "Training compute of the table's runs by size, points of one run counted once. A table does "
       "not say how long they took, nor what was lost; a store does (isoflop sweep run).";

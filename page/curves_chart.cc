@@ -21,9 +21,8 @@ std::set<double> envelope_sizes(const ReportData& data) {
   return sizes;
 }
 
-// Curves with points, by N and then by length; the longest of each size of the envelope first
-// among those that stay when there are too many.
-std::vector<const TrainingCurve*> drawn_curves(const ReportData& data) {
+// Curves with points, by N and then by length.
+std::vector<const TrainingCurve*> usable_curves(const ReportData& data) {
   std::vector<const TrainingCurve*> curves;
   for (const TrainingCurve& curve : data.curves) {
     if (curve.points.size() > 1 && curve.params > 0) curves.push_back(&curve);
@@ -32,6 +31,11 @@ std::vector<const TrainingCurve*> drawn_curves(const ReportData& data) {
     if (a->params != b->params) return a->params < b->params;
     return a->points.back().tokens < b->points.back().tokens;
   });
+  return curves;
+}
+
+std::vector<const TrainingCurve*> drawn_curves(const ReportData& data) {
+  std::vector<const TrainingCurve*> curves = usable_curves(data);
   if (curves.size() <= kMostCurves) return curves;
   std::vector<const TrainingCurve*> kept;
   for (std::size_t i = 0; i < kMostCurves; ++i) {
@@ -82,8 +86,9 @@ double top_of(const std::vector<const TrainingCurve*>& curves) {
 }
 
 struct CurveEnds {
-  Series cooled = point_series("cooled down: the whole schedule is over", 0);
-  Series others = point_series("not cooled down", kInk);
+  Series cooled = point_series("cooled down: its schedule is over", 0);
+  Series others = point_series("not cooled down", 1);
+  std::vector<Series> both() const { return {cooled, others}; }
 };
 
 void add_end(const TrainingCurve& curve, const LossPoint& end, CurveAxis axis, CurveEnds& ends) {
@@ -97,7 +102,7 @@ void add_end(const TrainingCurve& curve, const LossPoint& end, CurveAxis axis, C
 
 // Where one size stops being the lowest, from step to step.
 Series envelope_line(const EnvelopeFit& envelope, CurveAxis axis) {
-  Series line{.name = "envelope: the lowest loss at its compute", .colour = 1, .width = 2.5};
+  Series line{.name = "envelope: the lowest at its compute", .width = 2};
   for (const EnvelopeStep& step : envelope.steps) {
     if (!(step.loss > 0)) continue;
     line.x.push_back(axis == CurveAxis::kCompute ? step.flops_high : step.tokens_high);
@@ -144,7 +149,8 @@ Panel curves_panel(const ReportData& data, const std::vector<const TrainingCurve
     const Series line = envelope_line(*data.fit->envelope, axis);
     if (line.x.size() > 1) panel.series.push_back(line);
   }
-  for (const Series& series : {ends.cooled, ends.others}) {
+  for (Series& series : ends.both()) {
+    series.size = 0.8;
     if (!series.x.empty()) panel.series.push_back(series);
   }
   panel.y.low = bottom * 0.985;
@@ -191,7 +197,7 @@ Figure drawn_curve_figure(const ReportData& data, Figure figure) {
       "axes "
       "logarithmic; the first twentieth of each run is cut off above. Only points that have seen "
       "their whole schedule say what a run of that length reaches." +
-      thinned_words(curves.size(), data.curves.size(), "curves");
+      thinned_words(curves.size(), usable_curves(data).size(), "curves");
   figure.alt = curves_alt(data, data.curves.size());
   return figure;
 }

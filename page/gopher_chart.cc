@@ -1,4 +1,5 @@
 // Two models of one budget under each law: Chinchilla against Gopher.
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -15,14 +16,20 @@ constexpr double kBeside = 0.13;  // of two models on one row
 std::vector<std::string> law_names(const ModelComparison& comparison) {
   std::vector<std::string> names;
   for (const LawVerdict& verdict : comparison.laws) names.push_back(verdict.law);
+  std::reverse(names.begin(), names.end());
   return names;
 }
 
 Axis law_axis(const ModelComparison& comparison) {
-  Axis axis{.title = "law", .names = law_names(comparison)};
+  Axis axis{.names = law_names(comparison)};
   axis.low = 0.4;
   axis.high = static_cast<double>(comparison.laws.size()) + 0.6;
   return axis;
+}
+
+// The first law stands at the top.
+double law_place(const ModelComparison& comparison, std::size_t i) {
+  return static_cast<double>(comparison.laws.size() - i);
 }
 
 void add_interval(Series& series, double y, const Interval& interval, std::string hover) {
@@ -47,7 +54,7 @@ Panel model_losses_panel(const ReportData& data) {
       const LawVerdict& verdict = comparison.laws[i];
       const double beside =
           kBeside * (static_cast<double>(count - 1) - 2.0 * static_cast<double>(m));
-      add_interval(series, static_cast<double>(i + 1) + beside, verdict.models[m].loss,
+      add_interval(series, law_place(comparison, i) + beside, verdict.models[m].loss,
                    fmt::format("{} by {}: {}", model.name, verdict.law,
                                interval_text(verdict.models[m].loss, fixed3)));
     }
@@ -59,20 +66,23 @@ Panel model_losses_panel(const ReportData& data) {
 Panel model_gap_panel(const ReportData& data) {
   const ModelComparison& comparison = *data.gopher;
   const ComparedModel& reference = comparison.models[comparison.reference];
-  Panel panel{.title = "Loss beyond " + reference.name + "'s",
-              .x = {.title = "difference", .unit = loss_unit_words(data)},
-              .y = law_axis(comparison)};
+  Panel panel{
+      .title = comparison.models.size() == 2
+                   ? comparison.models[1 - comparison.reference].name + " - " + reference.name
+                   : "Loss beyond " + reference.name + "'s",
+      .x = {.title = "difference", .unit = loss_unit_words(data)},
+      .y = law_axis(comparison)};
   panel.series.push_back({.mark = Mark::kVertical, .colour = kFaint, .x = {0}});
   for (std::size_t m = 0; m < comparison.models.size(); ++m) {
     if (m == comparison.reference) continue;
-    Series series{.name = comparison.models[m].name + " - " + reference.name,
+    Series series{.name = comparison.models.size() > 2 ? comparison.models[m].name : "",
                   .mark = Mark::kErrorsX,
                   .colour = static_cast<int>(m % 7)};
     for (std::size_t i = 0; i < comparison.laws.size(); ++i) {
       const LawVerdict& verdict = comparison.laws[i];
       const ModelUnderLaw& under = verdict.models[m];
       add_interval(
-          series, static_cast<double>(i + 1), under.difference,
+          series, law_place(comparison, i), under.difference,
           fmt::format("by {}: {}, compute wasted {}", verdict.law,
                       interval_text(under.difference, fixed4), factor_text(under.waste.value)));
     }

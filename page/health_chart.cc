@@ -19,9 +19,9 @@ struct TrialState {
 };
 constexpr TrialState kTrialStates[] = {
     {"done", 0, &SweepStatus::done},         {"running", 2, &SweepStatus::running},
-    {"leased", 4, &SweepStatus::leased},     {"planned", kFaint, &SweepStatus::planned},
-    {"diverged", 1, &SweepStatus::diverged}, {"out of memory", 3, &SweepStatus::out_of_memory},
-    {"failed", 5, &SweepStatus::failed},     {"cancelled", 6, &SweepStatus::cancelled}};
+    {"leased", 5, &SweepStatus::leased},     {"planned", kFaint, &SweepStatus::planned},
+    {"diverged", 4, &SweepStatus::diverged}, {"out of memory", 3, &SweepStatus::out_of_memory},
+    {"failed", 1, &SweepStatus::failed},     {"cancelled", 6, &SweepStatus::cancelled}};
 
 std::string group_name(const SweepGroup& group) {
   std::string name;
@@ -31,7 +31,7 @@ std::string group_name(const SweepGroup& group) {
   } else {
     name = size_name(group.params_low, group.params_high);
   }
-  return group.bracket ? name + " rates" : name;
+  return group.bracket ? "rates" : name;
 }
 
 Panel states_panel(const SweepView& view) {
@@ -68,7 +68,7 @@ Panel rates_panel(const ReportData& data, const std::vector<RateRung>& rungs) {
   Panel panel{.title = "Learning-rate brackets",
               .x = {.title = "peak learning rate", .scale = AxisScale::kLog},
               .y = loss_axis(data)};
-  Series own{.name = "the sweep's rate", .mark = Mark::kPoints, .colour = 1};
+  Series own = point_series("the sweep's rate", kInk);
   own.size = 1.4;
   for (std::size_t r = 0; r < rungs.size(); ++r) {
     const RateRung& rung = rungs[r];

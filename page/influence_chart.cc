@@ -16,6 +16,7 @@ namespace {
 Panel leaving_panel(const Influence& influence) {
   Panel panel{
       .title = "N* as rows leave", .x = {.title = "rows that have left"}, .y = params_axis()};
+  panel.y.title = "N* at " + format_flops(influence.budget) + " FLOP";
   Series line = line_series("", 0, {0}, {influence.with.params});
   Series points = point_series("", 0);
   points.x = {0};
@@ -72,11 +73,11 @@ std::vector<ForeignRow> scaled_rows(const ReportData& data, const Influence& inf
 
 // Every row under the law of those that stay, in units of their scatter.
 Panel foreign_panel(const ReportData& data, const Influence& influence) {
-  Panel panel{.title = "Rows under the law of those that stay",
+  Panel panel{.title = "Rows under the others' law",
               .x = compute_axis(),
-              .y = {.title = "residual of ln L", .unit = "scatters"}};
+              .y = {.title = "residual of ln L", .unit = "in scatters"}};
   Series staying = point_series("follow the law", 0);
-  Series leaving = point_series("foreign", 5);
+  Series leaving = point_series("foreign", 1);
   staying.size = 0.8;
   for (const ForeignRow& row : scaled_rows(data, influence)) {
     Series& series = is_foreign(influence, *row.run) ? leaving : staying;

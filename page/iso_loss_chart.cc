@@ -55,7 +55,7 @@ Panel needed_tokens_panel(const Plan& plan, const DrawnLaw& law, const std::vect
       line.width = 2.5;
     } else {
       line.shade = shade;
-      line.name += fmt::format(", the best of {} FLOP", format_flops(factor * plan.flops));
+      line.name += fmt::format(" (best of {} FLOP)", format_flops(factor * plan.flops));
     }
     shade += 0.25;
     panel.series.push_back(line);
@@ -78,16 +78,17 @@ double extra_of(const LossSurface& surface, const Spend& spend, double params, d
 
 // Over the draws each size is held against the cheapest way of the same draw to the same loss.
 Panel extra_compute_panel(const Plan& plan, const DrawnLaw& law, const std::vector<double>& sizes) {
-  Panel panel{.title = "Compute beyond the cheapest size",
+  Panel panel{.title = "Extra compute",
               .x = params_axis(),
-              .y = {.title = "extra compute", .ticks = TickStyle::kPercent}};
+              .y = {.title = "beyond the cheapest size", .ticks = TickStyle::kPercent}};
   panel.x.low = sizes.front(), panel.x.high = sizes.back();
   panel.y.low = 0, panel.y.high = kMostExtraCompute;
   panel.series.push_back(shaded("near-optimal sizes", plan.near_optimal.params_low,
                                 plan.near_optimal.params_high, panel.y, kFaint));
   const double loss = plan.loss.value;
   const double least = cheapest_for_loss(law.law, law.spend, loss).value_or(plan.flops);
-  Series line = line_series("extra compute for loss " + fixed3(loss), 0, {}, {});
+  Series line = line_series("loss " + fixed3(loss), 0, {}, {});
+  line.width = 2.5;
   for (const double n : sizes) {
     const double extra = std::max(0.0, extra_of(law.law, law.spend, n, loss, least));
     if (!(extra <= kMostExtraCompute)) continue;
@@ -95,7 +96,7 @@ Panel extra_compute_panel(const Plan& plan, const DrawnLaw& law, const std::vect
     line.y.push_back(extra);
   }
   panel.series.push_back(line);
-  Series best = point_series("N*", 1);
+  Series best = point_series("the plan", 1);
   best.size = 1.4;
   best.x = {plan.params.value};
   best.y = {std::max(0.0, extra_of(law.law, law.spend, plan.params.value, loss, least))};

@@ -12,8 +12,10 @@
 namespace isoflop {
 namespace {
 
-constexpr double kSameBudget = 0.2;  // in ln C, for rows that state no budget
-constexpr double kValleyReach = 3;   // as the parabola of approach 2 looks at
+constexpr double kSameBudget = 0.2;   // in ln C, for rows that state no budget
+constexpr double kValleyReach = 3;    // as the parabola of approach 2 looks at
+constexpr double kParabolaReach = 2;  // how far its curve is drawn
+constexpr double kPlausible = 0.8;    // of the lowest run: a spline may swing below it
 constexpr std::size_t kMostBudgetNames = 8;
 constexpr std::size_t kValleySteps = 25;
 constexpr std::size_t kDashSteps = 41;
@@ -59,18 +61,43 @@ Series budget_points(const std::vector<const Observation*>& runs, std::size_t mo
   return points;
 }
 
-// The parabola through the minimum with its curvature, near the minimum.
-Series valley_line(const BudgetProfile& profile, const Span& sizes) {
+// Of at least one.
+const Observation& lowest_run(const std::vector<const Observation*>& runs) {
+  return **std::min_element(runs.begin(), runs.end(),
+                            [](const auto* a, const auto* b) { return a->loss < b->loss; });
+}
+
+// The parabola of the fit (of ln L in ln N), by its vertex and curvature, near its vertex; its
+// level is the mean of what the runs there leave over it.
+Series valley_line(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
   Series line{.width = 1.5};
-  const double low = std::max(sizes.low, profile.params / kValleyReach);
-  const double high = std::min(sizes.high, profile.params * kValleyReach);
-  if (!(high > low)) return line;
-  line.x = log_steps(low, high, kValleySteps);
-  for (const double n : line.x) {
-    const double u = std::log(n / profile.params);
-    line.y.push_back(profile.loss + 0.5 * profile.curvature * u * u);
+  const double vertex = profile.parabola.value_or(profile.params);
+  const double loss = lowest_run(runs).loss;
+  const auto rise = [&](double n) {
+    const double u = std::log(n / vertex);
+    return 0.5 * profile.curvature / loss * u * u;
+  };
+  Span sizes;
+  double level = 0, count = 0;
+  for (const Observation* run : runs) {
+    if (run->params < vertex / kParabolaReach || run->params > vertex * kParabolaReach) continue;
+    sizes.take(run->params);
+    level += std::log(run->loss) - rise(run->params);
+    ++count;
   }
+  if (!(sizes.high > sizes.low)) return line;
+  line.x = log_steps(sizes.low, sizes.high, kValleySteps);
+  for (const double n : line.x) line.y.push_back(std::exp(level / count + rise(n)));
   return line;
+}
+
+// Where the valley lies at the minimum: what the estimator says where that is near the runs, or
+// else the parabola.
+double loss_at_minimum(const BudgetProfile& profile, const std::vector<const Observation*>& runs) {
+  if (profile.loss > kPlausible * lowest_run(runs).loss) return profile.loss;
+  const Series line = valley_line(profile, runs);
+  if (line.y.empty()) return lowest_run(runs).loss;
+  return *std::min_element(line.y.begin(), line.y.end());
 }
 
 Series law_line(const DrawnLaw& law, double budget, const Span& sizes) {
@@ -84,29 +111,64 @@ Series law_line(const DrawnLaw& law, double budget, const Span& sizes) {
   return line;
 }
 
-Series minima_points(const IsoflopFit& fit) {
-  Series points{.name = "minimum, ± a standard error", .mark = Mark::kErrorsX, .colour = 1};
-  points.size = 1.3;
-  for (const BudgetProfile& profile : fit.profiles) {
+using BudgetRuns = std::map<std::size_t, std::vector<const Observation*>>;
+
+Series minima_points(const IsoflopFit& fit, const BudgetRuns& groups) {
+  Series points{.name = "minimum, ± a standard error", .mark = Mark::kErrorsX, .size = 1.2};
+  for (const auto& [i, runs] : groups) {
+    const BudgetProfile& profile = fit.profiles[i];
     if (!profile.usable) continue;
     const double error = std::exp(profile.log_error.value_or(0));
+    const double loss = loss_at_minimum(profile, runs);
     points.x.push_back(profile.params);
-    points.y.push_back(profile.loss);
+    points.y.push_back(loss);
     points.low.push_back(profile.params / error);
     points.high.push_back(profile.params * error);
     points.hover.push_back(
         fmt::format("{} FLOP: minimum at N {}, D {}, loss {} ({})", format_flops(profile.budget),
-                    format_quantity(profile.params), format_quantity(profile.tokens),
-                    fixed3(profile.loss), profile.estimator));
+                    format_quantity(profile.params), format_quantity(profile.tokens), fixed3(loss),
+                    profile.estimator));
   }
   return points;
+}
+
+// A few runs far up a valley's side would press all valleys flat: the axis ends above the highest
+// valley by as much as the valleys' floors lie apart, or as the runs within kValleyReach rise.
+double top_of_valleys(const IsoflopFit& fit, const BudgetRuns& groups) {
+  double lowest = INFINITY, floor = -INFINITY, near = -INFINITY, top = -INFINITY;
+  for (const auto& [i, runs] : groups) {
+    const Observation& best = lowest_run(runs);
+    lowest = std::min(lowest, best.loss);
+    floor = std::max(floor, best.loss);
+    for (const Observation* run : runs) {
+      top = std::max(top, run->loss);
+      const double apart = run->params / best.params;
+      if (apart <= kValleyReach && apart >= 1 / kValleyReach) near = std::max(near, run->loss);
+    }
+  }
+  return fit.profiles.empty() ? top : std::min(top, std::max(near, floor + 0.5 * (floor - lowest)));
 }
 
 struct DrawnBudgets {
   Panel panel;
   std::size_t drawn = 0;
   std::size_t all = 0;
+  std::vector<std::string> above;  // runs beyond the axis
 };
+
+void end_axis(double top, const BudgetRuns& groups, DrawnBudgets& out) {
+  double lowest = top;
+  for (const auto& [i, runs] : groups) {
+    for (const Observation* run : runs) {
+      lowest = std::min(lowest, run->loss);
+      if (run->loss > top) {
+        out.above.push_back(
+            fmt::format("{} ({})", run_name(run->trial, run->row), fixed3(run->loss)));
+      }
+    }
+  }
+  fit_axis(out.panel.y, {lowest, top});
+}
 
 DrawnBudgets budgets_panel(const ReportData& data, const std::optional<DrawnLaw>& law) {
   const IsoflopFit& fit = *data.fit->isoflop;
@@ -123,17 +185,20 @@ DrawnBudgets budgets_panel(const ReportData& data, const std::optional<DrawnLaw>
     out.drawn += measured.x.size();
     out.all += runs.size();
     points.push_back(measured);
-    Series valley = profile.usable ? valley_line(profile, sizes) : Series{};
+    Series valley = profile.usable ? valley_line(profile, runs) : Series{};
     valley.shade = measured.shade;
     if (!valley.x.empty()) lines.push_back(valley);
-    if (law) dashes.push_back(law_line(*law, profile.budget, sizes));
+    if (law && (profile.usable || groups.size() <= kMostBudgetNames)) {
+      dashes.push_back(law_line(*law, profile.budget, sizes));
+    }
   }
   if (!dashes.empty()) dashes.front().name = "the fitted law";
   for (auto* several : {&dashes, &lines, &points}) {
     out.panel.series.insert(out.panel.series.end(), several->begin(), several->end());
   }
-  const Series minima = minima_points(fit);
+  const Series minima = minima_points(fit, groups);
   if (!minima.x.empty()) out.panel.series.push_back(minima);
+  if (!groups.empty()) end_axis(top_of_valleys(fit, groups), groups, out);
   return out;
 }
 
@@ -193,8 +258,9 @@ Figure drawn_isoflop(const ReportData& data, Figure figure) {
   figure.panels = {drawn.panel};
   figure.caption =
       "Measured losses of runs of equal compute (light to dark: small to large budgets), and a "
-      "parabola through each minimum with the curvature there." +
+      "parabola through those near each minimum." +
       std::string(law ? " Dashed: the fitted law, which knows all runs at once." : "") +
+      (drawn.above.empty() ? "" : " Above the axis: " + listed(drawn.above, 4) + ".") +
       unusable_words(fit) + thinned_words(drawn.drawn, drawn.all, "runs");
   figure.alt = isoflop_alt(fit);
   return figure;

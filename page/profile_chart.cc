@@ -12,8 +12,8 @@ namespace isoflop {
 namespace {
 
 constexpr std::size_t kHistogramBins = 24;
-constexpr double kDrawnShare = 0.99;     // of the draws; the rest lies off the axis
-constexpr double kLogarithmicFrom = 20;  // high over low of a positive parameter
+constexpr double kDrawnShare = 0.98;    // of the draws; the rest lies off the axis
+constexpr double kLogarithmicFrom = 8;  // high over low of a positive parameter
 
 // A parameter with all that is known of it.
 struct KnownParameter {
@@ -83,7 +83,7 @@ ParameterAxis parameter_axis(const KnownParameter& one) {
   return axis;
 }
 
-// The histogram as steps: heights relative to the highest bin.
+// The histogram as steps: heights are shares of the draws.
 Series histogram(const KnownParameter& one, const ParameterAxis& axis) {
   Series steps{.name = "bootstrap draws", .mark = Mark::kBand, .colour = kFaint};
   if (one.draws.empty()) return steps;
@@ -95,14 +95,12 @@ Series histogram(const KnownParameter& one, const ParameterAxis& axis) {
     const double share = (place(draw) - low) / (high - low);
     ++counts[std::min(kHistogramBins - 1, static_cast<std::size_t>(share * kHistogramBins))];
   }
-  const double most = *std::max_element(counts.begin(), counts.end());
-  if (!(most > 0)) return steps;
   for (std::size_t i = 0; i < kHistogramBins; ++i) {
     for (const std::size_t edge : {i, i + 1}) {
       const double at = low + (high - low) * static_cast<double>(edge) / kHistogramBins;
       steps.x.push_back(axis.logarithmic ? std::exp(at) : at);
       steps.low.push_back(0);
-      steps.high.push_back(counts[i] / most);
+      steps.high.push_back(counts[i] / static_cast<double>(one.draws.size()));
     }
   }
   return steps;
@@ -121,28 +119,33 @@ Series interval_bar(const std::string& name, int colour, double y, double value,
           .hover = {fmt::format("{}: {:.4g}, {:.4g} to {:.4g}", name, value, low, high)}};
 }
 
+// Over the highest bin.
 constexpr double kProfileHeight = 1.15;
 constexpr double kBootstrapHeight = 1.3;
 
-void add_profile(const ParameterRange& range, const ParameterAxis& axis, Panel& panel) {
+void add_profile(const ParameterRange& range, const ParameterAxis& axis, double top, Panel& panel) {
   const double low = std::clamp(range.low, axis.low, axis.high);
   const double high = std::clamp(range.high, axis.low, axis.high);
   panel.series.push_back(
-      interval_bar("profile likelihood", 0, kProfileHeight, range.value, low, high));
+      interval_bar("profile likelihood", 0, kProfileHeight * top, range.value, low, high));
   Series open{.mark = Mark::kText};
   if (range.low_open) open.x.push_back(low), open.labels.push_back("open");
   if (range.high_open) open.x.push_back(high), open.labels.push_back("open");
-  open.y.assign(open.x.size(), kProfileHeight);
+  open.y.assign(open.x.size(), kProfileHeight * top);
   if (!open.x.empty()) panel.series.push_back(open);
 }
 
 Panel parameter_panel(const KnownParameter& one, double level) {
   const ParameterAxis axis = parameter_axis(one);
-  Panel panel{.title = one.name, .x = {.title = one.name}, .y = {.title = "draws, relative"}};
+  Panel panel{.title = one.name, .y = {.title = "share of draws", .ticks = TickStyle::kPercent}};
   if (axis.logarithmic) panel.x.scale = AxisScale::kLog;
   panel.x.low = axis.low, panel.x.high = axis.high;
-  panel.y.low = 0, panel.y.high = 1.5;
+  panel.y.low = 0;
   Series steps = histogram(one, axis);
+  const double top = steps.high.empty()
+                         ? 1
+                         : std::max(*std::max_element(steps.high.begin(), steps.high.end()), 1e-3);
+  panel.y.high = 1.45 * top;
   if (!steps.x.empty()) {
     panel.series.push_back(std::move(steps));
     const Interval draws = interval_over(one.value, one.draws, level);
@@ -150,7 +153,7 @@ Panel parameter_panel(const KnownParameter& one, double level) {
                                         one.value, std::clamp(*draws.low, axis.low, axis.high),
                                         std::clamp(*draws.high, axis.low, axis.high)));
   }
-  if (one.range != nullptr) add_profile(*one.range, axis, panel);
+  if (one.range != nullptr) add_profile(*one.range, axis, top, panel);
   panel.series.push_back(
       {.name = "estimate", .mark = Mark::kVertical, .colour = kInk, .width = 1, .x = {one.value}});
   return panel;

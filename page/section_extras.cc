@@ -89,7 +89,7 @@ std::string backtest_extra(const ReportData& data) {
 }
 
 std::string costs_extra(const ReportData& data) {
-  if (!data.sweep) return "";
+  if (!data.sweep || data.sweep->view.status.trials() == 0) return "";
   const SweepStatus& status = data.sweep->view.status;
   const SweepBill& bill = data.sweep->bill;
   std::string text = "All attempts took " + format_duration(status.seconds) + " of training and " +

@@ -52,8 +52,8 @@ def make(word, *files):
 
 
 make("book.txt", ("book.txt", lambda: text(1, 50000)))
-make("my-texts", ("my-texts/one.txt", lambda: text(2, 170000)),
-     ("my-texts/two.txt", lambda: text(3, 170000)))
+make("my-texts", ("my-texts/one.txt", lambda: text(2, 200000)),
+     ("my-texts/two.txt", lambda: text(3, 200000)))
 make("docs.jsonl", ("docs.jsonl", lambda: "".join(
     json.dumps({"text": part, "content": part}) + "\n" for part in text(4, 100000).split(".\n"))))
 make("train.bin", ("train.bin", lambda: ids(5, 60000, 50257)))
@@ -63,7 +63,7 @@ make("pile_text", ("pile_text_document.bin", lambda: ids(8, 60000, 50304)),
      ("pile_text_document.idx", lambda: megatron_index(60000)))
 make("ids.npy", ("ids.npy", lambda: numpy_array(ids(9, 60000, 32000), 60000)))
 if any(word in document for word in ("classics", "demo.toml", "cooldown.toml")):
-    write(".given/classics.txt", text(10, 1000000))
+    write(".given/classics.txt", text(10, 1200000))
     subprocess.run(["isoflop", "data", "prepare", ".given/classics.txt", "--out",
                     "corpora/classics"], check=True, capture_output=True)
 
