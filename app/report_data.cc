@@ -35,7 +35,7 @@ double unix_now() {
 }
 
 // The corpora that the trials read, as the store knows them.
-std::vector<CorpusManifest> corpora_of(const Store& store, const std::vector<Trial>& trials) {
+std::vector<CorpusManifest> manifests_of(const Store& store, const std::vector<Trial>& trials) {
   std::set<std::string> hashes;
   for (const Trial& trial : trials) {
     if (!trial.data.hash.empty()) hashes.insert(trial.data.hash);
@@ -55,7 +55,7 @@ ReportSweep read_sweep(const Store& store, const std::string& study) {
   for (TrialRow& row : store.trials(study)) {
     if (row.role == TrialRole::kGrid) sweep.trials.push_back(std::move(row.trial));
   }
-  sweep.corpora = corpora_of(store, sweep.trials);
+  sweep.corpora = manifests_of(store, sweep.trials);
   sweep.imports = store.imports(study);
   return sweep;
 }

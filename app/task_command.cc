@@ -48,7 +48,7 @@ void block_warnings(int how) {
   ::sigprocmask(how, &set, nullptr);
 }
 
-std::vector<std::string> own_command() {
+std::vector<std::string> command_of_this_process() {
   const std::string text = read_whole_file("/proc/self/cmdline");
   std::vector<std::string> words;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -147,7 +147,7 @@ void run_one_task(const TaskFlags& flags) {
   const auto attempts = attempts_in(attempts_folder(flags.folder));
   const TaskReport report =
       run_task(task, *runner, *attempts, task_options(flags, assignment, stop));
-  if (report.end == TaskEnd::kFresh) start_afresh(own_command());
+  if (report.end == TaskEnd::kFresh) start_afresh(command_of_this_process());
   say("task " + std::to_string(task.index) + " of study " + assignment.study + ": " +
       task_text(report));
   if (!report.reason.empty()) say(report.reason);
