@@ -113,7 +113,10 @@ std::pair<std::string, std::string> described(const OptionEntry& option) {
   std::string text = option.name, about = option.about;
   for (const std::string& flag : option.flags) text += (text.empty() ? "" : ", ") + flag;
   const bool many = option.label.size() > kWidestLabel && option.kind == ValueKind::kWords;
-  if (many) {
+  const bool told = std::all_of(option.words.begin(), option.words.end(), [&](const auto& word) {
+    return about.find(word) != std::string::npos;
+  });
+  if (many && !told) {
     std::string all;
     for (const std::string& word : option.words) all += (all.empty() ? "" : ", ") + word;
     about += ". One of " + all;

@@ -61,8 +61,11 @@ void parse(CLI::App& app, int argc, char** argv) {
 
 // Scripts that asked for JSON get a refusal's code as JSON, on stdout.
 void print_refusal(const CLI::App& app, const Error& error) {
-  const CLI::Option* json = find_option(*verbs_in_use(app).back(), "--json");
-  const bool asked = json != nullptr && json->count() > 0;
+  const CLI::App& verb = *verbs_in_use(app).back();
+  const CLI::Option* json = find_option(verb, "--json");
+  const CLI::Option* other = find_option(verb, "--print");
+  const bool asked = (json != nullptr && json->count() > 0) ||
+                     (other != nullptr && other->results() == std::vector<std::string>{"json"});
   if (!asked || error.kind() != ErrorKind::kRefused) return;
   print(json_text(
       {{"error",

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/command_tree.h"
+#include "imports/import_runs.h"
 #include "law/law_form.h"
 #include "law/presets.h"
 
@@ -51,6 +52,10 @@ constexpr Kind kKinds[] = {
     {"reproduce", "what",
      "chinchilla-vs-gopher|table2|table3|tableA2|tableA3|tableA4|tableA9|kaplan|statements|mmlu|"
      "bigbench|pile"},
+    {"import", "--context", "TOKENS"},
+    {"import", "--label", "NAME"},
+    {"import", "--undo", "ID"},
+    {"", "files", "FILE"},
     {"", "grid", "FILE"},
     {"", "input", "FILE"},
     {"", "--config", "FILE"},
@@ -112,15 +117,29 @@ constexpr Kind kKinds[] = {
     {"", "--prior", "NAME=VALUE"},
     {"", "--bound", "NAME=LOW:HIGH"},
     {"", "--tie", "NAME=NAME"},
+    {"", "--licence", "NAME"},
+    {"", "--text-key", "KEY"},
+    {"", "--separator", "TEXT"},
+    {"", "--batch-tokens", "TOKENS"},
+    {"", "--tokens-per-param", "RATIO"},
+    {"", "--delta", "NUMBER"},
+    {"", "--hide", "FLOP"},
+    {"", "--level", "SHARE"},
+    {"", "--until", "RATIO"},
+    {"", "--extra", "OPTIONS"},
+    {"", "--serve", "PORT"},
+    {"", "--port", "PORT"},
     {"", "--gpu", "DEVICE"},
     {"", "--serve-on", "DEVICE"},
 };
 
+std::string barred(std::string words, std::string_view name) {
+  return words + (words.empty() ? "" : "|") + std::string(name);
+}
+
 std::string law_words(const std::string& verb) {
   std::string words;
-  const auto add = [&](std::string_view name) {
-    words += (words.empty() ? "" : "|") + std::string(name);
-  };
+  const auto add = [&](std::string_view name) { words = barred(words, name); };
   if (verb == "fit") {
     for (const LawForm& form : law_forms()) add(form.name);
   } else {
@@ -129,8 +148,18 @@ std::string law_words(const std::string& verb) {
   return words;
 }
 
+std::string format_words() {
+  std::string words;
+  for (const ImportFormat& format : import_formats()) words = barred(words, format.name);
+  return words;
+}
+
 void name_value(const std::string& verb, CLI::Option& option) {
   if (!takes_value(option)) return;
+  if (verb == "import" && option.check_name("--format")) {
+    option.type_name(format_words());
+    return;
+  }
   if (option.check_name("--law")) {
     option.type_name(law_words(verb));
     return;

@@ -144,7 +144,8 @@ Error unknown_flag(const Typed& typed, const CLI::App& verb, const std::string& 
   std::string message = name + " is no option of " + program_words(verb);
   auto others = verbs_with(typed.root, name);
   if (others.size() > kMostVerbs) others.resize(kMostVerbs);
-  if (!others.empty()) message += "; " + listed(others, " and ") + " have it";
+  if (!others.empty())
+    message += "; " + listed(others, " and ") + (others.size() == 1 ? " has it" : " have it");
   const std::string near = closest_flag(verb, name);
   if (near.empty()) return wrong("unknown_option", verb, message, see_help(verb));
   return wrong("unknown_option", verb, message + ": did you mean " + near + "?",

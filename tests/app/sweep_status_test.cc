@@ -53,7 +53,9 @@ class SweepStatusWords : public ProgramTest {
                   .notes = {"first line", "open: no such file"}},
                  {.bugs = 0});
     running_ = *store.claim_next("s", self);
-    const std::vector<CurvePoint> points{{.step = 10, .tokens = 5e5, .train_loss = 3.25}};
+    const std::vector<CurvePoint> points{{.step = 2, .tokens = 1e5, .train_loss = 7.25},
+                                         {.step = 4, .tokens = 2e5, .train_loss = 5.25},
+                                         {.step = 10, .tokens = 5e5, .train_loss = 3.25}};
     store.append_curve(running_, points);
     store.heartbeat(running_, 5e5);
   }
@@ -95,6 +97,12 @@ TEST_F(SweepStatusWords, ItShowsBudgetsRunningTrialsFailuresAndCosts) {
   EXPECT_THAT(out, HasSubstr("again: isoflop sweep retry --failed --db runs.db --study s\n"));
   EXPECT_THAT(out, HasSubstr("1.00 core-hours, 0.02 kWh, $0.1 at 20.0 W and $0.1 an hour"));
   EXPECT_THAT(out, Not(HasSubstr("gone\n")));
+}
+
+TEST_F(SweepStatusWords, ARunningTrialShowsItsLossesSoFar) {
+  fill();
+  EXPECT_THAT(run_under("env LC_ALL=C.UTF-8", "sweep status").out, HasSubstr("█▅▁"));
+  EXPECT_THAT(run_under("env LC_ALL=C", "sweep status").out, HasSubstr("@+."));
 }
 
 TEST_F(SweepStatusWords, TheCommandThatItNamesWorks) {

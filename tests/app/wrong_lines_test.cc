@@ -50,7 +50,7 @@ TEST_F(WrongLines, UnknownAndMisplacedOptions) {
        "  isoflop plan --flops=1e20 --law epoch2024"},
       {"plan -flops 1e20", 2, "[unknown_option]", "  isoflop plan --flops 1e20"},
       {"plan --max_params 1B", 2, "did you mean --max-params?", "  isoflop plan --max-params 1B"},
-      {"plan --approach 2", 2, "isoflop fit have it", "see isoflop plan --help"},
+      {"plan --approach 2", 2, "isoflop fit has it", "see isoflop plan --help"},
       {"fit --cvs runs.csv", 2, "did you mean --csv?", "  isoflop fit --csv runs.csv"},
       {"fit --zebra", 2, "--zebra is no option", "see isoflop fit --help"},
       {"--flops 1e20 plan", 2, "[misplaced_option]", "  isoflop plan --flops 1e20"},
