@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,8 +44,19 @@ std::string number_cards(const Plan& plan, const std::string& unit) {
   return out + "</dl>\n";
 }
 
+// What names another answer comes before what makes this one vaguer.
+std::size_t rank_of(const Warning& warning) {
+  static const std::vector<std::string> first{
+      "influential_rows", "better_optimum", "approaches_disagree",     "flops_mismatch",
+      "extrapolation",    "wide_interval",  "tokens_per_param_outside"};
+  return static_cast<std::size_t>(std::find(first.begin(), first.end(), warning.code) -
+                                  first.begin());
+}
+
 // Each once: a plan repeats its fit's.
-std::string alert_list(const std::vector<Warning>& warnings) {
+std::string alert_list(std::vector<Warning> warnings) {
+  std::stable_sort(warnings.begin(), warnings.end(),
+                   [](const Warning& a, const Warning& b) { return rank_of(a) < rank_of(b); });
   std::set<std::string> said;
   std::string items;
   for (const Warning& warning : warnings) {

@@ -149,7 +149,7 @@ Panel parameter_panel(const KnownParameter& one, double level) {
   if (!steps.x.empty()) {
     panel.series.push_back(std::move(steps));
     const Interval draws = interval_over(one.value, one.draws, level);
-    panel.series.push_back(interval_bar("draws, " + level_name(level), 1, kBootstrapHeight,
+    panel.series.push_back(interval_bar("draws, " + level_name(level), 1, kBootstrapHeight * top,
                                         one.value, std::clamp(*draws.low, axis.low, axis.high),
                                         std::clamp(*draws.high, axis.low, axis.high)));
   }

@@ -112,6 +112,15 @@ TEST(ReportPage, TheFirstThingIsTheAnswerInASentence) {
   EXPECT_EQ(html.find("far beyond the data", alerts + 1), std::string::npos);
 }
 
+TEST(ReportPage, AWarningThatNamesAnotherAnswerComesFirst) {
+  ReportData data = refused_data();
+  data.plan = some_plan();
+  data.plan->warnings = {{.code = "asymptote_unsure", .message = "E is vague"},
+                         {.code = "influential_rows", .message = "five rows decide"}};
+  const std::string html = report_html(data, {});
+  EXPECT_LT(html.find("five rows decide"), html.find("E is vague"));
+}
+
 TEST(ReportPage, AFilesPageHasNoScriptAndAsksNothingOfTheNetwork) {
   ReportData data = refused_data();
   data.title = "<script>alert(1)</script>";

@@ -100,6 +100,8 @@ TEST(ProfileChart, ShowsProfilesOpenEndsAndDraws) {
   std::vector<double> floors;
   for (const LawParameters& draw : data.fit->draws) floors.push_back(draw.E);
   EXPECT_DOUBLE_EQ(draws->low[0], quantile(floors, 0.05));
+  EXPECT_LT(draws->y[0], *figure.panels[0].y.high);
+  EXPECT_GT(draws->y[0], likelihood->y[0]);
   EXPECT_EQ(figure.panels[1].x.scale, AxisScale::kLog);  // A, from 10 to 1e5
   const Series* open = find_series(figure.panels[1], Mark::kText);
   ASSERT_NE(open, nullptr);
