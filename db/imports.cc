@@ -1,6 +1,7 @@
 // Other tools' runs come into the store, and go. How they are read: db/import_rows.cc.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <sqlite3.h>
 
@@ -52,23 +53,29 @@ struct KnownImport {
   std::int64_t id = 0;
   bool alike = false;      // in format, convention and unit: its runs can be replaced one by one
   bool unchanged = false;  // in all that the table says of it
+  std::string path;        // of the source; the earlier one's while that is still there
 };
 
+// A copy is the same source and goes on by the first one's path, one that was moved by its new one.
 std::optional<KnownImport> known_import(SQLite::Database& db, std::int64_t study,
                                         const RunImport& source, const std::string& fields,
                                         const std::string& dropped, const std::string& notes) {
   auto query =
       prepare(db,
               "SELECT id, format = ?4 AND convention = ?5 AND loss_unit = ?6,"
-              " path = ?2 AND sha256 = ?3 AND fields = ?7 AND dropped = ?8 AND notes = ?9"
+              " sha256 = ?3 AND fields = ?7 AND dropped = ?8 AND notes = ?9, path"
               " FROM imports WHERE study = ?1 AND (path = ?2 OR (sha256 = ?3 AND ?3 <> ''))"
               " ORDER BY path = ?2 DESC, id LIMIT 1",
               study, source.path, source.sha256, source.format,
               std::string(name_of(source.convention)), source.loss_unit, fields, dropped, notes);
   if (!query.executeStep()) return std::nullopt;
-  const bool alike = query.getColumn(1).getInt() != 0;
-  return KnownImport{query.getColumn(0).getInt64(), alike,
-                     alike && query.getColumn(2).getInt() != 0};
+  const std::string before = query.getColumn(3).getString();
+  std::error_code ignored;
+  KnownImport known{.id = query.getColumn(0).getInt64(),
+                    .alike = query.getColumn(1).getInt() != 0,
+                    .path = std::filesystem::exists(before, ignored) ? before : source.path};
+  known.unchanged = known.alike && query.getColumn(2).getInt() != 0 && known.path == before;
+  return known;
 }
 
 std::string plain_unit(std::string unit) {
@@ -192,7 +199,7 @@ std::int64_t write_import(SQLite::Database& db, std::int64_t study, const RunImp
   run_sql(db,
           "UPDATE imports SET path = ?, sha256 = ?, format = ?, convention = ?, loss_unit = ?,"
           " fields = ?, dropped = ?, notes = ?, version = ?, added = ? WHERE id = ?",
-          source.path, source.sha256, source.format, convention, source.loss_unit, fields, dropped,
+          known->path, source.sha256, source.format, convention, source.loss_unit, fields, dropped,
           notes, program_version(), now_seconds(), known->id);
   return known->id;
 }

@@ -192,11 +192,12 @@ class Store {
   // nothing above but results() sees them.
 
   // All of them or, when anything is wrong, none; makes the study when it is not there. A source
-  // that the study has already, by path or by content, is taken in again: runs of the same name are
-  // replaced, others are added, and those that it has no longer stay; where its format, convention
-  // or unit of losses is another than before, it replaces what was there. Throws
-  // Error(kRefused) "mixed_units" or "mixed_conventions" where the study would hold two, and
-  // Error(kUsage) for a run without positive N, D, C and loss, or two of one name in a source.
+  // that the study has already, by path or by content, is taken in again (a copy is the same one):
+  // runs of the same name are replaced, others are added, and those that it has no longer stay;
+  // where its format, convention or unit of losses is another than before, it replaces what was
+  // there. Throws Error(kRefused) "mixed_units" or "mixed_conventions" where the study would hold
+  // two, and Error(kUsage) for a run without positive N, D, C and loss, or two of one name in a
+  // source.
   std::vector<AddedImport> add_imports(const std::string& study,
                                        std::span<const RunImport> sources);
   AddedImport add_import(const std::string& study, const RunImport& source);

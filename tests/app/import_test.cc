@@ -89,7 +89,6 @@ TEST_F(Import, AFitOfImportedRunsIsTheFitOfTheirTable) {
   expect_same_law("runs.csv --exclude 3 --because x", "--db runs.db --exclude 3 --because x");
   EXPECT_THAT(run("fit --db runs.db --exclude run3 --because 'bad restart'").out,
               HasSubstr("left out: run3, because: bad restart"));
-  EXPECT_EQ(run("compare --db runs.db").code, 0);
 }
 
 TEST_F(Import, ASecondImportChangesNothing) {
@@ -120,7 +119,7 @@ TEST_F(Import, AFailureLeavesTheStoreAsItWas) {
   const auto before = content();
   EXPECT_EQ(run("import good.csv bad.csv --convention 6nd").code, 2);
   EXPECT_EQ(run("import bad.csv good.csv --study runs --convention 6nd").code, 2);
-  EXPECT_EQ(run("import good.csv nowhere.csv --convention 6nd").code, 1);
+  EXPECT_EQ(run("import good.csv nowhere.csv --convention 6nd").code, 2);
   EXPECT_EQ(run("import good.csv --where 'nope > 1' --convention 6nd").code, 2);
   EXPECT_EQ(run("import good.csv --where 'loss > 100' --convention 6nd").code, 2);
   EXPECT_THAT(read("err.txt"), HasSubstr("--where keeps"));
@@ -238,8 +237,10 @@ params = [1000, 2000]
 // Logs with a curve each: approach 1 reads them.
 TEST_F(Import, ImportedCurvesMakeTheEnvelope) {
   std::string rows = "run,params,step,tokens,loss\n";
-  for (const double n : {1e6, 2e6, 4e6, 8e6, 1.6e7}) {
-    for (int step = 1; step <= 60; ++step) {
+  int longest = 40;  // of one length nothing could be said of D
+  for (const double n : {1e6, 2e6, 4e6, 8e6, 1.6e7, 3.2e7, 6.4e7}) {
+    longest += 10;
+    for (int step = 1; step <= longest; ++step) {
       const double d = 2e6 * step;
       rows += "n" + std::to_string(static_cast<int>(n)) + "," + std::to_string(n) + "," +
               std::to_string(step) + "," + std::to_string(d) + "," +
@@ -249,8 +250,8 @@ TEST_F(Import, ImportedCurvesMakeTheEnvelope) {
   write("curves.csv", rows);
   const Ran imported = run("import curves.csv --convention 6nd --json");
   ASSERT_EQ(imported.code, 0) << imported.err;
-  EXPECT_EQ(imported.json()["imports"][0]["runs"], 5);
-  EXPECT_EQ(imported.json()["imports"][0]["points"], 300);
+  EXPECT_EQ(imported.json()["imports"][0]["runs"], 7);
+  EXPECT_EQ(imported.json()["imports"][0]["points"], 560);
   const Ran fit = run("fit --db runs.db --approach 1 --json");
   ASSERT_EQ(fit.code, 0) << fit.err;
   const Ran table = run("fit --curves curves.csv --approach 1 --json");
@@ -292,9 +293,12 @@ TEST_F(Import, GemstonesCurvesComeWithTheirRuns) {
   const auto answer = imported.json()["imports"][0];
   EXPECT_EQ(answer["format"], "gemstones");
   EXPECT_GT(answer["points"].get<int>(), answer["runs"].get<int>());
-  const Ran fit = run("fit --db runs.db --json --no-diagnostics");
-  ASSERT_EQ(fit.code, 0) << fit.err;
-  EXPECT_EQ(fit.json()["observations"], answer["runs"]);
+  // Every run saw as many tokens: their ends alone tell no law, and that is said.
+  const Ran fit = run("fit --db runs.db");
+  EXPECT_EQ(fit.code, 3);
+  EXPECT_THAT(fit.err, HasSubstr("[one_token_count]"));
+  const std::string curves = run("sweep export --db runs.db --curves --csv").out;
+  EXPECT_EQ(std::count(curves.begin(), curves.end(), '\n'), answer["points"].get<int>() + 1);
 }
 
 }  // namespace
