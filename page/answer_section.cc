@@ -33,7 +33,7 @@ std::string number_cards(const Plan& plan, const std::string& unit) {
   out += number_card("loss, " + unit, fixed3(plan.loss.value), range_words(plan.loss, fixed3));
   if (plan.binding.empty()) {
     out += number_card(
-        "as good within " + with_decimals(100 * plan.near_optimal.extra_compute, 0) + " % of C",
+        "N for " + with_decimals(100 * plan.near_optimal.extra_compute, 0) + " % more compute",
         format_quantity(plan.near_optimal.params_low) + " to " +
             format_quantity(plan.near_optimal.params_high),
         "parameters");

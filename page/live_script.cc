@@ -30,13 +30,13 @@ function replace(html) {
   scrollTo(x, y);
 }
 async function look() {
-  const state = document.getElementById('live-state');
+  let state = 'live';
   try {
     if (await text('/version') !== version) replace(await text('/'));
-    state.textContent = 'live';
   } catch (error) {
-    state.textContent = 'not connected: the page is as of its date';
+    state = 'not connected: the page is as of its date';
   }
+  document.getElementById('live-state').textContent = state;
   setTimeout(look, 2000);
 }
 setTimeout(look, 2000);

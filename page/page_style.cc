@@ -38,7 +38,7 @@ header{padding:1.25rem 0 .25rem}
 .numbers div{background:var(--card);border-radius:.5rem;padding:.6rem .8rem}
 .numbers dt{font-size:.8125rem;color:var(--faint)}
 .numbers dd{margin:0}
-.numbers strong{font-size:1.35rem;font-weight:650;display:block;line-height:1.25;
+.numbers strong{font-size:1.2rem;white-space:nowrap;font-weight:650;display:block;line-height:1.25;
  font-variant-numeric:tabular-nums}
 .numbers span{font-size:.8125rem;font-variant-numeric:tabular-nums}
 .alerts{list-style:none;margin:1rem 0;padding:0}
@@ -47,7 +47,7 @@ header{padding:1.25rem 0 .25rem}
 code,pre{font-family:ui-monospace,"Cascadia Mono",Menlo,"DejaVu Sans Mono","Liberation Mono",monospace;
  font-size:.8125rem}
 .alerts code{color:inherit;opacity:1}
-nav ol{columns:17rem;padding-left:1.4rem;margin:.5rem 0}
+nav ol{columns:16rem;column-gap:3rem;padding-left:1.4rem;margin:.5rem 0}
 nav li{break-inside:avoid;margin:.15rem 0}
 .says{max-width:50rem}
 figure{margin:1rem 0}
