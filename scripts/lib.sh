@@ -10,6 +10,9 @@ TORCH_WHEELS=(torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0
 CUDA_WHEELS=(nvidia-cudnn-cu13==9.19.0.56 nvidia-nccl-cu13==2.28.9 nvidia-cufile==1.15.1.6
              nvidia-cusparselt-cu13==0.8.0 nvidia-nvshmem-cu13==3.4.5)
 
+# TensorBoard's own reader, without what its server needs: tests hold our event files to it.
+TEST_WHEELS=(tensorboard==2.20.0 absl-py==2.5.1 protobuf==7.36.2 numpy==2.4.6)
+
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$(basename "$0"): $*"; exit 1; }
 
@@ -40,10 +43,10 @@ packages() {
     "${missing[@]}" >/dev/null || die "apt-get could not install: ${missing[*]}"
 }
 
-# wheels NAME==VERSION...: into .venv, without their dependencies.
+# wheels WHY NAME==VERSION...: into .venv, without their dependencies.
 wheels() {
-  local wanted=() spec
-  [ -x .venv/bin/python ] || { say "making .venv for LibTorch"; python3 -m venv .venv || die "python3 -m venv failed: install python3-venv"; }
+  local why=$1 wanted=() spec; shift
+  [ -x .venv/bin/python ] || { say "making .venv"; python3 -m venv .venv || die "python3 -m venv failed: install python3-venv"; }
   for spec in "$@"; do
     .venv/bin/python - "$spec" <<'PY' || wanted+=("$spec")
 import sys, importlib.metadata as m
@@ -55,7 +58,7 @@ except m.PackageNotFoundError:
 PY
   done
   [ ${#wanted[@]} = 0 ] && return
-  say "installing from PyPI into .venv (LibTorch: tensors and autograd; about 550 MB): ${wanted[*]}"
+  say "installing from PyPI into .venv ($why): ${wanted[*]}"
   local quiet=-q; [ ! -t 2 ] || quiet=--progress-bar=on
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps $quiet "${wanted[@]}" >&2 ||
     die "pip could not install: ${wanted[*]}: check the network"

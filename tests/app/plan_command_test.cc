@@ -16,19 +16,6 @@ class PlanCommand : public ProgramTest {
   }
 };
 
-TEST_F(PlanCommand, EveryCommandOfItsPageRuns) {
-  std::istringstream page(read_source("docs/plan.md"));
-  int commands = 0;
-  for (std::string line; std::getline(page, line);) {
-    if (line.rfind("    isoflop plan ", 0) != 0) continue;
-    const Ran ran = run(line.substr(12));
-    EXPECT_EQ(ran.code, 0) << line << "\n" << ran.err;
-    EXPECT_EQ(ran.out.rfind("N", 0), 0u) << line;
-    ++commands;
-  }
-  EXPECT_GE(commands, 15);
-}
-
 TEST_F(PlanCommand, DevicesTimeAndMoneyAreBudgets) {
   // 8 x 989e12 x 0.4 x 86,400 s.
   const auto devices = plan("--gpus '8xH100*24h' --mfu 0.4");

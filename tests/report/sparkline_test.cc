@@ -15,7 +15,7 @@ TEST(Sparkline, GoesFromTheHighestBlockToTheLowest) {
 
 TEST(Sparkline, ManyValuesShareAColumnByTheirMean) {
   const std::vector<double> pairs{10, 6, 4, 4, 1, -1};
-  EXPECT_EQ(sparkline(pairs, 3, false), "@=.");
+  EXPECT_EQ(sparkline(pairs, 3, false), "@+.");
 }
 
 TEST(Sparkline, EqualValuesLieInTheMiddleAndNothingIsASpace) {
