@@ -136,6 +136,7 @@ void open_in_browser(const std::string& path) {
 void say_what_is_missing(const ReportData& data, const std::vector<DrawnFigure>& drawn) {
   if (!data.why_no_fit.empty()) say("note: no law: " + data.why_no_fit);
   if (data.fit && !data.plan) say("note: no plan: " + data.why_no_plan);
+  if (!data.why_no_profiles.empty()) say("note: " + data.why_no_profiles);
   std::string empty;
   for (const DrawnFigure& one : drawn) {
     if (one.figure.empty()) empty += (empty.empty() ? "" : ", ") + one.figure.name;

@@ -27,7 +27,7 @@ struct Envelope {
 
 Envelope envelope_of(const EnvelopeCurves& curves, const std::vector<bool>& kept) {
   Envelope out{.lines = curves.lines(kept), .winners = {}, .switches = {}};
-  out.winners = winners_of(out.lines, curves.grid().size());
+  out.winners = winners_of(curves, out.lines);
   out.switches = switches_of(curves.grid(), out.lines, out.winners);
   return out;
 }
@@ -42,7 +42,7 @@ EnvelopeStep step_of(const std::vector<double>& grid, const Envelope& envelope, 
     const EnvelopeLine& line = envelope.lines[winners.line_at[i]];
     if (step.grid_points++ == 0) step.flops_low = std::exp(grid[i]);
     step.flops_high = std::exp(grid[i]);
-    step.loss = std::exp(line.log_loss[i]);
+    step.loss = std::exp(line.at(i));
     if (runs.insert(line.runs).second) step.runs += (step.runs.empty() ? "" : ", ") + line.runs;
   }
   const double cost = std::exp(winners.log_cost[size]);

@@ -115,14 +115,30 @@ EnvelopeCurves::EnvelopeCurves(std::span<const TrainingCurve> curves, int grid, 
     line = {.params = runs_[i]->params,
             .log_cost = log_cost_of(*runs_[i]),
             .runs = runs_[i]->run,
-            .log_loss = {}};
+            .log_loss = {},
+            .run = i};
     if (ends_only(*runs_[i])) continue;
     std::vector<double> x, y;
     for (const LossPoint& p : points_[i]) {
       x.push_back(line.log_cost + std::log(p.tokens));
       y.push_back(std::log(p.loss));
     }
-    line.log_loss = linear_on_grid(grid_, x, y);
+    line.log_loss = std::make_shared<const std::vector<double>>(linear_on_grid(grid_, x, y));
+  }
+  rank_lines();
+}
+
+void EnvelopeCurves::rank_lines() {
+  lowest_.resize(grid_.size());
+  for (std::size_t point = 0; point < grid_.size(); ++point) {
+    std::vector<std::pair<double, std::size_t>> here;
+    for (const EnvelopeLine& line : whole_) {
+      if (line.log_loss && std::isfinite(line.at(point)))
+        here.emplace_back(line.at(point), line.run);
+    }
+    const std::size_t count = std::min(here.size(), kRanked);
+    std::partial_sort(here.begin(), here.begin() + static_cast<std::ptrdiff_t>(count), here.end());
+    for (std::size_t i = 0; i < count; ++i) lowest_[point].push_back(here[i].second);
   }
 }
 
@@ -150,12 +166,12 @@ EnvelopeLine EnvelopeCurves::line_of_ends(const std::vector<std::size_t>& member
   std::vector<double> x, y;
   for (const auto& [at, end] : ends) x.push_back(at), y.push_back(end.first / end.second);
   if (x.size() < 2) {
-    line.log_loss.assign(grid_.size(), INFINITY);
+    line.log_loss = std::make_shared<const std::vector<double>>(grid_.size(), INFINITY);
     return line;
   }
   const std::vector<double> slopes = akima_slopes(x, y);
-  line.log_loss =
-      on_grid(grid_, x.front(), x.back(), [&](double at) { return akima_value(x, y, slopes, at); });
+  line.log_loss = std::make_shared<const std::vector<double>>(on_grid(
+      grid_, x.front(), x.back(), [&](double at) { return akima_value(x, y, slopes, at); }));
   return line;
 }
 

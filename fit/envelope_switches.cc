@@ -26,23 +26,77 @@ std::size_t best_division(const std::vector<int>& size_at, int below) {
 
 bool has_line_at(const std::vector<EnvelopeLine>& lines, double params, std::size_t at) {
   return std::any_of(lines.begin(), lines.end(), [&](const EnvelopeLine& line) {
-    return line.params == params && std::isfinite(line.log_loss[at]);
+    return line.params == params && std::isfinite(line.at(at));
   });
 }
 
+// Which line is the lowest at a point, the first of equals.
+class LowestLine {
+ public:
+  LowestLine(const EnvelopeCurves& curves, const std::vector<EnvelopeLine>& lines)
+      : curves_(curves), lines_(lines), place_(curves.size(), kNone) {
+    for (std::size_t k = 0; k < lines.size(); ++k) {
+      if (lines[k].run == EnvelopeLine::kNoRun) {
+        others_.push_back(k);
+      } else {
+        place_[lines[k].run] = k;
+      }
+    }
+  }
+
+  // Absent where no line goes.
+  std::optional<std::size_t> at(std::size_t point) const {
+    std::size_t best = whole_at(point);
+    for (const std::size_t k : others_) {
+      if (std::isfinite(lines_[k].at(point)) &&
+          (best == kNone || lines_[k].at(point) < lines_[best].at(point)))
+        best = k;
+    }
+    return best == kNone ? std::nullopt : std::optional(best);
+  }
+
+ private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  std::size_t whole_at(std::size_t point) const {
+    const auto& lowest = curves_.lowest(point);
+    for (const std::size_t run : lowest) {
+      if (place_[run] != kNone) return place_[run];
+    }
+    return lowest.size() < EnvelopeCurves::kRanked ? kNone : lowest_of_all(point);
+  }
+
+  // None of the lowest is among the lines.
+  std::size_t lowest_of_all(std::size_t point) const {
+    std::size_t best = kNone;
+    double loss = INFINITY;
+    for (std::size_t k = 0; k < lines_.size(); ++k) {
+      if (lines_[k].run != EnvelopeLine::kNoRun && lines_[k].at(point) < loss) {
+        best = k, loss = lines_[k].at(point);
+      }
+    }
+    return best;
+  }
+
+  const EnvelopeCurves& curves_;
+  const std::vector<EnvelopeLine>& lines_;
+  std::vector<std::size_t> place_;  // of a run's curve among the lines
+  std::vector<std::size_t> others_;
+};
+
 }  // namespace
 
-EnvelopeWinners winners_of(const std::vector<EnvelopeLine>& lines, std::size_t grid) {
+EnvelopeWinners winners_of(const EnvelopeCurves& curves, const std::vector<EnvelopeLine>& lines) {
+  const std::size_t grid = curves.grid().size();
+  const LowestLine lowest(curves, lines);
   EnvelopeWinners out;
   out.line_at.assign(grid, 0);
   out.size_at.assign(grid, -1);
   std::vector<bool> won(lines.size());
   for (std::size_t i = 0; i < grid; ++i) {
-    double best = INFINITY;
-    for (std::size_t k = 0; k < lines.size(); ++k) {
-      if (lines[k].log_loss[i] < best) best = lines[k].log_loss[i], out.line_at[i] = k;
-    }
-    if (!std::isfinite(best)) continue;
+    const auto best = lowest.at(i);
+    if (!best) continue;
+    out.line_at[i] = *best;
     out.size_at[i] = 0;
     won[out.line_at[i]] = true;
   }

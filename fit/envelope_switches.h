@@ -30,7 +30,8 @@ struct EnvelopeLaw {
   PowerLaw tokens;
 };
 
-EnvelopeWinners winners_of(const std::vector<EnvelopeLine>& lines, std::size_t grid);
+// `lines` are curves.lines() of some runs.
+EnvelopeWinners winners_of(const EnvelopeCurves& curves, const std::vector<EnvelopeLine>& lines);
 
 // Between neighbours on the envelope that both have a line there.
 std::vector<EnvelopeSwitch> switches_of(const std::vector<double>& grid,

@@ -48,6 +48,7 @@ struct ReportData {
   std::string why_no_fit;  // the refusal's text, with its code
   std::optional<Plan> plan;
   std::string why_no_plan;
+  std::string why_no_profiles;  // profile likelihoods that were left out, and how to get them
 
   std::optional<ReportSweep> sweep;  // absent for a table
   std::vector<LargeModel> large_models;

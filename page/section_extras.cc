@@ -75,11 +75,12 @@ std::string influence_extra(const ReportData& data) {
 
 std::string profiles_extra(const ReportData& data) {
   if (!data.fit || !data.fit->has_law()) return "";
-  return cut_table(
-      parameter_table(*data.fit),
-      "Parameters, " + level_text(data.fit->interval_level) + " by " +
-          (data.fit->interval_method.empty() ? "no bootstrap" : data.fit->interval_method),
-      "profiles-parameters");
+  return paragraphs(data.why_no_profiles) +
+         cut_table(
+             parameter_table(*data.fit),
+             "Parameters, " + level_text(data.fit->interval_level) + " by " +
+                 (data.fit->interval_method.empty() ? "no bootstrap" : data.fit->interval_method),
+             "profiles-parameters");
 }
 
 std::string backtest_extra(const ReportData& data) {
