@@ -178,6 +178,7 @@ std::string format_quantity(double value) {
 }
 
 std::string format_flops(double flops) {
+  if (flops == 0) return "0";
   return tidy_exponent(with_digits(flops, std::chars_format::scientific, 2));
 }
 

@@ -80,6 +80,22 @@ Panel flops_panel(const std::vector<SizeCost>& costs) {
   return panel;
 }
 
+// Hours that are minutes are written so.
+Panel with_short_times(Panel panel) {
+  constexpr double kMinutes = 60;
+  for (const Series& series : panel.series) {
+    if (std::any_of(series.y.begin(), series.y.end(), [](double y) { return y > 0.5; })) {
+      return panel;
+    }
+  }
+  for (Series& series : panel.series) {
+    for (double& y : series.y) y *= kMinutes;
+    for (double& low : series.low) low *= kMinutes;
+  }
+  panel.y.unit = "minutes";
+  return panel;
+}
+
 Panel hours_panel(const std::vector<SizeCost>& costs) {
   const auto names = names_of(costs);
   Panel panel{.title = "Time by size",
@@ -88,7 +104,7 @@ Panel hours_panel(const std::vector<SizeCost>& costs) {
   add_stacks({{"trained", 0, heights(costs, [](const auto& c) { return c.hours; })},
               {"left", kFaint, heights(costs, [](const auto& c) { return c.hours_left; })}},
              names, hour_words, panel);
-  return panel;
+  return with_short_times(std::move(panel));
 }
 
 Panel device_panel(const SweepView& view) {
@@ -105,7 +121,7 @@ Panel device_panel(const SweepView& view) {
               .y = {.title = "worker time", .unit = "hours", .low = 0}};
   add_stacks({{"trained", 0, counted}, {"killed or failed", 1, uncounted}}, names, hour_words,
              panel);
-  return panel;
+  return with_short_times(std::move(panel));
 }
 
 Panel spend_panel(const SweepStatus& status) {

@@ -193,8 +193,8 @@ Figure drawn_curve_figure(const ReportData& data, Figure figure) {
   figure.panels = {curves_panel(data, curves, CurveAxis::kCompute),
                    curves_panel(data, curves, CurveAxis::kTokens)};
   figure.caption =
-      "Held-out loss while runs train, a line a run, light to dark from small to large N, both "
-      "axes "
+      "Loss while runs train (of a sweep's trials the training loss, and at the end the held-out "
+      "one), a line a run, light to dark from small to large N, both axes "
       "logarithmic; the first twentieth of each run is cut off above. Only points that have seen "
       "their whole schedule say what a run of that length reaches." +
       thinned_words(curves.size(), usable_curves(data).size(), "curves");

@@ -46,6 +46,7 @@ TEST(Units, PrintsThreeDigitsAndASuffix) {
   EXPECT_EQ(format_quantity(5.76e23), "5.76e23");
   EXPECT_EQ(format_flops(5.76e23), "5.76e23");
   EXPECT_EQ(format_flops(1e12), "1e12");
+  EXPECT_EQ(format_flops(0), "0");
 }
 
 TEST(Units, PrintsDurations) {
