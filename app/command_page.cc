@@ -119,7 +119,7 @@ std::pair<std::string, std::string> described(const OptionEntry& option) {
   if (many && !told) {
     std::string all;
     for (const std::string& word : option.words) all += (all.empty() ? "" : ", ") + word;
-    about += ". One of " + all;
+    about += (about.ends_with(".") ? " One of " : ". One of ") + all;
   }
   if (option.required) about += " (required)";
   if (option.flags.empty() || option.kind == ValueKind::kNone) return {text, about};

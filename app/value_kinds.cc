@@ -127,6 +127,8 @@ constexpr Kind kKinds[] = {
     {"", "--level", "SHARE"},
     {"", "--until", "RATIO"},
     {"", "--extra", "OPTIONS"},
+    {"", "--every", "SECONDS"},
+    {"", "--figure", "NAME"},
     {"", "--serve", "PORT"},
     {"", "--port", "PORT"},
     {"", "--gpu", "DEVICE"},
