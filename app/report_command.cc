@@ -199,8 +199,10 @@ void add_report_command(CLI::App& app) {
       "  isoflop report --csv runs.csv --flops 1e24 --out report.html --open\n"
       "  isoflop report --figure isoflop --out fig.pdf");
   add_report_input(command, *flags);
-  command->add_option("--flops", flags->flops,
-                      "Budget of the answer; default: the grid's target, or 100 times the largest");
+  command->add_option(
+      "--flops", flags->flops,
+      "Budget of the answer; default: the sweep's own target (its grid's, or 1,000 times its "
+      "largest budget), or 100 times a table's largest run");
   command->add_option("--out", flags->out, "The page, default report.html; or the figure's file");
   command->add_option("--figure", flags->figure, "One figure, as .pdf, .png, .svg or .csv");
   command->add_flag("--figures", flags->figures, "List the figures");

@@ -62,12 +62,12 @@ ReportSweep read_sweep(const Store& store, const std::string& study) {
   return sweep;
 }
 
-// C that the grid names for its answer; absent where it does not.
+// C at which the sweep's answer is wanted; absent where its grid has neither target nor budgets.
 std::optional<double> target_in(const Store& store, const std::string& study) {
   for (const StudyRow& row : store.studies()) {
     if (row.name != study || row.grid.empty()) continue;
     const GridSpec spec = parse_grid(row.grid, "study " + study);
-    if (spec.target_flops > 0) return spec.target_flops;
+    if (spec.target_flops > 0 || !spec.budgets.empty()) return target_of(spec);
   }
   return std::nullopt;
 }
