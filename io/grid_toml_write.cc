@@ -1,44 +1,13 @@
-#include <charconv>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/units.h"
 #include "io/grid_toml.h"
+#include "io/toml_text.h"
 
 namespace isoflop {
 namespace {
-
-std::string toml_string(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-// Unquoted where TOML would read the same text back.
-std::string value_text(const std::string& text) {
-  if (text == "true" || text == "false") return text;
-  std::int64_t whole = 0;
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const bool is_whole =
-      std::from_chars(text.data(), end, whole).ptr == end && std::to_string(whole) == text;
-  const bool is_number = !is_whole && try_parse_quantity(text) &&
-                         std::from_chars(text.data(), end, number).ptr == end &&
-                         exact_number(number) == text;
-  return is_whole || is_number ? text : toml_string(text);
-}
 
 template <class T, class ToText>
 std::string list(const std::vector<T>& values, ToText to_text) {
@@ -64,7 +33,7 @@ void add_data(const GridSpec& spec, std::string& out) {
   std::string section;
   if (!spec.corpus.empty()) line(section, "corpus", toml_string(spec.corpus));
   for (const auto& [key, value] : spec.fixed) {
-    if (key.starts_with("data.")) line(section, key.substr(5), value_text(value));
+    if (key.starts_with("data.")) line(section, key.substr(5), toml_value(value));
   }
   if (!section.empty()) out += "\n[data]\n" + section;
 }
@@ -93,7 +62,7 @@ void add_grid(const GridSpec& spec, std::string& out) {
 void add_trial(const GridSpec& spec, std::string& out) {
   std::string section;
   for (const auto& [key, value] : spec.fixed) {
-    if (key != "trainer" && !key.starts_with("data.")) line(section, key, value_text(value));
+    if (key != "trainer" && !key.starts_with("data.")) line(section, key, toml_value(value));
   }
   if (!section.empty()) out += "\n[trial]\n" + section;
 }
@@ -101,7 +70,7 @@ void add_trial(const GridSpec& spec, std::string& out) {
 void add_axes(const GridSpec& spec, std::string& out) {
   if (spec.axes.empty()) return;
   out += "\n[axes]\n";
-  for (const auto& [key, values] : spec.axes) line(out, key, list(values, value_text));
+  for (const auto& [key, values] : spec.axes) line(out, key, list(values, toml_value));
 }
 
 }  // namespace

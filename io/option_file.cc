@@ -1,8 +1,6 @@
 #include "io/option_file.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <toml++/toml.h>
@@ -10,6 +8,7 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "io/atomic_file.h"
+#include "io/toml_text.h"
 
 namespace isoflop {
 namespace {
@@ -69,35 +68,6 @@ class OptionFileReader {
   std::vector<FileOption> options_;
 };
 
-std::string quoted_option(const std::string& text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += std::string("\\u00") + kHex[byte >> 4] + kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-bool is_bare_number(const std::string& text) {
-  std::int64_t whole = 0;
-  double number = 0;
-  const char* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, whole).ptr == end && std::to_string(whole) == text) {
-    return true;
-  }
-  const auto read = std::from_chars(text.data(), end, number);
-  return read.ec == std::errc() && read.ptr == end && std::isfinite(number) &&
-         exact_number(number) == text;
-}
-
 }  // namespace
 
 std::vector<FileOption> parse_option_file(std::string_view text, const std::string& name) {
@@ -119,10 +89,7 @@ std::vector<FileOption> read_option_file(const std::string& path) {
   return parse_option_file(read_whole_file(path), path);
 }
 
-std::string option_toml(const std::string& value) {
-  const bool bare = value == "true" || value == "false" || is_bare_number(value);
-  return bare ? value : quoted_option(value);
-}
+std::string option_toml(const std::string& value) { return toml_value(value); }
 
 std::string option_toml(const std::vector<std::string>& values) {
   std::string out = "[";
