@@ -1,6 +1,7 @@
 #include "io/option_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <toml++/toml.h>
