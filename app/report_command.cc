@@ -115,7 +115,7 @@ Json report_answer(const ReportFlags& flags, const ReportData& data,
   Json answer{{"out", flags.out}, {"bytes", bytes}, {"source", data.source}, {"figures", figures}};
   if (data.plan) {
     answer["flops"] = data.plan->flops;
-    answer["answer"] = plan_sentence(*data.plan, data.loss_unit);
+    answer["answer"] = plan_sentence(*data.plan);
   }
   if (!data.why_no_fit.empty()) answer["why_no_fit"] = data.why_no_fit;
   if (!data.plan) answer["why_no_plan"] = data.why_no_plan;
@@ -159,7 +159,7 @@ void write_page(ReportFlags flags) {
   if (flags.json) {
     print(json_text(report_answer(flags, data, drawn, page.size())));
   } else if (data.plan) {
-    print(plan_sentence(*data.plan, data.loss_unit));
+    print(plan_sentence(*data.plan));
   }
   say_what_is_missing(data, drawn);
   say("written: " + flags.out + ", " + format_bytes(static_cast<double>(page.size())) +

@@ -147,7 +147,10 @@ void add_plan(double budget, ReportData& data) {
 
 void add_gopher(ReportData& data) {
   auto laws = laws_from({}, {});
-  if (data.fit && data.fit->has_law() && !data.fit->form) laws.push_back({"this fit", *data.fit});
+  const bool in_nats = data.loss_unit == LawFit().loss_unit;  // as the published laws are
+  if (data.fit && data.fit->has_law() && !data.fit->form && in_nats) {
+    laws.push_back({"this fit", *data.fit});
+  }
   data.gopher = compare_models(
       {compared_model(large_model("Gopher")), compared_model(large_model("Chinchilla"))}, laws);
 }

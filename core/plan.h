@@ -130,6 +130,7 @@ struct Plan {
   Interval params;  // N: active ones of a sparse model
   Interval tokens;
   Interval loss;
+  std::string loss_unit = "nats_per_token";  // or "bits_per_byte": the fit's
   double interval_level = 0.9;
   NearOptimal near_optimal;
   PlannedShape shape;

@@ -179,6 +179,7 @@ void put_details(Json& json, const Plan& plan) {
 std::string plan_json(const Plan& plan) {
   Json json = {{"flops", finite(plan.flops, "flops")},
                {"convention", plan.convention},
+               {"loss_unit", plan.loss_unit},
                {"law", law_json(plan)},
                {"params", interval_json(plan.params, "params")},
                {"tokens", interval_json(plan.tokens, "tokens")},

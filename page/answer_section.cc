@@ -105,7 +105,7 @@ std::string answer_section(const ReportData& data, const DrawnFigure* figure) {
       "<section id=\"answer\" aria-labelledby=\"answer-title\">\n"
       "<h2 id=\"answer-title\">The answer</h2>\n";
   if (data.plan) {
-    out += "<p class=\"lede\">" + escaped(plan_sentence(*data.plan, data.loss_unit)) + "</p>\n" +
+    out += "<p class=\"lede\">" + escaped(plan_sentence(*data.plan)) + "</p>\n" +
            number_cards(*data.plan, unit_of(data.loss_unit));
   }
   out += refusals(data) + sweep_words(data);

@@ -40,9 +40,13 @@ void add_interval(Series& series, double y, const Interval& interval, std::strin
   series.hover.push_back(std::move(hover));
 }
 
-Panel model_losses_panel(const ReportData& data) {
-  const ModelComparison& comparison = *data.gopher;
-  Panel panel{.title = "Predicted loss", .x = loss_axis(data), .y = law_axis(comparison)};
+// The published laws' losses, whatever the report's runs are measured in.
+constexpr const char* kLawUnit = "nats per token";
+
+Panel model_losses_panel(const ModelComparison& comparison) {
+  Panel panel{.title = "Predicted loss",
+              .x = {.title = "loss", .unit = kLawUnit},
+              .y = law_axis(comparison)};
   const std::size_t count = comparison.models.size();
   for (std::size_t m = 0; m < count; ++m) {
     const ComparedModel& model = comparison.models[m];
@@ -63,14 +67,13 @@ Panel model_losses_panel(const ReportData& data) {
   return panel;
 }
 
-Panel model_gap_panel(const ReportData& data) {
-  const ModelComparison& comparison = *data.gopher;
+Panel model_gap_panel(const ModelComparison& comparison) {
   const ComparedModel& reference = comparison.models[comparison.reference];
   Panel panel{
       .title = comparison.models.size() == 2
                    ? comparison.models[1 - comparison.reference].name + " - " + reference.name
                    : "Loss beyond " + reference.name + "'s",
-      .x = {.title = "difference", .unit = loss_unit_words(data)},
+      .x = {.title = "difference", .unit = kLawUnit},
       .y = law_axis(comparison)};
   panel.series.push_back({.mark = Mark::kVertical, .colour = kFaint, .x = {0}});
   for (std::size_t m = 0; m < comparison.models.size(); ++m) {
@@ -110,7 +113,7 @@ std::string gopher_alt(const ModelComparison& comparison) {
 
 Figure drawn_gopher(const ReportData& data, Figure figure) {
   const ModelComparison& comparison = *data.gopher;
-  figure.panels = {model_losses_panel(data), model_gap_panel(data)};
+  figure.panels = {model_losses_panel(*data.gopher), model_gap_panel(*data.gopher)};
   figure.caption =
       "What each law says of both models at their own N and D. Intervals are over a law's draws, "
       "draw by draw the same for both models; published laws have none. Losses of laws fitted on "

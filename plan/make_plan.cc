@@ -218,6 +218,7 @@ Plan named_plan(const LawFit& fit, const PlanRequest& request, double flops) {
   plan.convention = fit.flops.convention();
   plan.law = fit.law;
   plan.citation = fit.citation;
+  plan.loss_unit = fit.loss_unit;
   plan.interval_level = fit.interval_level;
   plan.warnings = fit.warnings;
   plan.budget = request.budget;

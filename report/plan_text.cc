@@ -84,11 +84,15 @@ std::string constraint_words(const std::string& binding) {
   return "the cap on " + binding;
 }
 
+std::string short_unit(const std::string& loss_unit) {
+  return loss_unit == "bits_per_byte" ? "bits per byte" : "nats";
+}
+
 std::string against_line(const Plan& plan) {
   if (!plan.against_optimum) return "";
   const AgainstOptimum& best = *plan.against_optimum;
-  return constraint_words(plan.binding) + " costs " + fixed4(best.loss_difference) +
-         " nats; it spends " + with_decimals(100 * best.extra_compute, 1) +
+  return constraint_words(plan.binding) + " costs " + fixed4(best.loss_difference) + ' ' +
+         short_unit(plan.loss_unit) + "; it spends " + with_decimals(100 * best.extra_compute, 1) +
          " % more than the best model of its loss; a free choice would be N* " +
          format_quantity(best.params) + ", D* " + format_quantity(best.tokens) + ", loss " +
          fixed3(best.loss) + '\n';
@@ -106,7 +110,7 @@ std::string prices_line(const Plan& plan) {
   for (const SizePrice& price : plan.price_of_size) {
     out += (out.empty() ? "" : ", ") + factor_name(price.factor) + ' ' +
            format_quantity(price.params) + ' ' + percent(price.extra_compute, 0) + " (+" +
-           fixed4(price.loss_difference) + " nats)";
+           fixed4(price.loss_difference) + ' ' + short_unit(plan.loss_unit) + ")";
   }
   return "other sizes at this budget, and what each spends beyond the best model of its loss: " +
          out + '\n';
@@ -250,7 +254,7 @@ std::string size_trade_text(const SizeTrade& trade, const std::string& law) {
   return out;
 }
 
-std::string plan_sentence(const Plan& plan, const std::string& loss_unit) {
+std::string plan_sentence(const Plan& plan) {
   const std::string data = ranged_words(plan.tokens, format_quantity, "tokens");
   std::string out =
       plan.needed_flops
@@ -261,7 +265,7 @@ std::string plan_sentence(const Plan& plan, const std::string& loss_unit) {
   out += "a model of " + ranged_words(plan.params, format_quantity, "parameters") + " on " + data +
          ", " + format_quantity(plan.tokens.value / plan.params.value) +
          " for each parameter, and expect a loss of " +
-         ranged_words(plan.loss, fixed3, unit_words(loss_unit)) + ". ";
+         ranged_words(plan.loss, fixed3, unit_words(plan.loss_unit)) + ". ";
   if (plan.binding.empty()) {
     out += "Any size from " + format_quantity(plan.near_optimal.params_low) + " to " +
            format_quantity(plan.near_optimal.params_high) + " wastes at most " +

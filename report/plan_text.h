@@ -16,9 +16,8 @@ struct PlanTextOptions {
 
 std::string plan_text(const Plan& plan, const PlanTextOptions& options = {});
 
-// Its first line as a sentence or two for who does not know the symbols; `loss_unit` as a table
-// names it ("nats_per_token").
-std::string plan_sentence(const Plan& plan, const std::string& loss_unit = "nats_per_token");
+// Its first line as a sentence or two for who does not know the symbols.
+std::string plan_sentence(const Plan& plan);
 
 // What each size needs for the plan's loss; "-" where it cannot reach it. At full precision for
 // scripts, else rounded.

@@ -167,6 +167,7 @@ TEST(EveryChart, SpeaksOfTheReportsOwnUnitOfLoss) {
   data.loss_unit = "bits_per_byte";
   EXPECT_EQ(isoflop_chart(data).panels[0].y.unit, "bits per byte");
   EXPECT_EQ(answer_chart(data).panels[0].y.unit, "bits per byte");
+  EXPECT_EQ(gopher_chart(data).panels[0].x.unit, "nats per token");  // the published laws'
 }
 
 std::size_t marks_of(const Figure& figure) {

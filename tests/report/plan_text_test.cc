@@ -45,6 +45,21 @@ TEST(PlanText, AGivenSizeSaysWhatItCosts) {
   EXPECT_THAT(text, HasSubstr("the given N costs 0.0804 nats; it spends 250.0 % more than the best "
                               "model of its loss; a free choice would be N* 72.2B, D* 1.33T, loss "
                               "1.973\n"));
+  plan.loss_unit = "bits_per_byte";
+  EXPECT_THAT(plan_text(plan), HasSubstr("the given N costs 0.0804 bits per byte; it spends"));
+}
+
+TEST(PlanText, TheSentenceSaysItAllWithoutSymbols) {
+  Plan plan = gopher_plan();
+  plan.loss = {.value = 1.973, .low = 1.95, .high = 1.99};
+  plan.extrapolation = 44;
+  EXPECT_THAT(plan_sentence(plan),
+              StartsWith("With 5.76e23 FLOP, train a model of 72.2B parameters on 1.33T tokens, "
+                         "18.4 for each parameter, and expect a loss of 1.973 nats per token "
+                         "(1.950 to 1.990). Any size from 50.0B to 106B wastes at most 5 %"));
+  EXPECT_THAT(plan_sentence(plan), HasSubstr("44x the compute of the largest run"));
+  plan.loss_unit = "bits_per_byte";
+  EXPECT_THAT(plan_sentence(plan), HasSubstr("1.973 bits per byte (1.950 to 1.990)"));
 }
 
 TEST(PlanText, AnOpenIntervalSaysSo) {
