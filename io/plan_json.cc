@@ -179,7 +179,6 @@ void put_details(Json& json, const Plan& plan) {
 std::string plan_json(const Plan& plan) {
   Json json = {{"flops", finite(plan.flops, "flops")},
                {"convention", plan.convention},
-               {"loss_unit", plan.loss_unit},
                {"law", law_json(plan)},
                {"params", interval_json(plan.params, "params")},
                {"tokens", interval_json(plan.tokens, "tokens")},
@@ -189,6 +188,8 @@ std::string plan_json(const Plan& plan) {
   if (plan.shape.params > 0) json["shape"] = shape_json(plan.shape);
   if (plan.extrapolation) json["extrapolation"] = finite(*plan.extrapolation, "extrapolation");
   json["warnings"] = warnings_json(plan.warnings);
+  // As in a fit: said where it is not nats per token.
+  if (plan.loss_unit != Plan().loss_unit) json["loss_unit"] = plan.loss_unit;
   put_details(json, plan);
   return json_text(json);
 }
