@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kFewestTrials = 6;
 constexpr double kShareOfTime = 0.05;
+constexpr double kShareBeforeTheFirst = 0.25;
 constexpr int kEarlyDraws = 300;
 
 }  // namespace
@@ -26,13 +27,16 @@ EarlyLaw::EarlyLaw(const std::string& db, double target_flops,
 void EarlyLaw::look(const SweepStatus& status) {
   // The end has a fit of its own.
   if (status.done < next_look_ || status.ended() == status.trials()) return;
-  if (since_.seconds() * kShareOfTime < last_cost_) return;
+  const double share = has_law_ ? kShareOfTime : kShareBeforeTheFirst;
+  if (since_.seconds() * share < last_cost_) return;
   next_look_ = status.done + std::max<std::int64_t>(1, status.done / 4);
   const Stopwatch cost;
   const auto text = law_text(Store(db_, StoreMode::kReadOnly), status);
   last_cost_ = cost.seconds();
   since_.restart();
-  if (text) said_(*text);
+  if (!text) return;
+  has_law_ = true;
+  said_(*text);
 }
 
 std::optional<std::string> EarlyLaw::law_text(const Store& store, const SweepStatus& status) const {

@@ -20,7 +20,8 @@ class EarlyLaw {
   EarlyLaw(const std::string& db, double target_flops,
            std::function<void(const std::string&)> said);
 
-  // To be called as often as convenient: looks are rare, and take at most a twentieth of the time.
+  // To be called as often as convenient: looks are rare, and take at most a twentieth of the time;
+  // a quarter of it until there is a law.
   void look(const SweepStatus& status);
 
  private:
@@ -30,7 +31,8 @@ class EarlyLaw {
   double target_flops_;
   std::function<void(const std::string&)> said_;
   std::int64_t next_look_;  // finished trials
-  double last_cost_ = 0;    // seconds
+  bool has_law_ = false;
+  double last_cost_ = 0;  // seconds
   Stopwatch since_;
 };
 
