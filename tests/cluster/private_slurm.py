@@ -3,7 +3,7 @@
     with PrivateSlurm(nodes=2, cpus=1) as slurm:
         slurm.run(["sbatch", ...])
 
-Needs Debian's slurmctld, slurmd, slurm-client and munge (scripts/setup), no systemd and no root: the
+Needs Debian's slurmctld, slurmd, slurm-client and munge (scripts/setup --tests), no systemd and no root: the
 daemons run as whoever calls, with a key, ports and a folder of their own. Partition `main` preempts
 `spot`, whose jobs are requeued.
 
@@ -129,7 +129,7 @@ class PrivateSlurm:
     def __init__(self, nodes=2, cpus=1, max_array=1001, requeue_exit=True):
         missing = [name for name in NEEDED if not shutil.which(name, path=SBIN)]
         if missing:
-            raise SlurmError(f"Slurm is missing here: {', '.join(missing)}: run scripts/setup")
+            raise SlurmError(f"Slurm is missing here: {', '.join(missing)}: run scripts/setup --tests")
         self.nodes = [f"node{i + 1}" for i in range(nodes)]
         # Sockets have short paths; munged wants nobody else to be able to write there.
         self.dir = Path(tempfile.mkdtemp(prefix="isoflop-slurm-"))
