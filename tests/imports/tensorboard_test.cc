@@ -279,7 +279,8 @@ TEST_F(TensorBoardFolder, TensorBoardItselfReadsWhatIsWritten) {
   const std::string own = ISOFLOP_SOURCE_DIR "/.venv/bin/python";
   const std::string python = std::filesystem::exists(own) ? "'" + own + "'" : "python3";
   if (std::system((python + " -c 'import tensorboard' 2>/dev/null").c_str()) != 0) {
-    GTEST_SKIP() << "TensorBoard's Python package is not installed: scripts/setup --tests installs it";
+    GTEST_SKIP()
+        << "TensorBoard's Python package is not installed: scripts/setup --tests installs it";
   }
   write("events.out.tfevents.1", small_run().bytes());
   write("read.py",
