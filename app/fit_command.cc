@@ -8,7 +8,6 @@
 #include "app/fit_input.h"
 #include "app/output.h"
 #include "core/error.h"
-#include "core/hash.h"
 #include "db/store.h"
 #include "fit/fit_law.h"
 #include "io/atomic_file.h"
@@ -32,15 +31,7 @@ struct FitCommandFlags {
 LawFit fit_one(const FitCommandFlags& flags, const FitInput& input) {
   FitOptions options = flags.fit.options();
   flags.law.set(options);
-  options.flops = input.flops;
-  options.curves = input.curves;
-  LawFit fit = fit_law(input.observations, input.source, options);
-  fit.set = input.set;
-  fit.loss_unit = input.loss_unit;
-  fit.where = input.where;
-  fit.exclusions = input.exclusions;
-  fit.version = program_version();
-  return fit;
+  return fit_of(input, options);
 }
 
 // Where a fit of several is written: "fit.json" becomes "fit.SET.json".

@@ -11,6 +11,7 @@
 #include "app/study_table.h"
 #include "core/error.h"
 #include "core/schedule.h"
+#include "db/process.h"
 #include "db/row_filter.h"
 #include "db/store.h"
 #include "fit/exclusions.h"
@@ -221,6 +222,18 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
     if (!flags.curves.empty()) input.curves = curves;
   }
   return inputs;
+}
+
+LawFit fit_of(const FitInput& input, FitOptions options) {
+  options.flops = input.flops;
+  options.curves = input.curves;
+  LawFit fit = fit_law(input.observations, input.source, options);
+  fit.set = input.set;
+  fit.loss_unit = input.loss_unit;
+  fit.where = input.where;
+  fit.exclusions = input.exclusions;
+  fit.version = program_version();
+  return fit;
 }
 
 }  // namespace isoflop

@@ -10,6 +10,7 @@
 #include "core/flops.h"
 #include "core/observation.h"
 #include "core/training_curve.h"
+#include "fit/fit_law.h"
 
 namespace isoflop {
 
@@ -44,6 +45,10 @@ struct FitInput {
 // Error(kUsage) for flags that contradict each other and for rows that cannot be read;
 // Error(kRefused, "no_results") for a study without finished trials.
 std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curves);
+
+// The law of an input, which says what it was fitted on. `options` are the caller's but for what
+// the input knows: FLOPs per token and curves.
+LawFit fit_of(const FitInput& input, FitOptions options);
 
 }  // namespace isoflop
 

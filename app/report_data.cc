@@ -93,14 +93,7 @@ LawFit fit_for_report(const FitInput& input, FitOptions options, double at) {
   options.diagnostics = true;
   options.profiles = input.observations.size() <= kMostProfiledRows;
   options.at = at;
-  options.flops = input.flops;
-  options.curves = input.curves;
-  LawFit fit = fit_law(input.observations, input.source, options);
-  fit.set = input.set;
-  fit.where = input.where;
-  fit.exclusions = input.exclusions;
-  fit.version = program_version();
-  return fit;
+  return fit_of(input, options);
 }
 
 // The runs, and the law where they have one.

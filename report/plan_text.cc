@@ -67,7 +67,8 @@ std::string reach_sentence(const Plan& plan) {
     out += out.empty() ? "In brackets: " : "; in brackets: ";
     out += level_text(plan.interval_level);
   }
-  return out.empty() ? out : out + '.';
+  if (plan.convention.empty()) return out.empty() ? out : out + '.';
+  return out + (out.empty() ? "FLOP" : "; FLOP") + " counted as " + plan.convention + '.';
 }
 
 std::string budget_line(const Plan& plan) {

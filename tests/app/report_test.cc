@@ -75,6 +75,17 @@ TEST_F(ReportCommand, OfATableHasNoTrainingToReport) {
                           HasSubstr("report --csv runs.csv --flops 1e23")));
 }
 
+TEST_F(ReportCommand, SpeaksOfTheRunsOwnUnitOfLoss) {
+  std::string table = report_table(4);
+  table.replace(table.find("loss"), 4, "val_bpb");
+  write("runs.csv", table);
+  ASSERT_EQ(run("import runs.csv --convention 6nd").code, 0);
+  const Ran ran = run("report --db runs.db --flops 1e23");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr(" bits per byte ("), Not(HasSubstr("nats")),
+                             HasSubstr("FLOP counted as 6nd")));
+}
+
 TEST_F(ReportCommand, OfRunsThatGiveNoLawIsAPageThatSaysWhy) {
   write("runs.csv", "params,tokens,loss\n1e6,2e7,4.1\n2e6,4e7,3.9\n4e6,8e7,3.7\n");
   const Ran ran = run("report --csv runs.csv --json");

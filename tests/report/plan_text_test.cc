@@ -58,6 +58,7 @@ TEST(PlanText, TheSentenceSaysItAllWithoutSymbols) {
                          "18.4 for each parameter, and expect a loss of 1.973 nats per token "
                          "(1.950 to 1.990). Any size from 50.0B to 106B wastes at most 5 %"));
   EXPECT_THAT(plan_sentence(plan), HasSubstr("44x the compute of the largest run"));
+  EXPECT_THAT(plan_sentence(plan), HasSubstr("in brackets: 90 % intervals; FLOP counted as 6nd."));
   plan.loss_unit = "bits_per_byte";
   EXPECT_THAT(plan_sentence(plan), HasSubstr("1.973 bits per byte (1.950 to 1.990)"));
 }
