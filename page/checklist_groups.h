@@ -5,10 +5,13 @@
 #include <vector>
 
 #include "page/checklist.h"
+#include "page/trials_seen.h"
 
 namespace isoflop {
 
 void add_run_groups(const ReportData& data, std::vector<ChecklistItem>& out);  // 1 to 4
+void add_training_items(const ReportData& data, const TrialsSeen& trials,
+                        std::vector<ChecklistItem>& out);  // 3, for add_run_groups
 void add_fit_groups(const ReportData& data, std::vector<ChecklistItem>& out);  // 5 to 11
 
 }  // namespace isoflop
