@@ -1,32 +1,14 @@
-#include <array>
 #include <bit>
 
+#include "imports/crc32.h"
 #include "imports/event_fields.h"
 #include "imports/proto_wire.h"
 #include "imports/tensorboard_events.h"
 #include "io/atomic_file.h"
 
 namespace isoflop {
-namespace {
 
-constexpr std::array<std::uint32_t, 256> crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0u);
-    table[i] = crc;
-  }
-  return table;
-}
-
-}  // namespace
-
-std::uint32_t crc32c(std::string_view bytes) {
-  static constexpr auto kTable = crc_table();
-  std::uint32_t crc = ~0u;
-  for (const char c : bytes) crc = crc >> 8 ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
-  return ~crc;
-}
+std::uint32_t crc32c(std::string_view bytes) { return crc32_of<kCastagnoli>(bytes); }
 
 std::uint32_t masked_crc32c(std::string_view bytes) {
   return std::rotr(crc32c(bytes), 15) + 0xa282ead8u;

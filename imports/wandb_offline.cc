@@ -10,8 +10,7 @@
 // out and said. A run that ended with an exit code other than 0 is left out. Config values are
 // facts: the number of parameters is looked for there.
 // Source: wandb/sdk/internal/datastore.py and wandb_internal.proto.
-#include <array>
-
+#include "imports/crc32.h"
 #include "imports/log_formats.h"
 #include "imports/log_lines.h"
 #include "imports/proto_wire.h"
@@ -26,23 +25,6 @@ constexpr std::size_t kWandbHead = 7, kWandbBlock = 32768;
 enum WandbPart : unsigned char { kWholeRecord = 1, kFirstPart = 2, kMiddlePart = 3, kLastPart = 4 };
 namespace wandb_record {
 constexpr std::uint32_t kHistory = 2, kConfig = 5, kRun = 17, kExit = 18;
-}
-
-constexpr std::array<std::uint32_t, 256> zlib_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0u);
-    table[i] = crc;
-  }
-  return table;
-}
-
-std::uint32_t zlib_crc32(std::string_view bytes) {
-  static constexpr auto kTable = zlib_table();
-  std::uint32_t crc = ~0u;
-  for (const char c : bytes) crc = crc >> 8 ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
-  return ~crc;
 }
 
 // The records of a file, one after the other.
@@ -70,7 +52,7 @@ class WandbRecords {
     const std::size_t length = little_endian(rest.substr(4, 2));
     if (length > rest.size() - kWandbHead) return torn(true);
     // The check is of the type and the data, which stand together.
-    if (zlib_crc32(rest.substr(6, length + 1)) != little_endian(rest.substr(0, 4))) {
+    if (crc32_of<kZlib>(rest.substr(6, length + 1)) != little_endian(rest.substr(0, 4))) {
       corrupt("a record does not match its check");
     }
     type = static_cast<unsigned char>(rest[6]);
