@@ -18,7 +18,7 @@
 #include "kernels/peak.h"
 #include "sweep/driver.h"
 #include "sweep/memory_watch.h"
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 namespace {

@@ -21,8 +21,8 @@
 #include "kernels/peak.h"
 #include "report/numbers_text.h"
 #include "sweep/stop_signal.h"
-#include "trainer/decoder_runner.h"
 #include "trainer/tabular_runner.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 namespace {
@@ -118,7 +118,7 @@ class AnyRunner : public TrialRunner {
  private:
   TrialRunner& runner_of(const Trial& trial) {
     if (trial.trainer == "tabular") return tabular_;
-    if (!decoder_) decoder_ = make_decoder_runner(read_manifest_in);
+    if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in);
     return *decoder_;
   }
 

@@ -8,7 +8,7 @@
 
 #include "app/study.h"
 #include "core/error.h"
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 namespace {

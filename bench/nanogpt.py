@@ -1,6 +1,6 @@
 """A small decoder in PyTorch, in the style of nanoGPT, as the yardstick of throughput.py.
 
-Two architectures: "isoflop" (rotary positions, RMSNorm, QK-norm: what model/decoder.h describes, with the same
+Two architectures: "isoflop" (rotary positions, RMSNorm, QK-norm: what model/transformer.h describes, with the same
 initialisation) and "nanogpt" (LayerNorm, learned positions, no QK-norm). Both have no biases in matrices, tanh-GELU, a tied
 head and no dropout.
 
@@ -76,7 +76,7 @@ class Block(nn.Module):
         return x + self.feed_forward_out(inner)
 
 
-class Decoder(nn.Module):
+class Transformer(nn.Module):
     def __init__(self, width, layers, heads, arch):
         super().__init__()
         self.embedding = nn.Embedding(VOCAB, width)
@@ -162,7 +162,7 @@ def speed(corpus, ask):
     key = (ask["mode"], ask["arch"], ask["width"])
     if key not in models:
         torch.manual_seed(1)
-        model = Decoder(ask["width"], ask["layers"], ask["heads"], ask["arch"])
+        model = Transformer(ask["width"], ask["layers"], ask["heads"], ask["arch"])
         run = torch.compile(model) if ask["mode"] == "compile" else model
         models[key] = run, list(model.parameters()), adamw(model, ask["recipe"])
     run, parameters, optimizer = models[key]
@@ -193,7 +193,7 @@ def loss(corpus, ask):
     """Held-out loss after training on `tokens`, on the windows that isoflop evaluates."""
     recipe, size = ask["recipe"], ask["batch"]
     torch.manual_seed(ask["seed"])
-    model = Decoder(ask["width"], ask["layers"], ask["heads"], ask["arch"])
+    model = Transformer(ask["width"], ask["layers"], ask["heads"], ask["arch"])
     parameters, optimizer = list(model.parameters()), adamw(model, recipe)
     starts = shuffled(corpus.train_starts, ask["seed"])
     steps = round(ask["tokens"] / (size * CONTEXT))

@@ -12,8 +12,8 @@
 
 #include "core/flops.h"
 #include "core/stopwatch.h"
-#include "kernels/decoder_pass.h"
 #include "kernels/peak.h"
+#include "kernels/transformer_pass.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ using namespace isoflop;
 template <class Float>
 struct Tensors {
   std::vector<BlockTensors<Float>> blocks;
-  DecoderTensors<Float> all{};
+  TransformerTensors<Float> all{};
 
   Tensors(const ModelConfig& c, Float* memory) : blocks(static_cast<size_t>(c.layers)) {
     const auto take = [&](std::int64_t count) {
@@ -64,15 +64,16 @@ double gflops(const ModelConfig& config, std::int64_t batch, double seconds, con
   for (float& weight : weights) weight = normal(random);
   std::vector<std::int32_t> windows(static_cast<size_t>(batch * (config.context + 1)));
   for (auto& token : windows) token = static_cast<std::int32_t>(random() % config.vocab);
+  const TokenBatch tokens = next_token_batch(windows, config.context);
   const Tensors<const float> w(config, weights.data());
   const Tensors<float> d_w(config, gradients.data());
-  DecoderPass pass(config, kernels);
-  pass.add_gradients(w.all, d_w.all, windows, 1.0);
+  TransformerPass pass(config, kernels);
+  pass.add_gradients(w.all, d_w.all, tokens, 1.0);
   const Stopwatch watch;
   double best = 1e30;
   while (watch.seconds() < seconds) {
     const double start = cpu_seconds();
-    pass.add_gradients(w.all, d_w.all, windows, 1.0);
+    pass.add_gradients(w.all, d_w.all, tokens, 1.0);
     best = std::min(best, cpu_seconds() - start);
   }
   return train_flops_per_token(config, convention) * static_cast<double>(batch * config.context) /

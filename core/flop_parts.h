@@ -5,7 +5,9 @@
 //   attention         3 x 2 L (4 d h k)   q, k, v and output
 //   attention scores  3 x 4 L S h k       q k^T and its product with v, over the full square
 //   feed-forward      3 x 2 x its parameters
-//   head              3 x 2 V d           also where it is tied and has no parameters of its own
+//   router            3 x 2 L E d         of sparse models, whose experts count where they are
+//   active head              3 x 2 V d           at the tokens that are predicted; also where it is
+//   tied and has no parameters of its own
 //
 // Look-ups, norms and softmaxes are no matrix products and count 0.
 #ifndef ISOFLOP_CORE_FLOP_PARTS_H_

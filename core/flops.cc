@@ -14,10 +14,18 @@ namespace {
 constexpr std::array kAll{FlopConvention::k6nd, FlopConvention::kExact, FlopConvention::kKaplan,
                           FlopConvention::kHoffmann, FlopConvention::kHoffmannLayers};
 
+// The head's matrix for every token that is predicted, a token of the window.
+double predicted_head(const ModelConfig& m) {
+  const auto head = static_cast<double>(m.vocab * m.width);
+  if (!m.masked()) return head;
+  return head * static_cast<double>(predictions_per_window(m)) / static_cast<double>(m.context);
+}
+
 double exact_forward(const ModelConfig& m) {
   const ParamCount count = count_params(m);
-  const auto head = static_cast<double>(m.vocab * m.width);
-  const auto matrices = static_cast<double>(count.attention + count.feed_forward) + head;
+  const auto matrices =
+      static_cast<double>(count.attention + count.feed_forward - count.inactive + count.router) +
+      predicted_head(m);
   const auto attention = 4.0 * static_cast<double>(m.layers * m.context * m.heads * m.head_size);
   return 2.0 * matrices + attention;
 }
@@ -29,7 +37,9 @@ double hoffmann_layers_forward(const ModelConfig& m) {
   const auto d = static_cast<double>(m.width);
   const auto kh = static_cast<double>(m.heads * m.head_size);
   const auto h = static_cast<double>(m.heads);
-  const auto f = static_cast<double>(m.hidden);
+  const auto f =
+      m.sparse() ? static_cast<double>((m.experts_per_token + m.shared_experts) * m.expert_width())
+                 : static_cast<double>(m.hidden);
   const double matrices = m.feed_forward == FeedForward::kSwiglu ? 3 : 2;
   const double qkv = 2 * 3 * d * kh;
   const double logits = 2 * S * kh;
@@ -77,11 +87,11 @@ double train_flops_per_token(const ModelConfig& config, FlopConvention conventio
   const ParamCount count = count_params(config);
   switch (convention) {
     case FlopConvention::k6nd:
-      return 6.0 * static_cast<double>(count.total());
+      return 6.0 * static_cast<double>(count.active());
     case FlopConvention::kExact:
       return 3.0 * exact_forward(config);
     case FlopConvention::kKaplan:
-      return 6.0 * static_cast<double>(count.non_embedding());
+      return 6.0 * static_cast<double>(count.non_embedding() - count.inactive);
     case FlopConvention::kHoffmann:
       return 3.0 * (hoffmann_layers_forward(config) + hoffmann_vocabulary_forward(config));
     case FlopConvention::kHoffmannLayers:

@@ -1,9 +1,14 @@
 // What a token of training costs, under conventions that have names and are never mixed.
 //
+// Only experts that a token passes through count. The head of a masked model counts for the tokens
+// that it predicts. D is what a model reads: of a masked model all tokens, masked or not.
+//
 // Training FLOPs per token, forward and backward (backward = 2 x forward); C = this x D. With the
 // symbols of model_config.h:
 //
-//   6nd              6 N, N = all parameters (the default of published work)
+//   6nd              6 N, N = all parameters (the default of published work); of a sparse model
+//   those
+//                    that a token passes through, its active ones
 //   exact            3 x [2 (attention + feed-forward + V d) + 4 L S h k]: every matrix product
 //   that is
 //                    computed, the head included whether tied or not, attention over the full S x S

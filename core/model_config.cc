@@ -1,5 +1,8 @@
 #include "core/model_config.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/error.h"
 #include "core/units.h"
 
@@ -10,6 +13,59 @@ void require_positive(std::int64_t value, const char* key) {
   if (value > 0) return;
   throw usage_error(std::string(key) + ": " + std::to_string(value) +
                     " is not a size: give a whole number of at least 1");
+}
+
+void validate_masked(const ModelConfig& config) {
+  if (!config.masked()) {
+    if (!config.next_sentence) return;
+    throw usage_error(
+        "model.next_sentence: belongs to masked models: set model.objective = "
+        "\"masked\", or leave it out");
+  }
+  if (!(config.mask_fraction > 0 && config.mask_fraction < 1)) {
+    throw usage_error("model.mask_fraction: " + exact_number(config.mask_fraction) +
+                      " is not valid: give a fraction of the tokens, above 0 and below 1");
+  }
+  if (config.next_sentence && config.context < 8) {
+    throw usage_error(
+        "model.context: " + std::to_string(config.context) +
+        " tokens are too few for two sentences between [CLS] and [SEP]: give 8 or more");
+  }
+  if (config.vocab > special_tokens(config)) return;
+  throw usage_error(
+      "model.vocab: " + std::to_string(config.vocab) + " leaves no token beside the model's own " +
+      std::to_string(special_tokens(config)) + ": give the corpus' vocabulary and " + "these");
+}
+
+void validate_experts(const ModelConfig& config) {
+  const auto refuse = [](const char* key, const std::string& value, const std::string& expected) {
+    throw usage_error(std::string(key) + ": " + value + " is not valid: give " + expected);
+  };
+  if (config.experts < 0) {
+    refuse("model.experts", std::to_string(config.experts), "a number of experts, or 0 (dense)");
+  }
+  require_positive(config.experts_per_token, "model.experts_per_token");
+  require_positive(config.granularity, "model.granularity");
+  if (config.shared_experts < 0) {
+    refuse("model.shared_experts", std::to_string(config.shared_experts), "0 or more");
+  }
+  if (!(config.capacity_factor >= 0)) {
+    refuse("model.capacity_factor", exact_number(config.capacity_factor),
+           "a factor, or 0 to drop no token");
+  }
+  if (!config.sparse()) return;
+  if (config.experts_per_token > config.experts) {
+    refuse("model.experts_per_token", std::to_string(config.experts_per_token),
+           "at most model.experts = " + std::to_string(config.experts));
+  }
+  if (config.hidden % config.granularity != 0) {
+    refuse("model.granularity", std::to_string(config.granularity),
+           "a divisor of model.hidden = " + std::to_string(config.hidden));
+  }
+  if (config.router == Router::kTopK && config.experts_per_token == 1 && config.experts > 1) {
+    refuse("model.router", "\"topk\" with one expert a token",
+           "\"switch\": a weight among one is always 1, and the router would learn nothing");
+  }
 }
 
 }  // namespace
@@ -35,6 +91,20 @@ void validate(const ModelConfig& config) {
                       " is odd: rotary positions turn pairs; give an even head size or "
                       "model.positions = \"learned\"");
   }
+  validate_masked(config);
+  validate_experts(config);
+}
+
+std::int64_t special_tokens(const ModelConfig& config) {
+  if (!config.masked()) return 0;
+  return config.next_sentence ? 3 : 1;
+}
+
+std::int64_t predictions_per_window(const ModelConfig& config) {
+  if (!config.masked()) return config.context;
+  const std::int64_t special = config.next_sentence ? 3 : 0;  // [CLS] and two [SEP]
+  const auto maskable = static_cast<double>(config.context - special);
+  return std::max<std::int64_t>(1, std::llround(config.mask_fraction * maskable));
 }
 
 ParamCount count_params(const ModelConfig& config) {
@@ -42,20 +112,33 @@ ParamCount count_params(const ModelConfig& config) {
   const std::int64_t feed_forward_matrices = config.feed_forward == FeedForward::kSwiglu ? 3 : 2;
   const std::int64_t per_norm = config.norm == Norm::kLayerNorm ? 2 : 1;
   const std::int64_t qk_gains = config.qk_norm ? 2 * config.head_size : 0;
+  // One dense feed-forward, or one expert.
+  const std::int64_t expert = config.layers * feed_forward_matrices * config.width *
+                              (config.sparse() ? config.expert_width() : config.hidden);
+  const std::int64_t experts = config.sparse() ? config.experts + config.shared_experts : 1;
+  const std::int64_t learned =
+      config.positions == Positions::kLearned ? config.context * config.width : 0;
   return {
       .embedding = config.vocab * config.width,
-      .positions = config.positions == Positions::kLearned ? config.context * config.width : 0,
+      .positions = learned + (config.next_sentence ? 4 * config.width : 0),
       .attention = config.layers * 4 * config.width * attention_width,
-      .feed_forward = config.layers * feed_forward_matrices * config.width * config.hidden,
+      .feed_forward = expert * experts,
       .norms = (2 * config.layers + 1) * config.width * per_norm + config.layers * qk_gains,
       .head = config.tied_head ? 0 : config.vocab * config.width,
+      .router = config.layers * config.experts * config.width,
+      .inactive = config.sparse() ? expert * (config.experts - config.experts_per_token) : 0,
   };
 }
 
 std::string shape_name(const ModelConfig& config) {
-  return "L" + std::to_string(config.layers) + " d" + std::to_string(config.width) + " h" +
-         std::to_string(config.heads) + "x" + std::to_string(config.head_size) + " f" +
-         std::to_string(config.hidden);
+  std::string name = "L" + std::to_string(config.layers) + " d" + std::to_string(config.width) +
+                     " h" + std::to_string(config.heads) + "x" + std::to_string(config.head_size) +
+                     " f" + std::to_string(config.hidden);
+  if (!config.sparse()) return name;
+  name += " e" + std::to_string(config.experts) + "k" + std::to_string(config.experts_per_token);
+  if (config.granularity > 1) name += "g" + std::to_string(config.granularity);
+  if (config.shared_experts > 0) name += "s" + std::to_string(config.shared_experts);
+  return name;
 }
 
 }  // namespace isoflop

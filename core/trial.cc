@@ -15,9 +15,31 @@
 namespace isoflop {
 namespace {
 
-// The one list of a trial's fields. `T` is Trial or const Trial.
+// The one list of a trial's fields. `T` is Trial or const Trial. Fields that are called later(...)
+// came when there were trials already: their default means that nothing is different.
 template <class T, class Visitor>
-void visit_fields(T& t, Visitor&& visit) {
+void visit_later_fields(T& t, Visitor&& later) {
+  later("model.objective", t.model.objective);
+  later("model.next_sentence", t.model.next_sentence);
+  later("model.mask_fraction", t.model.mask_fraction);
+  later("model.experts", t.model.experts);
+  later("model.experts_per_token", t.model.experts_per_token);
+  later("model.granularity", t.model.granularity);
+  later("model.shared_experts", t.model.shared_experts);
+  later("model.router", t.model.router);
+  later("model.capacity_factor", t.model.capacity_factor);
+
+  later("data.unique_tokens", t.data.unique_tokens);
+
+  later("train.mask_replaced", t.train.mask_replaced);
+  later("train.mask_random", t.train.mask_random);
+  later("train.whole_words", t.train.whole_words);
+  later("train.balance_loss", t.train.balance_loss);
+  later("train.router_z_loss", t.train.router_z_loss);
+}
+
+template <class T, class Visitor>
+void visit_first_fields(T& t, Visitor&& visit) {
   visit("trainer", t.trainer);
   visit("seed", t.seed);
   visit("eval_windows", t.eval_windows);
@@ -67,6 +89,12 @@ void visit_fields(T& t, Visitor&& visit) {
   visit("train.dtype", t.train.dtype);
 }
 
+template <class T, class Visitor>
+void visit_fields(T& t, Visitor&& visit) {
+  visit_first_fields(t, visit);
+  visit_later_fields(t, visit);
+}
+
 template <class E>
 struct Word {
   E value;
@@ -79,6 +107,13 @@ constexpr std::array<Word<Norm>, 2> kNorms{
 constexpr std::array<Word<FeedForward>, 2> kFeedForwards{
     {{FeedForward::kGelu, "gelu"}, {FeedForward::kSwiglu, "swiglu"}}};
 
+constexpr std::array<Word<Objective>, 2> kObjectives{
+    {{Objective::kAutoregressive, "autoregressive"}, {Objective::kMasked, "masked"}}};
+constexpr std::array<Word<Router>, 2> kRouters{
+    {{Router::kSwitch, "switch"}, {Router::kTopK, "topk"}}};
+
+constexpr const auto& words(Objective) { return kObjectives; }
+constexpr const auto& words(Router) { return kRouters; }
 constexpr const auto& words(Positions) { return kPositions; }
 constexpr const auto& words(Norm) { return kNorms; }
 constexpr const auto& words(FeedForward) { return kFeedForwards; }
@@ -224,6 +259,14 @@ class FlatJson {
 template <class F>
 constexpr bool kIsText = std::is_same_v<F, std::string> || std::is_enum_v<F>;
 
+std::map<std::string, std::string> later_defaults() {
+  std::map<std::string, std::string> texts;
+  const Trial defaults;
+  visit_later_fields(defaults,
+                     [&](const char* key, const auto& field) { texts[key] = to_text(field); });
+  return texts;
+}
+
 [[noreturn]] void unknown_key(std::string_view key) {
   const std::string near = closest_word(key, trial_keys());
   throw usage_error(
@@ -245,6 +288,16 @@ void validate_cooldown(const TrainSpec& train) {
   require(train.warmup_tokens > 0 && train.warmup_tokens < train.tokens * (1 - train.cooldown),
           "train.warmup_tokens", train.warmup_tokens,
           "above 0 and less than the tokens before the cooldown, for schedule cooldown");
+}
+
+void validate_losses(const TrainSpec& train) {
+  require(train.mask_replaced >= 0 && train.mask_replaced <= 1, "train.mask_replaced",
+          train.mask_replaced, "a fraction of the masked tokens, from 0 to 1");
+  require(train.mask_random >= 0 && train.mask_random + train.mask_replaced <= 1 + 1e-12,
+          "train.mask_random", train.mask_random,
+          "a fraction of the masked tokens, at most what train.mask_replaced leaves");
+  require(train.balance_loss >= 0, "train.balance_loss", train.balance_loss, "0 or more");
+  require(train.router_z_loss >= 0, "train.router_z_loss", train.router_z_loss, "0 or more");
 }
 
 void validate_train(const TrainSpec& train) {
@@ -269,7 +322,10 @@ void validate_train(const TrainSpec& train) {
   } else if (train.schedule != "cosine") {
     bad_value("train.schedule", train.schedule, "cosine or cooldown");
   }
-  if (train.dtype != "float32") bad_value("train.dtype", train.dtype, "float32");
+  if (train.dtype != "float32" && train.dtype != "bfloat16") {
+    bad_value("train.dtype", train.dtype, "float32 or bfloat16");
+  }
+  validate_losses(train);
 }
 
 void validate_data(const DataSpec& data) {
@@ -278,6 +334,8 @@ void validate_data(const DataSpec& data) {
   }
   require(data.epochs > 0 && std::isfinite(data.epochs), "data.epochs", data.epochs,
           "passes over the data, above 0");
+  require(data.unique_tokens >= 0 && std::isfinite(data.unique_tokens), "data.unique_tokens",
+          data.unique_tokens, "tokens, or 0 for all of the corpus");
   require(data.zipf_alpha > 0, "data.zipf_alpha", data.zipf_alpha, "a value above 0");
   require(data.zipf_base >= 2, "data.zipf_base", static_cast<double>(data.zipf_base), "at least 2");
   require(data.zipf_digits >= 1 && std::pow(data.zipf_base, data.zipf_digits) < 9e15,
@@ -296,6 +354,11 @@ void validate_data(const DataSpec& data) {
 double params_of(const Trial& trial) {
   if (trial.trainer == "tabular") return trial.tabular_params;
   return static_cast<double>(count_params(trial.model).total());
+}
+
+double active_params_of(const Trial& trial) {
+  if (trial.trainer == "tabular") return trial.tabular_params;
+  return static_cast<double>(count_params(trial.model).active());
 }
 
 double flops_per_token(const Trial& trial, FlopConvention convention) {
@@ -348,9 +411,14 @@ std::vector<std::string> differences(const Trial& one, const Trial& other) {
 
 std::string canonical_json(const Trial& trial) {
   std::map<std::string, std::string> fields;
-  visit_fields(trial, [&](const char* key, const auto& field) {
+  const auto add = [&](const char* key, const auto& field) {
     using Field = std::decay_t<decltype(field)>;
     fields[key] = kIsText<Field> ? json_string(to_text(field)) : to_text(field);
+  };
+  visit_first_fields(trial, add);
+  static const std::map<std::string, std::string> kDefaults = later_defaults();
+  visit_later_fields(trial, [&](const char* key, const auto& field) {
+    if (to_text(field) != kDefaults.at(key)) add(key, field);
   });
   std::string out = "{";
   for (const auto& [key, value] : fields) {

@@ -5,6 +5,9 @@
 // same list serves configuration files, sweep axes, the stored form and the identity, so that a new
 // field is one line here and is nowhere forgotten.
 //
+// A field that came later is left out of the canonical form where it has its default, which means
+// "as before there was one": identities outlive new features.
+//
 // The canonical form is a flat JSON object, keys sorted, numbers as the shortest text that reads
 // back the same. The identity is the SHA-256 of that text. It holds the hash of the tokens, not
 // their path.
@@ -30,6 +33,10 @@ struct DataSpec {
   std::string hash;             // SHA-256 of the prepared tokens; empty for synthetic sources
   // Most passes over the training tokens that this trial may make; beyond, it is refused.
   double epochs = 1;
+  // Distinct training tokens that the trial may see, in whole windows, the same ones whatever the
+  // seed, and of a smaller cap a part of a larger one's; they repeat in a new order every epoch. 0:
+  // all that the corpus has.
+  double unique_tokens = 0;
 
   // Zipf facts, corpora.md section 6.2 (see data/zipf_facts.h). Used when source = "zipf", and by
   // the tabular learner, whose facts they are.
@@ -60,7 +67,21 @@ struct TrainSpec {
   double epsilon = 1e-8;
   double weight_decay = 0.03;  // on matrices only, decoupled (Loshchilov and Hutter)
   double clip = 1.0;           // global gradient norm; 0 leaves it alone
+  // float32, or bfloat16: products and activations in bfloat16, weights, gradients and moments in
+  // float32.
   std::string dtype = "float32";
+
+  // Masked models: of the tokens that are predicted mask_replaced read [MASK], mask_random any
+  // other token and the rest themselves (Devlin et al. 2019: 0.8 and 0.1 of 0.15). whole_words
+  // takes all tokens of a word together.
+  double mask_replaced = 0.8;
+  double mask_random = 0.1;
+  bool whole_words = false;
+
+  // Sparse models, beside the loss: balance_loss x E sum_e f_e p_e (Fedus et al. 2021, eq. 4) and
+  // router_z_loss x mean(logsumexp(router logits)^2) (Zoph et al. 2022, eq. 5), mean over layers.
+  double balance_loss = 0.01;
+  double router_z_loss = 0.001;
 
   bool operator==(const TrainSpec&) const = default;
 };
@@ -79,8 +100,10 @@ struct Trial {
   bool operator==(const Trial&) const = default;
 };
 
-// N of the trial, all parameters with embeddings.
+// N of the trial, all parameters with embeddings; of a sparse model all experts too.
 double params_of(const Trial& trial);
+// Those that a token passes through.
+double active_params_of(const Trial& trial);
 // Training FLOPs per token; the tabular learner's are 6 N under every convention.
 double flops_per_token(const Trial& trial, FlopConvention convention);
 double total_flops(const Trial& trial, FlopConvention convention);

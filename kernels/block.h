@@ -20,7 +20,7 @@ struct TokenGrid {
   std::int64_t stride;           // floats from one feature's row to the next
 };
 
-// Row-major as in model/decoder.h; null where the configuration has none. Float is float for
+// Row-major as in model/transformer.h; null where the configuration has none. Float is float for
 // gradients and const float for weights.
 template <class Float>
 struct BlockTensors {

@@ -14,10 +14,10 @@
 #include "kernels/attention.h"
 #include "kernels/block.h"
 #include "kernels/cross_entropy.h"
-#include "kernels/decoder.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
 #include "kernels/rotary.h"
+#include "kernels/transformer.h"
 #include "kernels/transpose.h"
 
 namespace isoflop {
@@ -37,8 +37,8 @@ struct Kernels {
   decltype(&ISOFLOP_ISA::attention_forward) attention_forward;
   decltype(&ISOFLOP_ISA::attention_backward) attention_backward;
   decltype(&ISOFLOP_ISA::cross_entropy) cross_entropy;
-  decltype(&ISOFLOP_ISA::decoder_losses) decoder_losses;
-  decltype(&ISOFLOP_ISA::decoder_gradients) decoder_gradients;
+  decltype(&ISOFLOP_ISA::transformer_losses) transformer_losses;
+  decltype(&ISOFLOP_ISA::transformer_gradients) transformer_gradients;
   // Runs 2 x 12 x lanes x rounds FLOPs of independent fused multiply-adds; see peak.h.
   float (*multiply_adds)(std::int64_t rounds, float factor, float term);
 };

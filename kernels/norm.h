@@ -8,8 +8,8 @@
 //   d_x_i = r (g_i - unit_i mean(g unit) - [centred] mean(g))
 //   d_gain_i += sum over tokens of d_out_i unit_i,   d_bias_i += sum over tokens of d_out_i
 //
-// x, unit, out: [features, columns], feature-major (see decoder.h), rows `stride` apart; `unit` may
-// be x itself. inverse [columns] is r. bias and d_bias are null for RMSNorm.
+// x, unit, out: [features, columns], feature-major (see transformer.h), rows `stride` apart; `unit`
+// may be x itself. inverse [columns] is r. bias and d_bias are null for RMSNorm.
 #ifndef ISOFLOP_KERNELS_NORM_H_
 #define ISOFLOP_KERNELS_NORM_H_
 

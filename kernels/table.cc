@@ -36,8 +36,8 @@ const Kernels kTable{.name = ISOFLOP_EXPANDED_NAME_OF(ISOFLOP_ISA),
                      .attention_forward = &attention_forward,
                      .attention_backward = &attention_backward,
                      .cross_entropy = &cross_entropy,
-                     .decoder_losses = &decoder_losses,
-                     .decoder_gradients = &decoder_gradients,
+                     .transformer_losses = &transformer_losses,
+                     .transformer_gradients = &transformer_gradients,
                      .multiply_adds = &multiply_adds};
 
 }  // namespace isoflop::ISOFLOP_ISA

@@ -1,6 +1,6 @@
 // The vector type of the instruction set that a file is compiled for, and the few functions on it.
 //
-// Everything in kernels/ but decoder_pass.cc, kernels.cc and peak.cc is compiled once for each
+// Everything in kernels/ but transformer_pass.cc, kernels.cc and peak.cc is compiled once for each
 // instruction set, in a namespace of its own (ISOFLOP_ISA, set by CMakeLists.txt), and chosen when
 // the program starts: see kernels.h. So that no function compiled for AVX-512 is ever linked into
 // the path of another processor, these files use no inline function of the standard library.

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "core/trial.h"
-#include "model/decoder.h"
 #include "model/torch_headers.h"
+#include "model/transformer.h"
 
 namespace isoflop {
 

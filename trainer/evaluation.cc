@@ -53,14 +53,16 @@ std::vector<std::int32_t> read_windows(const TokenSource& source, std::int64_t f
   return tokens;
 }
 
-WindowLosses losses_of_windows(DecoderImpl& model, const TokenSource& source, std::int64_t count) {
+WindowLosses losses_of_windows(TransformerImpl& model, const TokenSource& source,
+                               std::int64_t count) {
   const auto context = static_cast<std::ptrdiff_t>(source.context());
   const bool known_law = source.entropy_rate().has_value();
   std::vector<double> scratch(static_cast<size_t>(context));
   WindowLosses all;
   for (std::int64_t first = 0; first < count; first += kWindowsAtOnce) {
     const std::int64_t now = std::min(kWindowsAtOnce, count - first);
-    const auto losses = model.token_losses(read_windows(source, first, now, count));
+    const auto losses = model.token_losses(
+        next_token_batch(read_windows(source, first, now, count), source.context()));
     for (std::int64_t i = 0; i < now; ++i) {
       const auto begin = losses.begin() + i * context;
       const double mean =
@@ -94,7 +96,7 @@ Evaluation summary(const WindowLosses& all, const HeldoutSet& set, std::int64_t 
 
 }  // namespace
 
-std::vector<Evaluation> evaluate(DecoderImpl& model, const TokenSource& source) {
+std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source) {
   const WindowLosses all = losses_of_windows(model, source, source.heldout_windows());
   std::vector<Evaluation> evaluations;
   for (const HeldoutSet& set : source.heldout_sets()) {
@@ -103,7 +105,7 @@ std::vector<Evaluation> evaluate(DecoderImpl& model, const TokenSource& source) 
   return evaluations;
 }
 
-Evaluation glance(DecoderImpl& model, const TokenSource& source, std::int64_t windows) {
+Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows) {
   const std::int64_t count = std::min(windows, source.heldout_windows());
   const WindowLosses some = losses_of_windows(model, source, count);
   const HeldoutSet set{

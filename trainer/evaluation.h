@@ -13,15 +13,15 @@
 
 #include "core/trial_runner.h"
 #include "data/token_source.h"
-#include "model/decoder.h"
+#include "model/transformer.h"
 
 namespace isoflop {
 
 // On every held-out window; one entry a set of the source, the whole ("heldout") first.
-std::vector<Evaluation> evaluate(DecoderImpl& model, const TokenSource& source);
+std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source);
 
 // On `windows` windows spread evenly over all of them: a quick look at the whole.
-Evaluation glance(DecoderImpl& model, const TokenSource& source, std::int64_t windows);
+Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows);
 
 }  // namespace isoflop
 

@@ -1,10 +1,10 @@
 // The decoder's runner in a program without LibTorch.
 #include "core/error.h"
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 
-std::unique_ptr<TrialRunner> make_decoder_runner(
+std::unique_ptr<TrialRunner> make_transformer_runner(
     std::function<CorpusManifest(const std::string&)>) {
   throw failure(
       "training a decoder: this program was built without LibTorch: run ./scripts/setup and build "

@@ -20,8 +20,8 @@ constexpr std::int64_t kStepsAboveTheStart = 100;
 
 bool is_power_of_two(std::int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
-Decoder on_device(const Trial& trial, torch::Device device) {
-  Decoder model(trial.model, static_cast<std::uint64_t>(trial.seed));
+Transformer on_device(const Trial& trial, torch::Device device) {
+  Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed));
   model->to(device);
   return model;
 }
@@ -153,7 +153,9 @@ Training::Verdict Training::add_micro_batches() {
     windows_.resize(static_cast<std::size_t>(count * (trial_.model.context + 1)));
     source_.train_batch(state_.step * batch + state_.sequences, windows_);
     const double share = static_cast<double>(count) / static_cast<double>(batch);
-    state_.step_loss += share * model_->add_gradients(windows_, share);
+    const BatchLosses losses =
+        model_->add_gradients(next_token_batch(windows_, trial_.model.context), share);
+    state_.step_loss += share * losses.loss;
     state_.sequences += count;
     if (state_.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }

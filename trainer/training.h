@@ -26,7 +26,7 @@
 #include "core/trial_runner.h"
 #include "data/token_source.h"
 #include "io/checkpoint_file.h"
-#include "model/decoder.h"
+#include "model/transformer.h"
 #include "trainer/adamw.h"
 #include "trainer/checkpoint_folder.h"
 
@@ -66,7 +66,7 @@ class Training {
   RunContext& context_;
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
-  Decoder model_;
+  Transformer model_;
   AdamW optimizer_;
   std::vector<std::int32_t> windows_;
 

@@ -114,15 +114,15 @@ TEST(House, EveryIncludeIsAllowed) {
 
 TEST(House, AForbiddenIncludeIsSeen) {
   EXPECT_TRUE(complaint("core/trial.h", "#include \"db/store.h\""));
-  EXPECT_TRUE(complaint("sweep/driver.cc", "#include \"trainer/decoder_runner.h\""));
+  EXPECT_TRUE(complaint("sweep/driver.cc", "#include \"trainer/transformer_runner.h\""));
   EXPECT_TRUE(complaint("fit/fit_law.cc", "  #include <torch/torch.h>"));
   EXPECT_TRUE(complaint("core/trial.cc", "#include <openssl/evp.h>"));
   EXPECT_TRUE(complaint("core/hash.h", "#include <openssl/evp.h>"));
   EXPECT_TRUE(complaint("plan/plan.h", "#include <fmt/format.h>"));
-  EXPECT_TRUE(complaint("model/decoder.cc", "#include \"data/token_source.h\""));
+  EXPECT_TRUE(complaint("model/transformer.cc", "#include \"data/token_source.h\""));
   EXPECT_TRUE(complaint("app/main.cc", "#include \"kitchen/sink.h\""));
   EXPECT_FALSE(complaint("core/hash.cc", "#include <openssl/evp.h>"));
-  EXPECT_FALSE(complaint("trainer/evaluation.h", "#include \"model/decoder.h\""));
+  EXPECT_FALSE(complaint("trainer/evaluation.h", "#include \"model/transformer.h\""));
   EXPECT_FALSE(complaint("db/store.cc", "#include <unistd.h>"));
   EXPECT_FALSE(complaint("db/store.cc", "// talks about db/store.h"));
 }

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <map>
 
-#include "model/decoder.h"
+#include "model/transformer.h"
 
 namespace isoflop {
 namespace {
@@ -24,16 +24,16 @@ ModelConfig of_width(std::int64_t width, bool transfers) {
 }
 
 // Text with something to learn: each token is its predecessor plus 1, 2 or 3.
-std::vector<std::int32_t> counting_windows(const ModelConfig& config, std::uint64_t seed) {
+TokenBatch counting_windows(const ModelConfig& config, std::uint64_t seed) {
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed);
   const auto steps = torch::randint(1, 4, {4, config.context + 1}, generator, torch::kInt32);
   const auto tokens = steps.cumsum(1).remainder(config.vocab).to(torch::kInt32).contiguous();
   const auto* first = tokens.data_ptr<std::int32_t>();
-  return {first, first + tokens.numel()};
+  return next_token_batch({first, first + tokens.numel()}, config.context);
 }
 
 // Adam (Kingma and Ba 2015) without decay, at `rate` x each group's scale.
-void train(DecoderImpl& model, std::int64_t steps, double rate) {
+void train(TransformerImpl& model, std::int64_t steps, double rate) {
   torch::NoGradGuard no_grad;
   const auto groups = model.groups();
   std::map<void*, torch::Tensor> means, squares;
@@ -60,11 +60,11 @@ void train(DecoderImpl& model, std::int64_t steps, double rate) {
 // Root mean square of the change of x after the embedding and each block, and of the logits.
 std::vector<double> changes(std::int64_t width, bool transfers, std::uint64_t seed) {
   torch::NoGradGuard no_grad;
-  Decoder model(of_width(width, transfers), seed);
-  const auto windows = counting_windows(model->config(), 99);
-  const auto tokens = torch::tensor(std::vector<std::int64_t>(windows.begin(), windows.end()))
-                          .view({4, -1})
-                          .slice(1, 0, model->config().context);
+  Transformer model(of_width(width, transfers), seed);
+  const auto batch = counting_windows(model->config(), 99);
+  const auto tokens =
+      torch::tensor(std::vector<std::int64_t>(batch.inputs.begin(), batch.inputs.end()))
+          .view({batch.sequences, batch.length});
   const auto activations = [&] {
     std::vector<torch::Tensor> all;
     const auto logits = model->forward(tokens, &all);
@@ -122,7 +122,7 @@ TEST(WidthTransfer, WithoutItChangesGrowWithWidth) {
 }
 
 TEST(WidthTransfer, AtTheBaseWidthIsTheStandardParametrization) {
-  Decoder standard(of_width(kBase, false), 1), transferred(of_width(kBase, true), 1);
+  Transformer standard(of_width(kBase, false), 1), transferred(of_width(kBase, true), 1);
   const auto one = standard->parameters(), other = transferred->parameters();
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(torch::equal(one[i], other[i])) << i;
   for (const ParameterGroup& group : transferred->groups()) EXPECT_EQ(group.rate_scale, 1.0);
@@ -131,7 +131,7 @@ TEST(WidthTransfer, AtTheBaseWidthIsTheStandardParametrization) {
 }
 
 TEST(WidthTransfer, SlowsHiddenMatricesOnly) {
-  Decoder model(of_width(128, true), 1);
+  Transformer model(of_width(128, true), 1);
   const auto groups = model->groups();
   ASSERT_EQ(groups.size(), 3u);
   EXPECT_EQ(groups[0].rate_scale, 1.0);   // the embedding

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 namespace {
@@ -54,7 +54,7 @@ TrainingRun train(const Trial& trial, RunContext context = {}) {
   context.record_curve = [&](std::span<const CurvePoint> points) {
     for (const CurvePoint& point : points) result.curve[point.step] = point.train_loss;
   };
-  result.outcome = make_decoder_runner(without_corpus)->run({&trial, 1}, context).front();
+  result.outcome = make_transformer_runner(without_corpus)->run({&trial, 1}, context).front();
   return result;
 }
 
@@ -103,7 +103,7 @@ TEST_F(TrainingTest, StoppedAnywhereAndGoneOnWithItEndsWithTheSameBits) {
     EXPECT_EQ(final_loss(pieces), final_loss(straight));
     EXPECT_EQ(pieces.curve, straight.curve);  // the last attempt tells all of it
     EXPECT_FALSE(files().empty()) << "until its outcome is saved, a kill must not cost the trial";
-    make_decoder_runner(without_corpus)->forget(trial, dir.string());
+    make_transformer_runner(without_corpus)->forget(trial, dir.string());
     EXPECT_TRUE(files().empty()) << "a trial that is done needs no checkpoints";
   }
 }
@@ -146,7 +146,7 @@ TEST_F(TrainingTest, ABranchOfASharedTrunkEqualsTheTrialAloneToTheBit) {
     EXPECT_EQ(branch.curve, alone.curve) << steps;
     // Only what is new of the trunk is trained: from the last trial's branch at 80 % of its steps.
     EXPECT_EQ(branch.outcome.resumed_at, steps == 40 ? 0 : steps / 2 * 8 / 10);
-    make_decoder_runner(without_corpus)->forget(trial, dir.string());
+    make_transformer_runner(without_corpus)->forget(trial, dir.string());
   }
   EXPECT_EQ(files().size(), 1u) << "the trunk's newest state stays for a larger D";
 }

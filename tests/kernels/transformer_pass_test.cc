@@ -1,4 +1,4 @@
-#include "kernels/decoder_pass.h"
+#include "kernels/transformer_pass.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -29,7 +29,7 @@ template <class Float>
 struct Parameters {
   std::vector<float> memory;
   std::vector<BlockTensors<Float>> blocks;
-  DecoderTensors<Float> tensors{};
+  TransformerTensors<Float> tensors{};
 
   explicit Parameters(const ModelConfig& c)
       : memory(static_cast<size_t>(count_params(c).total())),
@@ -68,26 +68,26 @@ struct Model {
   ModelConfig config;
   Parameters<const float> weights;
   Parameters<float> gradients;
-  std::vector<std::int32_t> windows;
+  TokenBatch batch;
 
-  Model(const ModelConfig& c, std::int64_t batch) : config(c), weights(c), gradients(c) {
+  Model(const ModelConfig& c, std::int64_t sequences) : config(c), weights(c), gradients(c) {
     weights.memory.assign(weights.memory.size(), 0.0f);
     const auto values = random_floats(static_cast<std::int64_t>(weights.memory.size()), 1, 0.4);
     std::copy(values.begin(), values.end(), weights.memory.begin());
     std::mt19937 random(2);
-    for (std::int64_t i = 0; i < batch * (c.context + 1); ++i) {
+    std::vector<std::int32_t> windows;
+    for (std::int64_t i = 0; i < sequences * (c.context + 1); ++i) {
       windows.push_back(static_cast<std::int32_t>(random() % static_cast<unsigned>(c.vocab)));
     }
+    batch = next_token_batch(windows, c.context);
   }
 
   double mean_loss(const Kernels& kernels) {
-    std::vector<float> losses(windows.size());
-    DecoderPass(config, kernels).token_losses(weights.tensors, windows, losses);
-    const std::int64_t targets =
-        static_cast<std::int64_t>(windows.size()) / (config.context + 1) * config.context;
+    std::vector<float> losses(batch.targets.size());
+    TransformerPass(config, kernels).token_losses(weights.tensors, batch, losses);
     double sum = 0;
-    for (std::int64_t i = 0; i < targets; ++i) sum += losses[static_cast<size_t>(i)];
-    return sum / static_cast<double>(targets);
+    for (const float loss : losses) sum += loss;
+    return sum / static_cast<double>(losses.size());
   }
 };
 
@@ -114,14 +114,14 @@ std::vector<ModelConfig> variants() {
 
 // Along the gradient g the loss grows by |g|^2 h. Steps that change the loss by about 4e-3 leave a
 // truncation below 1e-3 and a rounding of 1e-6 / 4e-3.
-TEST(DecoderPass, GradientsAgreeWithDifferencesOfTheLoss) {
+TEST(TransformerPass, GradientsAgreeWithDifferencesOfTheLoss) {
   for (const Kernels& kernels : usable_kernels()) {
     for (size_t variant = 0; variant < variants().size(); ++variant) {
       SCOPED_TRACE(testing::Message() << kernels.name << " " << variant);
       Model model(variants()[variant], variant == 6 ? 1 : 3);
-      DecoderPass pass(model.config, kernels);
+      TransformerPass pass(model.config, kernels);
       const double loss =
-          pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 1.0);
+          pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0);
       EXPECT_NEAR(loss, model.mean_loss(kernels), 1e-6 * loss);
       double square = 0;
       for (const float g : model.gradients.memory) square += static_cast<double>(g) * g;
@@ -139,44 +139,48 @@ TEST(DecoderPass, GradientsAgreeWithDifferencesOfTheLoss) {
   }
 }
 
-TEST(DecoderPass, InstructionSetsAgreeToRounding) {
+TEST(TransformerPass, InstructionSetsAgreeToRounding) {
   for (const ModelConfig& config : variants()) {
     Model model(config, 2);
     std::vector<float> first;
     for (const Kernels& kernels : usable_kernels()) {
       model.gradients.memory.assign(model.gradients.memory.size(), 0.0f);
-      DecoderPass(config, kernels)
-          .add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 1.0);
+      TransformerPass(config, kernels)
+          .add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0);
       if (first.empty()) first = model.gradients.memory;
       expect_close(model.gradients.memory, in_double(first));
     }
   }
 }
 
-TEST(DecoderPass, TheSameTwiceHasTheSameBits) {
+TEST(TransformerPass, TheSameTwiceHasTheSameBits) {
   Model model(variants()[0], 30);  // two chunks
-  DecoderPass pass(model.config);
+  TransformerPass pass(model.config);
   const double first =
-      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 0.5);
+      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5);
   const auto gradients = model.gradients.memory;
   model.gradients.memory.assign(gradients.size(), 0.0f);
   const double again =
-      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 0.5);
+      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5);
   EXPECT_EQ(first, again);
   EXPECT_EQ(gradients, model.gradients.memory);
 }
 
-TEST(DecoderPass, AWindowsLossesDoNotDependOnItsCompany) {
+TEST(TransformerPass, AWindowsLossesDoNotDependOnItsCompany) {
   for (const Kernels& kernels : usable_kernels()) {
     Model model(variants()[0], 30);
-    const std::int64_t length = model.config.context + 1;
     std::vector<float> together(static_cast<size_t>(30 * model.config.context)), alone(20);
-    DecoderPass(model.config, kernels).token_losses(model.weights.tensors, model.windows, together);
+    TransformerPass(model.config, kernels)
+        .token_losses(model.weights.tensors, model.batch, together);
     for (std::int64_t window = 0; window < 30; ++window) {
-      const auto one =
-          std::span(model.windows)
-              .subspan(static_cast<size_t>(window * length), static_cast<size_t>(length));
-      DecoderPass(model.config, kernels).token_losses(model.weights.tensors, one, alone);
+      const auto of_window = [&](const std::vector<std::int32_t>& tokens) {
+        return std::vector(tokens.begin() + window * 20, tokens.begin() + (window + 1) * 20);
+      };
+      const TokenBatch one{.sequences = 1,
+                           .length = 20,
+                           .inputs = of_window(model.batch.inputs),
+                           .targets = of_window(model.batch.targets)};
+      TransformerPass(model.config, kernels).token_losses(model.weights.tensors, one, alone);
       for (size_t t = 0; t < 20; ++t) {
         ASSERT_EQ(alone[t], together[static_cast<size_t>(window) * 20 + t]) << window;
       }
@@ -184,24 +188,24 @@ TEST(DecoderPass, AWindowsLossesDoNotDependOnItsCompany) {
   }
 }
 
-TEST(DecoderPass, ScalesTheGradientAndAddsIt) {
+TEST(TransformerPass, ScalesTheGradientAndAddsIt) {
   Model model(variants()[0], 2);
-  DecoderPass pass(model.config);
-  pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 1.0);
+  TransformerPass pass(model.config);
+  pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0);
   std::vector<double> expected = in_double(model.gradients.memory);
   for (double& value : expected) value = 3.0 + 0.25 * value;
   model.gradients.memory.assign(expected.size(), 3.0f);
-  pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 0.25);
+  pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.25);
   expect_close(model.gradients.memory, expected, 1e-6);
 }
 
-TEST(DecoderPass, AllocatesNothingOnceWarm) {
+TEST(TransformerPass, AllocatesNothingOnceWarm) {
   Model model(variants()[0], 30);
-  DecoderPass pass(model.config);
+  TransformerPass pass(model.config);
   std::vector<float> losses(30 * 20);
   const auto all = [&] {
-    pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.windows, 1.0);
-    pass.token_losses(model.weights.tensors, model.windows, losses);
+    pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0);
+    pass.token_losses(model.weights.tensors, model.batch, losses);
   };
   all();
   const int before = allocations;
@@ -210,16 +214,20 @@ TEST(DecoderPass, AllocatesNothingOnceWarm) {
   EXPECT_EQ(allocations, before);
 }
 
-TEST(DecoderPass, RefusesWhatIsNoWindowOfTokens) {
+TEST(TransformerPass, RefusesWhatIsNoWindowOfTokens) {
   Model model(variants()[0], 1);
-  DecoderPass pass(model.config);
+  TransformerPass pass(model.config);
   std::vector<float> losses(20);
-  model.windows[3] = 37;
-  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.windows, losses), Error);
-  model.windows[3] = -1;
-  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.windows, losses), Error);
-  model.windows.pop_back();
-  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.windows, losses), Error);
+  model.batch.inputs[3] = 37;
+  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.batch, losses), Error);
+  model.batch.inputs[3] = -1;
+  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.batch, losses), Error);
+  model.batch.inputs[3] = 0;
+  EXPECT_NO_THROW(pass.token_losses(model.weights.tensors, model.batch, losses));
+  model.batch.targets.assign(20, -1);
+  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.batch, losses), Error);
+  model.batch.inputs.pop_back();
+  EXPECT_THROW(pass.token_losses(model.weights.tensors, model.batch, losses), Error);
 }
 
 TEST(Kernels, TheBestIsTheLastAndTheBaselineAlwaysThere) {

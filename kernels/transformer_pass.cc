@@ -1,4 +1,4 @@
-#include "kernels/decoder_pass.h"
+#include "kernels/transformer_pass.h"
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ class Arena {
 
 }  // namespace
 
-class DecoderPass::Workspace {
+class TransformerPass::Workspace {
  public:
   Workspace(const ModelConfig& config, const Kernels& kernels)
       : config_(config), kernels_(kernels) {
@@ -47,29 +47,30 @@ class DecoderPass::Workspace {
     most_windows_ = std::max<std::int64_t>(1, tokens / padded_);
   }
 
-  double add_gradients(const DecoderTensors<const float>& weights,
-                       const DecoderTensors<float>& d_weights,
-                       std::span<const std::int32_t> windows, double scale) {
-    const std::int64_t count = checked_count(windows);
-    const auto tokens = static_cast<double>(count * config_.context);
+  double add_gradients(const TransformerTensors<const float>& weights,
+                       const TransformerTensors<float>& d_weights, const TokenBatch& batch,
+                       double scale) {
+    check(batch);
+    const auto predictions = static_cast<double>(
+        std::count_if(batch.targets.begin(), batch.targets.end(), [](auto t) { return t >= 0; }));
     double sum = 0;
-    for (std::int64_t first = 0; first < count; first += most_windows_) {
-      const DecoderPassShape shape = load_chunk(windows, first, scale / tokens);
-      kernels_.decoder_gradients(shape, weights, buffers_, d_weights);
+    for (std::int64_t first = 0; first < batch.sequences; first += most_windows_) {
+      const TransformerPassShape shape = load_chunk(batch, first, scale / predictions);
+      kernels_.transformer_gradients(shape, weights, buffers_, d_weights);
       for (std::int64_t window = 0; window < shape.grid.windows; ++window) {
         const float* losses = buffers_.losses + window * padded_;
         for (std::int64_t t = 0; t < config_.context; ++t) sum += losses[t];
       }
     }
-    return sum / tokens;
+    return sum / predictions;
   }
 
-  void token_losses(const DecoderTensors<const float>& weights,
-                    std::span<const std::int32_t> windows, std::span<float> losses) {
-    const std::int64_t count = checked_count(windows);
-    for (std::int64_t first = 0; first < count; first += most_windows_) {
-      const DecoderPassShape shape = load_chunk(windows, first, 0.0);
-      kernels_.decoder_losses(shape, weights, buffers_);
+  void token_losses(const TransformerTensors<const float>& weights, const TokenBatch& batch,
+                    std::span<float> losses) {
+    check(batch);
+    for (std::int64_t first = 0; first < batch.sequences; first += most_windows_) {
+      const TransformerPassShape shape = load_chunk(batch, first, 0.0);
+      kernels_.transformer_losses(shape, weights, buffers_);
       for (std::int64_t window = 0; window < shape.grid.windows; ++window) {
         std::copy_n(buffers_.losses + window * padded_, config_.context,
                     losses.begin() + (first + window) * config_.context);
@@ -78,36 +79,38 @@ class DecoderPass::Workspace {
   }
 
  private:
-  // Windows in `tokens`, all of which must exist.
-  std::int64_t checked_count(std::span<const std::int32_t> tokens) const {
-    const auto length = static_cast<std::size_t>(config_.context + 1);
-    if (tokens.empty() || tokens.size() % length != 0) {
-      throw usage_error("windows: " + std::to_string(tokens.size()) +
-                        " tokens are not whole windows of " + std::to_string(length) +
-                        ": give context + 1 tokens for each");
+  // All tokens must exist, and something must be predicted.
+  void check(const TokenBatch& batch) const {
+    const auto size = static_cast<std::size_t>(batch.sequences * config_.context);
+    if (batch.length != config_.context || batch.sequences < 1 || batch.inputs.size() != size ||
+        batch.targets.size() != size) {
+      throw usage_error("batch: " + std::to_string(batch.inputs.size()) + " tokens in " +
+                        std::to_string(batch.sequences) + " sequences are not sequences of " +
+                        std::to_string(config_.context) + ": give context tokens for each");
     }
-    const auto [least, most] = std::minmax_element(tokens.begin(), tokens.end());
-    if (*least < 0 || *most >= config_.vocab) {
-      throw usage_error("windows: token " + std::to_string(*least < 0 ? *least : *most) +
+    const auto [least, most] = std::minmax_element(batch.inputs.begin(), batch.inputs.end());
+    const auto farthest = *std::max_element(batch.targets.begin(), batch.targets.end());
+    if (*least < 0 || std::max(*most, farthest) >= config_.vocab) {
+      throw usage_error("batch: token " +
+                        std::to_string(*least < 0 ? *least : std::max(*most, farthest)) +
                         " is not in a vocabulary of " + std::to_string(config_.vocab) +
                         ": set model.vocab to the corpus' vocabulary");
     }
-    return static_cast<std::int64_t>(tokens.size() / length);
+    if (farthest < 0) throw usage_error("batch: predicts no token: give targets");
   }
 
   // Puts the tokens of the next windows in place, with memory for them.
-  DecoderPassShape load_chunk(std::span<const std::int32_t> tokens, std::int64_t first,
-                              double gradient_scale) {
-    const std::int64_t length = config_.context + 1;
-    const auto count = static_cast<std::int64_t>(tokens.size()) / length;
-    const std::int64_t windows = std::min(most_windows_, count - first);
-    make_room(std::min(most_windows_, count));
+  TransformerPassShape load_chunk(const TokenBatch& batch, std::int64_t first,
+                                  double gradient_scale) {
+    const std::int64_t windows = std::min(most_windows_, batch.sequences - first);
+    make_room(std::min(most_windows_, batch.sequences));
     std::fill(inputs_.begin(), inputs_.end(), -1);
     std::fill(targets_.begin(), targets_.end(), -1);
     for (std::int64_t window = 0; window < windows; ++window) {
-      const auto* source = tokens.data() + (first + window) * length;
-      std::copy_n(source, config_.context, inputs_.begin() + window * padded_);
-      std::copy_n(source + 1, config_.context, targets_.begin() + window * padded_);
+      const std::int64_t from = (first + window) * config_.context;
+      std::copy_n(batch.inputs.begin() + from, config_.context, inputs_.begin() + window * padded_);
+      std::copy_n(batch.targets.begin() + from, config_.context,
+                  targets_.begin() + window * padded_);
     }
     const double relative_width = config_.mup_base > 0 ? static_cast<double>(config_.width) /
                                                              static_cast<double>(config_.mup_base)
@@ -228,24 +231,24 @@ class DecoderPass::Workspace {
   std::vector<BlockState> blocks_;
   std::vector<std::int32_t> inputs_, targets_;
   float *cos_ = nullptr, *sin_ = nullptr;
-  DecoderBuffers buffers_{};
+  TransformerBuffers buffers_{};
 };
 
-DecoderPass::DecoderPass(const ModelConfig& config, const Kernels& kernels)
+TransformerPass::TransformerPass(const ModelConfig& config, const Kernels& kernels)
     : workspace_(std::make_unique<Workspace>(config, kernels)) {}
-DecoderPass::~DecoderPass() = default;
-DecoderPass::DecoderPass(DecoderPass&&) noexcept = default;
-DecoderPass& DecoderPass::operator=(DecoderPass&&) noexcept = default;
+TransformerPass::~TransformerPass() = default;
+TransformerPass::TransformerPass(TransformerPass&&) noexcept = default;
+TransformerPass& TransformerPass::operator=(TransformerPass&&) noexcept = default;
 
-double DecoderPass::add_gradients(const DecoderTensors<const float>& weights,
-                                  const DecoderTensors<float>& d_weights,
-                                  std::span<const std::int32_t> windows, double scale) {
-  return workspace_->add_gradients(weights, d_weights, windows, scale);
+double TransformerPass::add_gradients(const TransformerTensors<const float>& weights,
+                                      const TransformerTensors<float>& d_weights,
+                                      const TokenBatch& batch, double scale) {
+  return workspace_->add_gradients(weights, d_weights, batch, scale);
 }
 
-void DecoderPass::token_losses(const DecoderTensors<const float>& weights,
-                               std::span<const std::int32_t> windows, std::span<float> losses) {
-  workspace_->token_losses(weights, windows, losses);
+void TransformerPass::token_losses(const TransformerTensors<const float>& weights,
+                                   const TokenBatch& batch, std::span<float> losses) {
+  workspace_->token_losses(weights, batch, losses);
 }
 
 }  // namespace isoflop

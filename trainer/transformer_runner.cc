@@ -1,4 +1,4 @@
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -48,9 +48,9 @@ std::unique_ptr<c10::StreamGuard> own_stream(torch::Device device) {
   return std::make_unique<c10::StreamGuard>(guard.getStreamFromGlobalPool(device));
 }
 
-class DecoderRunner : public TrialRunner {
+class TransformerRunner : public TrialRunner {
  public:
-  explicit DecoderRunner(std::function<CorpusManifest(const std::string&)> read_manifest)
+  explicit TransformerRunner(std::function<CorpusManifest(const std::string&)> read_manifest)
       : read_manifest_(std::move(read_manifest)) {
     // One thread a worker: k small models on k cores beat one model on k cores, and one thread
     // gives the same bits every time.
@@ -82,9 +82,9 @@ class DecoderRunner : public TrialRunner {
 
 }  // namespace
 
-std::unique_ptr<TrialRunner> make_decoder_runner(
+std::unique_ptr<TrialRunner> make_transformer_runner(
     std::function<CorpusManifest(const std::string&)> read_manifest) {
-  return std::make_unique<DecoderRunner>(std::move(read_manifest));
+  return std::make_unique<TransformerRunner>(std::move(read_manifest));
 }
 
 bool has_torch() { return true; }

@@ -1,5 +1,5 @@
 // The way from a decoder's tensors to the plain pointers of kernels/.
-#include "model/decoder.h"
+#include "model/transformer.h"
 
 namespace isoflop {
 namespace {
@@ -18,13 +18,13 @@ float* gradient_of(const torch::Tensor& tensor) {
 
 }  // namespace
 
-bool DecoderImpl::runs_on_kernels() const {
+bool TransformerImpl::runs_on_kernels() const {
   return pass_ != nullptr && embedding_.is_cpu() && embedding_.scalar_type() == torch::kFloat32;
 }
 
 template <class Float, class Pointer>
-DecoderTensors<Float> DecoderImpl::point(const Pointer& pointer,
-                                         std::vector<BlockTensors<Float>>& blocks) const {
+TransformerTensors<Float> TransformerImpl::point(const Pointer& pointer,
+                                                 std::vector<BlockTensors<Float>>& blocks) const {
   blocks.clear();
   for (const Block& block : blocks_) {
     blocks.push_back({.attention_norm = pointer(block->attention_norm_),
@@ -45,8 +45,12 @@ DecoderTensors<Float> DecoderImpl::point(const Pointer& pointer,
           .head = pointer(head_.defined() ? head_ : embedding_)};
 }
 
-DecoderTensors<const float> DecoderImpl::weights() { return point(values_of, block_weights_); }
+TransformerTensors<const float> TransformerImpl::weights() {
+  return point(values_of, block_weights_);
+}
 
-DecoderTensors<float> DecoderImpl::gradients() { return point(gradient_of, block_gradients_); }
+TransformerTensors<float> TransformerImpl::gradients() {
+  return point(gradient_of, block_gradients_);
+}
 
 }  // namespace isoflop

@@ -1,4 +1,4 @@
-#include "kernels/decoder.h"
+#include "kernels/transformer.h"
 
 #include "kernels/cross_entropy.h"
 #include "kernels/linear.h"
@@ -10,7 +10,7 @@ namespace {
 
 std::int64_t columns_of(const TokenGrid& grid) { return grid.windows * grid.padded; }
 
-NormShape final_norm_shape(const DecoderPassShape& shape) {
+NormShape final_norm_shape(const TransformerPassShape& shape) {
   return {shape.config.width, columns_of(shape.grid), shape.grid.stride,
           shape.config.norm == Norm::kLayerNorm};
 }
@@ -28,8 +28,8 @@ void scale_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, fl
 }
 
 // x = embedding[inputs] + positions, 0 for empty tokens.
-void embed(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-           const DecoderBuffers& buffers) {
+void embed(const TransformerPassShape& shape, const TransformerTensors<const float>& weights,
+           const TransformerBuffers& buffers) {
   const std::int64_t d = shape.config.width;
   for (std::int64_t t = 0; t < columns_of(shape.grid); ++t) {
     float* row = buffers.by_token + t * d;
@@ -44,8 +44,8 @@ void embed(const DecoderPassShape& shape, const DecoderTensors<const float>& wei
   transpose(columns_of(shape.grid), d, buffers.by_token, d, buffers.x, shape.grid.stride);
 }
 
-void embed_backward(const DecoderPassShape& shape, const DecoderBuffers& buffers,
-                    const DecoderTensors<float>& d_weights) {
+void embed_backward(const TransformerPassShape& shape, const TransformerBuffers& buffers,
+                    const TransformerTensors<float>& d_weights) {
   const std::int64_t d = shape.config.width;
   transpose(d, columns_of(shape.grid), buffers.d_x, shape.grid.stride, buffers.by_token, d);
   for (std::int64_t t = 0; t < columns_of(shape.grid); ++t) {
@@ -60,8 +60,8 @@ void embed_backward(const DecoderPassShape& shape, const DecoderBuffers& buffers
 }
 
 // From tokens to the input of the head. `keep`: every block's state, for backward.
-void forward(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-             const DecoderBuffers& buffers, bool keep) {
+void forward(const TransformerPassShape& shape, const TransformerTensors<const float>& weights,
+             const TransformerBuffers& buffers, bool keep) {
   embed(shape, weights, buffers);
   for (std::int64_t layer = 0; layer < shape.config.layers; ++layer) {
     block_forward(shape.config, shape.grid, weights.blocks[layer], buffers.scratch,
@@ -75,7 +75,7 @@ void forward(const DecoderPassShape& shape, const DecoderTensors<const float>& w
 
 // body(first column, columns) for every stretch of tokens whose logits are made at once.
 template <class Body>
-void for_each_head_stretch(const DecoderPassShape& shape, const DecoderBuffers& buffers,
+void for_each_head_stretch(const TransformerPassShape& shape, const TransformerBuffers& buffers,
                            const Body& body) {
   const std::int64_t columns = columns_of(shape.grid);
   for (std::int64_t first = 0; first < columns; first += buffers.head_columns) {
@@ -86,8 +86,8 @@ void for_each_head_stretch(const DecoderPassShape& shape, const DecoderBuffers& 
 
 // Losses of the tokens first .. first + columns; leaves buffers.logits and sums as cross_entropy.h
 // says.
-void head_losses(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                 const DecoderBuffers& buffers, std::int64_t first, std::int64_t columns) {
+void head_losses(const TransformerPassShape& shape, const TransformerTensors<const float>& weights,
+                 const TransformerBuffers& buffers, std::int64_t first, std::int64_t columns) {
   const std::int64_t d = shape.config.width, vocab = shape.config.vocab;
   gemm(vocab, columns, d, {weights.head, d, 1}, {buffers.final_norm + first, shape.grid.stride, 1},
        buffers.logits, buffers.head_columns, false);
@@ -96,7 +96,7 @@ void head_losses(const DecoderPassShape& shape, const DecoderTensors<const float
 }
 
 // sums become the factor that makes gradients of what cross_entropy left.
-void gradient_factors(const DecoderPassShape& shape, const DecoderBuffers& buffers,
+void gradient_factors(const TransformerPassShape& shape, const TransformerBuffers& buffers,
                       std::int64_t first, std::int64_t columns) {
   for (std::int64_t t = first; t < first + columns; ++t) {
     buffers.sums[t] = buffers.targets[t] < 0 ? 0.0f : shape.gradient_scale / buffers.sums[t];
@@ -115,8 +115,9 @@ void scale_by_column(std::int64_t rows, std::int64_t columns, std::int64_t strid
 
 // d_narrow (gradient of the head's input) and the head's own gradient, from the same stretch's
 // logits. The head's input has done its duty and takes the factors.
-void head_backward(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                   const DecoderBuffers& buffers, const DecoderTensors<float>& d_weights,
+void head_backward(const TransformerPassShape& shape,
+                   const TransformerTensors<const float>& weights,
+                   const TransformerBuffers& buffers, const TransformerTensors<float>& d_weights,
                    std::int64_t first, std::int64_t columns) {
   const std::int64_t d = shape.config.width, vocab = shape.config.vocab;
   const std::int64_t stride = shape.grid.stride;
@@ -132,16 +133,19 @@ void head_backward(const DecoderPassShape& shape, const DecoderTensors<const flo
 
 }  // namespace
 
-void decoder_losses(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                    const DecoderBuffers& buffers) {
+void transformer_losses(const TransformerPassShape& shape,
+                        const TransformerTensors<const float>& weights,
+                        const TransformerBuffers& buffers) {
   forward(shape, weights, buffers, /*keep=*/false);
   for_each_head_stretch(shape, buffers, [&](std::int64_t first, std::int64_t columns) {
     head_losses(shape, weights, buffers, first, columns);
   });
 }
 
-void decoder_gradients(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                       const DecoderBuffers& buffers, const DecoderTensors<float>& d_weights) {
+void transformer_gradients(const TransformerPassShape& shape,
+                           const TransformerTensors<const float>& weights,
+                           const TransformerBuffers& buffers,
+                           const TransformerTensors<float>& d_weights) {
   forward(shape, weights, buffers, /*keep=*/true);
   for_each_head_stretch(shape, buffers, [&](std::int64_t first, std::int64_t columns) {
     head_losses(shape, weights, buffers, first, columns);

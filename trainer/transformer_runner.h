@@ -1,5 +1,5 @@
-// Trains a dense decoder (model/decoder.h), one trial at a time, on the tokens that it names: see
-// trainer/training.h for what a step is, how a trial goes on from a checkpoint, and when it has
+// Trains a dense decoder (model/transformer.h), one trial at a time, on the tokens that it names:
+// see trainer/training.h for what a step is, how a trial goes on from a checkpoint, and when it has
 // diverged (a value, not an error).
 //
 // The same trial gives the same losses to the bit on the same CPU type and build, with one thread.
@@ -9,8 +9,8 @@
 // Errors: Error(kFailed) where LibTorch is left out (no_torch.cc) or the device is missing;
 // Error(kUsage) when a trial would see its data more often than data.epochs allows;
 // Error(kRefused, "checkpoint_mismatch") when it is told to go on from another trial's checkpoint.
-#ifndef ISOFLOP_TRAINER_DECODER_RUNNER_H_
-#define ISOFLOP_TRAINER_DECODER_RUNNER_H_
+#ifndef ISOFLOP_TRAINER_TRANSFORMER_RUNNER_H_
+#define ISOFLOP_TRAINER_TRANSFORMER_RUNNER_H_
 
 #include <functional>
 #include <memory>
@@ -22,7 +22,7 @@
 namespace isoflop {
 
 // `read_manifest` reads the manifest of a prepared corpus' folder (io/manifest_json.h).
-std::unique_ptr<TrialRunner> make_decoder_runner(
+std::unique_ptr<TrialRunner> make_transformer_runner(
     std::function<CorpusManifest(const std::string& corpus_dir)> read_manifest);
 
 // Whether this program was built with LibTorch.
@@ -30,4 +30,4 @@ bool has_torch();
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_TRAINER_DECODER_RUNNER_H_
+#endif  // ISOFLOP_TRAINER_TRANSFORMER_RUNNER_H_

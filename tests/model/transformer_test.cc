@@ -1,4 +1,4 @@
-#include "model/decoder.h"
+#include "model/transformer.h"
 
 #include <cmath>
 #include <complex>
@@ -39,9 +39,9 @@ torch::Tensor some_tokens(std::int64_t batch, const ModelConfig& config, std::ui
   return torch::randint(0, config.vocab, {batch, config.context}, generator, torch::kInt64);
 }
 
-TEST(Decoder, HasAsManyParametersAsAreCounted) {
+TEST(Transformer, HasAsManyParametersAsAreCounted) {
   for (const ModelConfig& config : variants()) {
-    Decoder model(config, 1);
+    Transformer model(config, 1);
     std::int64_t parameters = 0;
     for (const auto& parameter : model->parameters()) parameters += parameter.numel();
     EXPECT_EQ(parameters, count_params(config).total());
@@ -53,8 +53,8 @@ TEST(Decoder, HasAsManyParametersAsAreCounted) {
   }
 }
 
-TEST(Decoder, DecaysMatricesAndNothingElse) {
-  Decoder model(tiny(), 1);
+TEST(Transformer, DecaysMatricesAndNothingElse) {
+  Transformer model(tiny(), 1);
   const ParamCount count = count_params(tiny());
   std::int64_t vectors = 0;
   for (const ParameterGroup& group : model->groups()) {
@@ -66,7 +66,7 @@ TEST(Decoder, DecaysMatricesAndNothingElse) {
 
 // The embeddings have norm about 1 and the last norm makes every row of the stream of norm sqrt(d),
 // so that the logits are about N(0, 1): ln V + 1/2 at most, ln V for a model that says nothing.
-TEST(Decoder, StartsNearTheLossOfKnowingNothing) {
+TEST(Transformer, StartsNearTheLossOfKnowingNothing) {
   ModelConfig config{.vocab = 256,
                      .context = 128,
                      .layers = 2,
@@ -74,16 +74,16 @@ TEST(Decoder, StartsNearTheLossOfKnowingNothing) {
                      .heads = 4,
                      .head_size = 16,
                      .hidden = 256};
-  Decoder model(config, 1);
+  Transformer model(config, 1);
   const auto tokens = some_tokens(8, config), targets = some_tokens(8, config, 6);
   const double loss = model->loss(tokens, targets).item<double>();
   EXPECT_GT(loss, std::log(256) - 0.1);
   EXPECT_LT(loss, std::log(256) + 0.7);
 }
 
-TEST(Decoder, SeesNoTokenAfterItsOwn) {
+TEST(Transformer, SeesNoTokenAfterItsOwn) {
   for (const ModelConfig& config : variants()) {
-    Decoder model(config, 1);
+    Transformer model(config, 1);
     torch::NoGradGuard no_grad;
     auto tokens = some_tokens(1, config);
     const auto before = model->forward(tokens);
@@ -101,9 +101,9 @@ TEST(Decoder, SeesNoTokenAfterItsOwn) {
   }
 }
 
-TEST(Decoder, KnowsTheOrderOfItsTokens) {
+TEST(Transformer, KnowsTheOrderOfItsTokens) {
   for (const ModelConfig& config : variants()) {
-    Decoder model(config, 1);
+    Transformer model(config, 1);
     torch::NoGradGuard no_grad;
     auto tokens = some_tokens(1, config);
     tokens[0][2] = 3;
@@ -116,9 +116,9 @@ TEST(Decoder, KnowsTheOrderOfItsTokens) {
 }
 
 // Every parameter's gradient along its own direction, against a central difference in double.
-TEST(Decoder, GradientsAgreeWithDifferences) {
+TEST(Transformer, GradientsAgreeWithDifferences) {
   for (const ModelConfig& config : variants()) {
-    Decoder model(config, 3);
+    Transformer model(config, 3);
     model->to(torch::kFloat64);
     const auto tokens = some_tokens(2, config), targets = some_tokens(2, config, 9);
     model->loss(tokens, targets).backward();
@@ -142,11 +142,11 @@ TEST(Decoder, GradientsAgreeWithDifferences) {
   }
 }
 
-// The formulas of decoder.h written out once more, slowly: rotation as a complex product, attention
-// one query at a time.
+// The formulas of transformer.h written out once more, slowly: rotation as a complex product,
+// attention one query at a time.
 class Oracle {
  public:
-  Oracle(Decoder& model, const ModelConfig& config) : config_(config) {
+  Oracle(Transformer& model, const ModelConfig& config) : config_(config) {
     for (const auto& named : model->named_parameters()) weights_[named.key()] = named.value();
   }
 
@@ -211,9 +211,9 @@ class Oracle {
   std::map<std::string, torch::Tensor> weights_;
 };
 
-TEST(Decoder, AgreesWithItsFormulasWrittenOut) {
+TEST(Transformer, AgreesWithItsFormulasWrittenOut) {
   const ModelConfig config = tiny();
-  Decoder model(config, 4);
+  Transformer model(config, 4);
   model->to(torch::kFloat64);
   torch::NoGradGuard no_grad;
   // Gains of one would hide a gain that is left out.
@@ -225,8 +225,8 @@ TEST(Decoder, AgreesWithItsFormulasWrittenOut) {
   EXPECT_LT((model->forward(tokens)[0] - expected).abs().max().item<double>(), 1e-5);
 }
 
-TEST(Decoder, SameSeedSameWeightsOtherSeedOthers) {
-  Decoder one(tiny(), 1), same(tiny(), 1), other(tiny(), 2);
+TEST(Transformer, SameSeedSameWeightsOtherSeedOthers) {
+  Transformer one(tiny(), 1), same(tiny(), 1), other(tiny(), 2);
   const auto first = one->parameters(), second = same->parameters(), third = other->parameters();
   bool differs = false;
   for (size_t i = 0; i < first.size(); ++i) {
@@ -236,13 +236,13 @@ TEST(Decoder, SameSeedSameWeightsOtherSeedOthers) {
   EXPECT_TRUE(differs);
 }
 
-TEST(Decoder, RefusesShapesThatCannotBe) {
+TEST(Transformer, RefusesShapesThatCannotBe) {
   ModelConfig config = tiny();
   config.head_size = 3;
-  EXPECT_THROW(Decoder(config, 1), Error);
+  EXPECT_THROW(Transformer(config, 1), Error);
   config = tiny();
   config.layers = 0;
-  EXPECT_THROW(Decoder(config, 1), Error);
+  EXPECT_THROW(Transformer(config, 1), Error);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "model/decoder.h"
+#include "model/transformer.h"
 
 namespace isoflop {
 namespace {
@@ -74,16 +74,16 @@ std::vector<Case> cases() {
   };
 }
 
-std::vector<std::int32_t> some_windows(const ModelConfig& config, std::int64_t batch) {
+TokenBatch some_windows(const ModelConfig& config, std::int64_t batch) {
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(7);
   const auto tokens =
       torch::randint(0, config.vocab, {batch * (config.context + 1)}, generator, torch::kInt32);
   const auto* first = tokens.data_ptr<std::int32_t>();
-  return {first, first + tokens.numel()};
+  return next_token_batch({first, first + tokens.numel()}, config.context);
 }
 
 // Gains of one and biases of zero would hide one that is left out.
-void shake_vectors(DecoderImpl& model) {
+void shake_vectors(TransformerImpl& model) {
   torch::NoGradGuard no_grad;
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(8);
   const auto groups = model.groups();
@@ -91,25 +91,25 @@ void shake_vectors(DecoderImpl& model) {
     vector.add_(0.3 * torch::randn(vector.sizes(), generator));
 }
 
-void clear_gradients(DecoderImpl& model) {
+void clear_gradients(TransformerImpl& model) {
   for (auto& parameter : model.parameters()) {
     parameter.mutable_grad() = torch::zeros_like(parameter);
   }
 }
 
-TEST(DecoderOnKernels, AgreesWithThePlainOne) {
+TEST(TransformerOnKernels, AgreesWithThePlainOne) {
   torch::set_num_threads(1);
   for (const Case& each : cases()) {
     SCOPED_TRACE(each.name);
-    Decoder fast(each.config, 3), plain(each.config, 3, DecoderPath::kPlain);
+    Transformer fast(each.config, 3), plain(each.config, 3, TransformerPath::kPlain);
     for (auto* model : {&fast, &plain}) {
       shake_vectors(**model);
       clear_gradients(**model);
     }
     const auto windows = some_windows(each.config, each.batch);
     const double scale = 0.7;
-    const double fast_loss = fast->add_gradients(windows, scale);
-    const double plain_loss = plain->add_gradients(windows, scale);
+    const double fast_loss = fast->add_gradients(windows, scale).loss;
+    const double plain_loss = plain->add_gradients(windows, scale).loss;
     // Both sum hundreds of terms in single precision (6e-8 each) in different orders.
     EXPECT_NEAR(fast_loss, plain_loss, 2e-6 * plain_loss);
     const auto expected = plain->named_parameters();
@@ -127,16 +127,16 @@ TEST(DecoderOnKernels, AgreesWithThePlainOne) {
   }
 }
 
-TEST(DecoderOnKernels, AddsToTheGradientsThatAreThere) {
+TEST(TransformerOnKernels, AddsToTheGradientsThatAreThere) {
   const ModelConfig config = shaped(16, 2, 8, 20);
-  Decoder model(config, 3);
+  Transformer model(config, 3);
   clear_gradients(*model);
   const auto one = some_windows(config, 1), three = some_windows(config, 3);
   auto* storage = model->parameters()[0].grad().data_ptr<float>();
   model->add_gradients(one, 0.25);
   model->add_gradients(three, 0.75);
   EXPECT_EQ(model->parameters()[0].grad().data_ptr<float>(), storage);
-  Decoder plain(config, 3, DecoderPath::kPlain);
+  Transformer plain(config, 3, TransformerPath::kPlain);
   clear_gradients(*plain);
   plain->add_gradients(one, 0.25);
   plain->add_gradients(three, 0.75);
@@ -148,32 +148,32 @@ TEST(DecoderOnKernels, AddsToTheGradientsThatAreThere) {
 }
 
 // Weights of 1e30 make logits and a loss of that size: finite, and to be seen as such.
-TEST(DecoderOnKernels, HugeAndBrokenWeightsShowInTheLoss) {
+TEST(TransformerOnKernels, HugeAndBrokenWeightsShowInTheLoss) {
   ModelConfig config = shaped(16, 1, 16, 20);
   config.tied_head = false;
-  Decoder model(config, 3);
+  Transformer model(config, 3);
   clear_gradients(*model);
   const auto windows = some_windows(config, 1);
   torch::NoGradGuard no_grad;
   auto head = model->named_parameters()["head"];
   head.mul_(1e30);
-  const double huge = model->add_gradients(windows, 1.0);
+  const double huge = model->add_gradients(windows, 1.0).loss;
   EXPECT_GT(huge, 1e29);
   EXPECT_TRUE(std::isfinite(huge));
   head[3][4] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_TRUE(std::isnan(model->add_gradients(windows, 1.0)));
+  EXPECT_TRUE(std::isnan(model->add_gradients(windows, 1.0).loss));
   head.zero_();
   model->named_parameters()["block0.qkv"][0][0] = std::numeric_limits<float>::infinity();
-  EXPECT_FALSE(std::isfinite(model->add_gradients(windows, 1.0)));
+  EXPECT_FALSE(std::isfinite(model->add_gradients(windows, 1.0).loss));
 }
 
-TEST(DecoderOnKernels, RefusesTokensOutsideOfTheVocabulary) {
+TEST(TransformerOnKernels, RefusesTokensOutsideOfTheVocabulary) {
   const ModelConfig config = shaped(16, 1, 16, 20, 30);
-  Decoder model(config, 3);
+  Transformer model(config, 3);
   auto windows = some_windows(config, 1);
-  windows[5] = 30;
+  windows.inputs[5] = 30;
   EXPECT_THROW(model->token_losses(windows), Error);
-  windows[5] = -1;
+  windows.inputs[5] = -1;
   EXPECT_THROW(model->token_losses(windows), Error);
 }
 

@@ -1,6 +1,6 @@
 // The decoder's runner on Zipf facts, whose law is known. Without LibTorch: that it says what to
 // do.
-#include "trainer/decoder_runner.h"
+#include "trainer/transformer_runner.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -43,11 +43,11 @@ Trained run(
     result.curve.insert(result.curve.end(), points.begin(), points.end());
   };
   context.should_stop = std::move(should_stop);
-  result.outcome = make_decoder_runner(no_corpus)->run({&trial, 1}, context).front();
+  result.outcome = make_transformer_runner(no_corpus)->run({&trial, 1}, context).front();
   return result;
 }
 
-TEST(DecoderRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
+TEST(TransformerRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
   const Trained result = run(facts_trial());
   ASSERT_EQ(result.outcome.status, OutcomeStatus::kDone) << result.outcome.reason;
   EXPECT_EQ(result.outcome.reason, "");
@@ -64,7 +64,7 @@ TEST(DecoderRunner, LearnsAndSaysHowFarAboveTheEntropyItIs) {
   EXPECT_FALSE(evaluation.bits_per_byte);
 }
 
-TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
+TEST(TransformerRunner, CurvesCountTokensAndFlopsAndFall) {
   const Trial trial = facts_trial();
   const Trained result = run(trial);
   EXPECT_GE(result.curve.size(), 90u);
@@ -82,7 +82,7 @@ TEST(DecoderRunner, CurvesCountTokensAndFlopsAndFall) {
   EXPECT_EQ(evaluated, 0);  // the first glance is at step 256
 }
 
-TEST(DecoderRunner, SameSeedSameLossesToTheBit) {
+TEST(TransformerRunner, SameSeedSameLossesToTheBit) {
   const Trained one = run(facts_trial()), two = run(facts_trial());
   EXPECT_EQ(one.outcome.evaluations.at(0).loss, two.outcome.evaluations.at(0).loss);
   ASSERT_EQ(one.curve.size(), two.curve.size());
@@ -95,7 +95,7 @@ TEST(DecoderRunner, SameSeedSameLossesToTheBit) {
   EXPECT_NE(run(other).outcome.evaluations.at(0).loss, one.outcome.evaluations.at(0).loss);
 }
 
-TEST(DecoderRunner, AnAbsurdRateIsDivergedAndNotAnError) {
+TEST(TransformerRunner, AnAbsurdRateIsDivergedAndNotAnError) {
   Trial trial = facts_trial();
   trial.train.rate = 1e6;
   trial.train.clip = 0;
@@ -105,25 +105,25 @@ TEST(DecoderRunner, AnAbsurdRateIsDivergedAndNotAnError) {
   EXPECT_TRUE(result.outcome.evaluations.empty());
 }
 
-TEST(DecoderRunner, StopsWhenAskedAndSaysHowFarItCame) {
+TEST(TransformerRunner, StopsWhenAskedAndSaysHowFarItCame) {
   const Trained result = run(facts_trial(), [](double tokens) { return tokens >= 64 * 4 * 10; });
   EXPECT_EQ(result.outcome.status, OutcomeStatus::kInterrupted);
   EXPECT_EQ(result.outcome.steps, 10);
   EXPECT_EQ(result.outcome.tokens, 64 * 4 * 10);
 }
 
-TEST(DecoderRunner, RefusesADeviceThatIsNotThere) {
+TEST(TransformerRunner, RefusesADeviceThatIsNotThere) {
   const Trial trial = facts_trial();
   RunContext context{.device = "tpu"};
-  EXPECT_THROW(make_decoder_runner(no_corpus)->run({&trial, 1}, context), Error);
+  EXPECT_THROW(make_transformer_runner(no_corpus)->run({&trial, 1}, context), Error);
 }
 
 #else
 
-TEST(DecoderRunner, SaysWhatToInstallWhereLibTorchIsLeftOut) {
+TEST(TransformerRunner, SaysWhatToInstallWhereLibTorchIsLeftOut) {
   EXPECT_FALSE(has_torch());
   try {
-    make_decoder_runner(no_corpus);
+    make_transformer_runner(no_corpus);
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("./scripts/setup"), std::string::npos);

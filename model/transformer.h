@@ -21,14 +21,14 @@
 // Attention keeps 1 / sqrt(k): wider models have more heads, not larger ones.
 //
 // Initialisation, from one seeded CPU generator so that every device starts alike: see init_std in
-// decoder.cc. Parameters are float32. Modules are not thread-safe.
+// transformer.cc. Parameters are float32. Modules are not thread-safe.
 //
 // On the CPU, training and evaluation (add_gradients, token_losses) run on the kernels of kernels/,
 // which give the same numbers to rounding, several times faster at small widths; elsewhere, and
-// where the path is kPlain, on LibTorch's operations as written in decoder.cc, which are the
+// where the path is kPlain, on LibTorch's operations as written in transformer.cc, which are the
 // reference.
-#ifndef ISOFLOP_MODEL_DECODER_H_
-#define ISOFLOP_MODEL_DECODER_H_
+#ifndef ISOFLOP_MODEL_TRANSFORMER_H_
+#define ISOFLOP_MODEL_TRANSFORMER_H_
 
 #include <cstdint>
 #include <memory>
@@ -36,7 +36,9 @@
 #include <vector>
 
 #include "core/model_config.h"
-#include "kernels/decoder_pass.h"
+#include "core/router_stats.h"
+#include "core/token_batch.h"
+#include "kernels/transformer_pass.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
@@ -48,7 +50,7 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor forward(torch::Tensor x);  // [B, T, d] -> [B, T, d]
 
  private:
-  friend class DecoderImpl;
+  friend class TransformerImpl;
   torch::Tensor attention(const torch::Tensor& x);
   torch::Tensor feed_forward(const torch::Tensor& x);
 
@@ -71,30 +73,39 @@ struct ParameterGroup {
   double rate_scale = 1;  // the learning rate of these weights = the schedule's rate x this
 };
 
-enum class DecoderPath { kFastest, kPlain };
+// Means over a batch, nats.
+struct BatchLosses {
+  double loss = 0;           // cross-entropy of what is predicted: the loss that curves show
+  double next_sentence = 0;  // 0 without it
+  RouterStats router = {};   // of sparse models
+};
 
-class DecoderImpl : public torch::nn::Module {
+enum class TransformerPath { kFastest, kPlain };
+
+class TransformerImpl : public torch::nn::Module {
  public:
   // Throws Error(kUsage) when the configuration cannot be built.
-  DecoderImpl(const ModelConfig& config, std::uint64_t seed,
-              DecoderPath path = DecoderPath::kFastest);
+  TransformerImpl(const ModelConfig& config, std::uint64_t seed,
+                  TransformerPath path = TransformerPath::kFastest);
 
   // tokens int64 [B, T], T <= context -> logits float32 [B, T, V]. `stream`, where given, is filled
   // with x after the embedding and after each block.
   torch::Tensor forward(const torch::Tensor& tokens, std::vector<torch::Tensor>* stream = nullptr);
 
-  // Mean cross-entropy in nats of targets int64 [B, T].
+  // Mean cross-entropy in nats of targets int64 [B, T]; -1: not predicted.
   torch::Tensor loss(const torch::Tensor& tokens, const torch::Tensor& targets);
 
-  // What training and evaluation call. `windows` is int32 [B x (T + 1)] on the host: T inputs and T
-  // targets, each one further.
+  // What training and evaluation call.
   //
-  // Adds scale x the gradient of the mean cross-entropy over the B T targets to the parameters'
-  // gradients, which must be there (zeros, or an earlier part of the same step), and returns the
-  // mean.
-  double add_gradients(std::span<const std::int32_t> windows, double scale);
-  // Cross-entropy of every target, nats, [B x T].
-  std::vector<float> token_losses(std::span<const std::int32_t> windows);
+  // Adds scale x the gradient of the whole loss to the parameters' gradients, which must be there
+  // (zeros, or an earlier part of the same step). The whole loss is the mean cross-entropy over the
+  // batch's predictions; of sparse models the router's losses x `router_weights` are added, of
+  // models with next-sentence prediction its mean cross-entropy.
+  BatchLosses add_gradients(const TokenBatch& batch, double scale);
+  // Cross-entropy of every target, nats, [B x T]; 0 where nothing is predicted.
+  std::vector<float> token_losses(const TokenBatch& batch);
+
+  void set_router_weights(const RouterLossWeights& weights) { router_weights_ = weights; }
 
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;
@@ -102,7 +113,7 @@ class DecoderImpl : public torch::nn::Module {
   const ModelConfig& config() const { return config_; }
 
  private:
-  struct Batch {
+  struct DeviceBatch {
     torch::Tensor inputs, targets;  // int64 [B, T] on the model's device
   };
   void initialise(std::uint64_t seed);
@@ -111,25 +122,26 @@ class DecoderImpl : public torch::nn::Module {
   // The parameters as the kernels see them. `pointer` gives a tensor's Float*, null where there is
   // no tensor; `blocks` holds what the result points to.
   template <class Float, class Pointer>
-  DecoderTensors<Float> point(const Pointer& pointer,
-                              std::vector<BlockTensors<Float>>& blocks) const;
-  DecoderTensors<const float> weights();
-  DecoderTensors<float> gradients();
-  Batch to_batch(std::span<const std::int32_t> windows) const;
+  TransformerTensors<Float> point(const Pointer& pointer,
+                                  std::vector<BlockTensors<Float>>& blocks) const;
+  TransformerTensors<const float> weights();
+  TransformerTensors<float> gradients();
+  DeviceBatch on_device(const TokenBatch& batch) const;
 
   ModelConfig config_;
+  RouterLossWeights router_weights_;
   torch::Tensor embedding_;  // [V, d]
   torch::Tensor positions_;  // [S, d] if learned
   std::vector<Block> blocks_;
   torch::Tensor final_norm_, final_norm_bias_;
   torch::Tensor head_;  // [V, d] if untied
 
-  std::unique_ptr<DecoderPass> pass_;  // null: kPlain
+  std::unique_ptr<TransformerPass> pass_;  // null: kPlain
   std::vector<BlockTensors<const float>> block_weights_;
   std::vector<BlockTensors<float>> block_gradients_;
 };
-TORCH_MODULE(Decoder);
+TORCH_MODULE(Transformer);
 
 }  // namespace isoflop
 
-#endif  // ISOFLOP_MODEL_DECODER_H_
+#endif  // ISOFLOP_MODEL_TRANSFORMER_H_

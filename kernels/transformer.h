@@ -8,8 +8,8 @@
 //
 // The logits are made for `head_columns` tokens at a time, so that a large vocabulary takes no more
 // memory than a small one.
-#ifndef ISOFLOP_KERNELS_DECODER_H_
-#define ISOFLOP_KERNELS_DECODER_H_
+#ifndef ISOFLOP_KERNELS_TRANSFORMER_H_
+#define ISOFLOP_KERNELS_TRANSFORMER_H_
 
 #include <cstdint>
 
@@ -18,7 +18,7 @@
 namespace isoflop {
 
 template <class Float>
-struct DecoderTensors {
+struct TransformerTensors {
   Float* embedding;  // [V, d]
   Float* positions;  // [S, d], or null
   const BlockTensors<Float>* blocks;
@@ -26,7 +26,7 @@ struct DecoderTensors {
   Float* head;                          // [V, d]; the embedding where tied
 };
 
-struct DecoderBuffers {
+struct TransformerBuffers {
   const BlockState* blocks;  // without gradients only the first is used
   BlockScratch scratch;
   float* x;                                        // [d, stride], the residual stream
@@ -40,7 +40,7 @@ struct DecoderBuffers {
   std::int64_t head_columns;                       // a multiple of 16
 };
 
-struct DecoderPassShape {
+struct TransformerPassShape {
   ModelConfig config;
   TokenGrid grid;
   float logit_scale;
@@ -50,14 +50,17 @@ struct DecoderPassShape {
 namespace ISOFLOP_ISA {
 
 // Fills buffers.losses.
-void decoder_losses(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                    const DecoderBuffers& buffers);
+void transformer_losses(const TransformerPassShape& shape,
+                        const TransformerTensors<const float>& weights,
+                        const TransformerBuffers& buffers);
 
 // The same, and adds gradient_scale x the gradient of the sum of the losses to d_weights.
-void decoder_gradients(const DecoderPassShape& shape, const DecoderTensors<const float>& weights,
-                       const DecoderBuffers& buffers, const DecoderTensors<float>& d_weights);
+void transformer_gradients(const TransformerPassShape& shape,
+                           const TransformerTensors<const float>& weights,
+                           const TransformerBuffers& buffers,
+                           const TransformerTensors<float>& d_weights);
 
 }  // namespace ISOFLOP_ISA
 }  // namespace isoflop
 
-#endif  // ISOFLOP_KERNELS_DECODER_H_
+#endif  // ISOFLOP_KERNELS_TRANSFORMER_H_

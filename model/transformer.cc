@@ -1,5 +1,6 @@
-#include "model/decoder.h"
+#include "model/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -8,6 +9,7 @@ namespace isoflop {
 namespace {
 
 constexpr double kNormEpsilon = 1e-6;
+constexpr std::int64_t kNotPredicted = -1;  // TokenBatch::targets
 
 torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
                          const torch::Tensor& bias) {
@@ -92,10 +94,11 @@ torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
   return torch::linear(torch::silu(parts[0]) * parts[1], feed_forward_out_);
 }
 
-DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed, DecoderPath path)
+TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
+                                 TransformerPath path)
     : config_(config) {
   validate(config);
-  if (path == DecoderPath::kFastest) pass_ = std::make_unique<DecoderPass>(config);
+  if (path == TransformerPath::kFastest) pass_ = std::make_unique<TransformerPass>(config);
   torch::Tensor cos, sin;
   if (config.positions == Positions::kRotary) {
     const RotaryTables tables = rotary_tables(config);
@@ -119,7 +122,7 @@ DecoderImpl::DecoderImpl(const ModelConfig& config, std::uint64_t seed, DecoderP
   initialise(seed);
 }
 
-void DecoderImpl::initialise(std::uint64_t seed) {
+void TransformerImpl::initialise(std::uint64_t seed) {
   torch::NoGradGuard no_grad;
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed);
   const auto d = static_cast<double>(config_.width);
@@ -138,13 +141,13 @@ void DecoderImpl::initialise(std::uint64_t seed) {
   if (head_.defined()) fill(head_, embedding_std);
 }
 
-double DecoderImpl::relative_width() const {
+double TransformerImpl::relative_width() const {
   if (config_.mup_base == 0) return 1.0;
   return static_cast<double>(config_.width) / static_cast<double>(config_.mup_base);
 }
 
-torch::Tensor DecoderImpl::forward(const torch::Tensor& tokens,
-                                   std::vector<torch::Tensor>* stream) {
+torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
+                                       std::vector<torch::Tensor>* stream) {
   auto x = torch::embedding(embedding_, tokens);
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
   if (stream != nullptr) stream->assign(1, x);
@@ -157,46 +160,47 @@ torch::Tensor DecoderImpl::forward(const torch::Tensor& tokens,
   return torch::linear(x, head_.defined() ? head_ : embedding_);
 }
 
-torch::Tensor DecoderImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
-  return torch::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten());
+torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
+  return torch::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten(), {},
+                                   at::Reduction::Mean, kNotPredicted);
 }
 
-DecoderImpl::Batch DecoderImpl::to_batch(std::span<const std::int32_t> windows) const {
-  const std::int64_t length = config_.context + 1;
-  const auto count = static_cast<std::int64_t>(windows.size()) / length;
-  // from_blob takes no const pointer; the copy below is all that reads it.
-  auto* first = const_cast<std::int32_t*>(windows.data());
-  const auto tokens = torch::from_blob(first, {count, length}, torch::kInt32)
-                          .to(embedding_.device(), torch::kInt64, /*non_blocking=*/false,
-                              /*copy=*/true);
-  return {tokens.slice(1, 0, config_.context), tokens.slice(1, 1, length)};
+TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
+  const auto move = [&](const std::vector<std::int32_t>& tokens) {
+    // from_blob takes no const pointer; the copy is all that reads it.
+    auto* first = const_cast<std::int32_t*>(tokens.data());
+    return torch::from_blob(first, {batch.sequences, batch.length}, torch::kInt32)
+        .to(embedding_.device(), torch::kInt64, /*non_blocking=*/false, /*copy=*/true);
+  };
+  return {move(batch.inputs), move(batch.targets)};
 }
 
-double DecoderImpl::add_gradients(std::span<const std::int32_t> windows, double scale) {
-  if (runs_on_kernels()) return pass_->add_gradients(weights(), gradients(), windows, scale);
-  const Batch batch = to_batch(windows);
-  const torch::Tensor mean = loss(batch.inputs, batch.targets);
+BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
+  if (runs_on_kernels())
+    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
+  const DeviceBatch there = on_device(batch);
+  const torch::Tensor mean = loss(there.inputs, there.targets);
   (mean * scale).backward();
-  return mean.item<double>();
+  return {.loss = mean.item<double>()};
 }
 
-std::vector<float> DecoderImpl::token_losses(std::span<const std::int32_t> windows) {
+std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch) {
+  std::vector<float> losses(batch.targets.size());
   if (runs_on_kernels()) {
-    const auto length = static_cast<size_t>(config_.context + 1);
-    std::vector<float> losses(windows.size() / length * (length - 1));
-    pass_->token_losses(weights(), windows, losses);
+    pass_->token_losses(weights(), batch, losses);
     return losses;
   }
   torch::InferenceMode inference;
-  const Batch batch = to_batch(windows);
-  const auto losses = torch::cross_entropy_loss(forward(batch.inputs).flatten(0, 1),
-                                                batch.targets.flatten(), {}, at::Reduction::None)
-                          .cpu();
-  const auto* first = losses.data_ptr<float>();
-  return {first, first + losses.numel()};
+  const DeviceBatch there = on_device(batch);
+  const auto all =
+      torch::cross_entropy_loss(forward(there.inputs).flatten(0, 1), there.targets.flatten(), {},
+                                at::Reduction::None, kNotPredicted)
+          .cpu();
+  std::copy_n(all.data_ptr<float>(), losses.size(), losses.begin());
+  return losses;
 }
 
-std::vector<ParameterGroup> DecoderImpl::groups() const {
+std::vector<ParameterGroup> TransformerImpl::groups() const {
   ParameterGroup ends, hidden{.rate_scale = 1.0 / relative_width()}, vectors{.decays = false};
   for (const auto& named : named_parameters()) {
     const std::string& name = named.key();
