@@ -19,7 +19,8 @@ float* gradient_of(const torch::Tensor& tensor) {
 }  // namespace
 
 bool TransformerImpl::runs_on_kernels() const {
-  return pass_ != nullptr && embedding_.is_cpu() && embedding_.scalar_type() == torch::kFloat32;
+  return pass_ != nullptr && !config_.sparse() && embedding_.is_cpu() &&
+         embedding_.scalar_type() == torch::kFloat32;
 }
 
 template <class Float, class Pointer>
