@@ -138,6 +138,7 @@ Training::Verdict Training::take_step() {
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
+  add_share(state_.router_sum, std::exchange(state_.step_router, {}), 1);
   step_seconds_ += watch.seconds();
   if (average_says_diverged()) return Verdict::kDiverged;
   if (is_curve_point()) note_curve();
@@ -157,6 +158,7 @@ Training::Verdict Training::add_micro_batches() {
     const BatchLosses losses =
         model_->add_gradients(next_token_batch(windows_, trial_.model.context), share);
     state_.step_loss += share * losses.loss;
+    add_share(state_.step_router, losses.router, share);
     state_.sequences += count;
     if (state_.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
@@ -193,14 +195,17 @@ bool Training::is_curve_point() const {
 }
 
 void Training::note_curve() {
+  const auto steps = static_cast<double>(std::exchange(state_.loss_count, 0));
   CurvePoint point{.step = state_.step,
                    .tokens = tokens_done(),
                    .flops = tokens_done() * flops_per_token(trial_, FlopConvention::kExact),
-                   .train_loss = std::exchange(state_.loss_sum, 0) /
-                                 static_cast<double>(std::exchange(state_.loss_count, 0)),
+                   .train_loss = std::exchange(state_.loss_sum, 0) / steps,
                    .rate = rate_,
                    .grad_norm = norm_,
                    .seconds = seconds()};
+  if (trial_.model.sparse()) {
+    add_share(point.router.emplace(), std::exchange(state_.router_sum, {}), 1 / steps);
+  }
   if (state_.step >= kFirstGlance && is_power_of_two(state_.step)) {
     const Evaluation evaluation = glance(*model_, source_, kWindowsOfAGlance);
     point.heldout_loss = evaluation.loss;
