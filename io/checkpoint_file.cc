@@ -34,16 +34,17 @@ Error damaged(const std::string& path, const std::string& why) {
 Json header_of(const Checkpoint& c) {
   Json fields = Json::object();
   for (const std::string& key : trial_keys()) fields[key] = get_key(c.trial, key);
-  return {{"trial", fields},
-          {"micro_batch", c.micro_batch},
-          {"step", c.step},
-          {"sequences", c.sequences},
-          {"loss_count", c.loss_count},
-          {"steps_above", c.steps_above},
-          {"curve", c.curve.size()},
-          {"router", c.trial.model.sparse()},
-          {"weights", c.weights.size()},
-          {"gradients", c.gradients.size()}};
+  Json header{{"trial", fields},
+              {"micro_batch", c.micro_batch},
+              {"step", c.step},
+              {"sequences", c.sequences},
+              {"loss_count", c.loss_count},
+              {"steps_above", c.steps_above},
+              {"curve", c.curve.size()},
+              {"weights", c.weights.size()},
+              {"gradients", c.gradients.size()}};
+  if (c.trial.model.sparse()) header["router"] = true;
+  return header;
 }
 
 template <class T>
@@ -191,8 +192,7 @@ Checkpoint read_checkpoint(const std::string& path) {
                .sequences = header.whole("sequences"),
                .loss_count = header.whole("loss_count"),
                .steps_above = header.whole("steps_above")};
-  // Checkpoints from before there were sparse models don't say.
-  const bool sparse = header.has("router") && header.truth("router");
+  const bool sparse = header.has("router");
   ArrayReader arrays(body, path);
   const auto sums = arrays.take<double>(kSums);
   c.step_loss = sums[0];
