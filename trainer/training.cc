@@ -22,6 +22,7 @@ bool is_power_of_two(std::int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
 Transformer on_device(const Trial& trial, torch::Device device) {
   Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed));
+  model->set_router_weights({.balance = trial.train.balance_loss, .z = trial.train.router_z_loss});
   model->to(device);
   return model;
 }
