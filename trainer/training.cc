@@ -26,7 +26,8 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
 Outcome Training::run() {
   if (const auto found = progress_.find_checkpoint()) restore(*found);
   progress_.begin();
-  return progress_.outcome_of(train(), [&] { return evaluate(*model_, progress_.source()); });
+  return progress_.outcome_of(train(),
+                              [&] { return evaluate(losses_of(*model_), progress_.source()); });
 }
 
 // --- Checkpoints.
@@ -112,7 +113,8 @@ bool Training::asked_to_stop() {
 
 void Training::note_curve() {
   std::optional<Evaluation> seen;
-  if (progress_.is_glance()) seen = glance(*model_, progress_.source(), kWindowsOfAGlance);
+  if (progress_.is_glance())
+    seen = glance(losses_of(*model_), progress_.source(), kWindowsOfAGlance);
   progress_.note_curve(seen);
 }
 
