@@ -34,15 +34,15 @@ Error damaged(const std::string& path, const std::string& why) {
 Json header_of(const Checkpoint& c) {
   Json fields = Json::object();
   for (const std::string& key : trial_keys()) fields[key] = get_key(c.trial, key);
-  Json header{{"trial", fields},
-              {"micro_batch", c.micro_batch},
-              {"step", c.step},
-              {"sequences", c.sequences},
-              {"loss_count", c.loss_count},
-              {"steps_above", c.steps_above},
-              {"curve", c.curve.size()},
-              {"weights", c.weights.size()},
-              {"gradients", c.gradients.size()}};
+  Json header = {{"trial", fields},
+                 {"micro_batch", c.micro_batch},
+                 {"step", c.step},
+                 {"sequences", c.sequences},
+                 {"loss_count", c.loss_count},
+                 {"steps_above", c.steps_above},
+                 {"curve", c.curve.size()},
+                 {"weights", c.weights.size()},
+                 {"gradients", c.gradients.size()}};
   if (c.trial.model.sparse()) header["router"] = true;
   return header;
 }

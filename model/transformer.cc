@@ -41,6 +41,20 @@ RotaryTables rotary_tables(const ModelConfig& config) {
 // to the residual stream are scaled down by sqrt(2 L), as in GPT-2.
 double init_std(double fan_in) { return 1.0 / std::sqrt(fan_in); }
 
+// Where something is predicted.
+std::vector<std::int32_t> predicted_places(const std::vector<std::int32_t>& targets) {
+  std::vector<std::int32_t> places;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i] != kNotPredicted) places.push_back(static_cast<std::int32_t>(i));
+  }
+  return places;
+}
+
+std::vector<float> on_host(const torch::Tensor& values) {
+  const auto there = values.to(torch::kCPU, torch::kFloat32).contiguous();
+  return {there.data_ptr<float>(), there.data_ptr<float>() + there.numel()};
+}
+
 }  // namespace
 
 BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
@@ -85,7 +99,7 @@ torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
     qk = rotate(qk, rotary_cos_.slice(0, 0, T), rotary_sin_.slice(0, 0, T));
   const auto q_and_k = qk.unbind();
   const auto mixed = torch::scaled_dot_product_attention(
-      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/true);
+      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/!config_.masked());
   return torch::linear(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
 }
 
@@ -113,6 +127,10 @@ TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
   embedding_ = register_parameter("embedding", torch::empty({config.vocab, config.width}));
   if (config.positions == Positions::kLearned) {
     positions_ = register_parameter("positions", torch::empty({config.context, config.width}));
+  }
+  if (config.next_sentence) {
+    segments_ = register_parameter("segments", torch::empty({2, config.width}));
+    next_sentence_ = register_parameter("next_sentence", torch::empty({2, config.width}));
   }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     blocks_.push_back(register_module("block" + std::to_string(layer), Block(config, cos, sin)));
@@ -150,7 +168,9 @@ void TransformerImpl::initialise(std::uint64_t seed) {
     fill(block->experts_->shared_out_,
          init_std(fan_in * static_cast<double>(config_.shared_experts)) * residual);
   }
-  if (head_.defined()) fill(head_, embedding_std);
+  for (torch::Tensor* end : {&head_, &segments_, &next_sentence_}) {
+    if (end->defined()) fill(*end, embedding_std);
+  }
   if (config_.sparse()) initialise_routers(seed);
 }
 
@@ -169,18 +189,29 @@ double TransformerImpl::relative_width() const {
   return static_cast<double>(config_.width) / static_cast<double>(config_.mup_base);
 }
 
-torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
-                                       std::vector<torch::Tensor>* stream) {
+torch::Tensor TransformerImpl::last_hidden(const torch::Tensor& tokens,
+                                           const torch::Tensor& segments,
+                                           std::vector<torch::Tensor>* stream) {
   auto x = torch::embedding(embedding_, tokens);
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
+  if (segments.defined()) x = x + torch::embedding(segments_, segments);
   if (stream != nullptr) stream->assign(1, x);
   for (auto& block : blocks_) {
     x = block->forward(x);
     if (stream != nullptr) stream->push_back(x);
   }
   x = apply_norm(x, final_norm_, final_norm_bias_);
-  if (config_.mup_base > 0) x = x / relative_width();
-  return torch::linear(x, head_.defined() ? head_ : embedding_);
+  return config_.mup_base > 0 ? x / relative_width() : x;
+}
+
+torch::Tensor TransformerImpl::logits(const torch::Tensor& hidden) const {
+  return torch::linear(hidden, head_.defined() ? head_ : embedding_);
+}
+
+torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
+                                       std::vector<torch::Tensor>* stream) {
+  const auto first = segments_.defined() ? torch::zeros_like(tokens) : torch::Tensor();
+  return logits(last_hidden(tokens, first, stream));
 }
 
 torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
@@ -188,25 +219,56 @@ torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Te
                                    at::Reduction::Mean, kNotPredicted);
 }
 
+TransformerImpl::Losses TransformerImpl::losses(const DeviceBatch& batch, std::int64_t reduction) {
+  auto hidden = last_hidden(batch.inputs, batch.segments, nullptr);
+  Losses losses;
+  if (batch.follows.defined()) {
+    const auto logits = torch::linear(hidden.select(1, 0), next_sentence_);
+    losses.next_sentence = torch::cross_entropy_loss(logits, batch.follows, {}, reduction);
+  }
+  auto targets = batch.targets.flatten();
+  hidden = hidden.flatten(0, 1);
+  if (batch.predicted.defined()) {
+    hidden = hidden.index_select(0, batch.predicted);
+    targets = targets.index_select(0, batch.predicted);
+  }
+  losses.tokens = torch::cross_entropy_loss(logits(hidden), targets, {}, reduction, kNotPredicted);
+  return losses;
+}
+
 TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
-  const auto move = [&](const std::vector<std::int32_t>& tokens) {
+  const auto move = [&](const std::vector<std::int32_t>& values, at::IntArrayRef sizes) {
     // from_blob takes no const pointer; the copy is all that reads it.
-    auto* first = const_cast<std::int32_t*>(tokens.data());
-    return torch::from_blob(first, {batch.sequences, batch.length}, torch::kInt32)
+    auto* first = const_cast<std::int32_t*>(values.data());
+    return torch::from_blob(first, sizes, torch::kInt32)
         .to(embedding_.device(), torch::kInt64, /*non_blocking=*/false, /*copy=*/true);
   };
-  return {move(batch.inputs), move(batch.targets)};
+  const std::int64_t rows = batch.sequences, length = batch.length;
+  DeviceBatch there{.inputs = move(batch.inputs, {rows, length}),
+                    .targets = move(batch.targets, {rows, length})};
+  if (config_.masked()) {
+    const std::vector<std::int32_t> predicted = predicted_places(batch.targets);
+    there.predicted = move(predicted, {static_cast<std::int64_t>(predicted.size())});
+  }
+  if (config_.next_sentence) {
+    there.segments = move(batch.segments, {rows, length});
+    there.follows = move(batch.follows, {rows});
+  }
+  return there;
 }
 
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
   if (runs_on_kernels())
     return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
   train();  // experts of limited capacity drop tokens in training only
-  const DeviceBatch there = on_device(batch);
-  const torch::Tensor mean = loss(there.inputs, there.targets);
-  const torch::Tensor whole = config_.sparse() ? mean + router_loss() : mean;
+  const Losses means = losses(on_device(batch), at::Reduction::Mean);
+  torch::Tensor whole = means.tokens;
+  if (means.next_sentence.defined()) whole = whole + means.next_sentence;
+  if (config_.sparse()) whole = whole + router_loss();
   (whole * scale).backward();
-  return {.loss = mean.item<double>(), .router = take_router_stats()};
+  BatchLosses out{.loss = means.tokens.item<double>(), .router = take_router_stats()};
+  if (means.next_sentence.defined()) out.next_sentence = means.next_sentence.item<double>();
+  return out;
 }
 
 torch::Tensor TransformerImpl::router_loss() const {
@@ -231,27 +293,34 @@ RouterStats TransformerImpl::take_router_stats() {
 }
 
 std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch) {
-  std::vector<float> losses(batch.targets.size());
+  std::vector<float> next_sentence;
+  return token_losses(batch, next_sentence);
+}
+
+std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch,
+                                                 std::vector<float>& next_sentence) {
+  next_sentence.clear();
   if (runs_on_kernels()) {
-    pass_->token_losses(weights(), batch, losses);
-    return losses;
+    std::vector<float> all(batch.targets.size());
+    pass_->token_losses(weights(), batch, all);
+    return all;
   }
   torch::InferenceMode inference;
   eval();
   const DeviceBatch there = on_device(batch);
-  const auto all =
-      torch::cross_entropy_loss(forward(there.inputs).flatten(0, 1), there.targets.flatten(), {},
-                                at::Reduction::None, kNotPredicted)
-          .cpu();
-  std::copy_n(all.data_ptr<float>(), losses.size(), losses.begin());
-  return losses;
+  const Losses each = losses(there, at::Reduction::None);
+  if (each.next_sentence.defined()) next_sentence = on_host(each.next_sentence);
+  if (!there.predicted.defined()) return on_host(each.tokens);
+  const auto none = torch::zeros({there.targets.numel()}, each.tokens.options());
+  return on_host(none.index_copy(0, there.predicted, each.tokens));
 }
 
 std::vector<ParameterGroup> TransformerImpl::groups() const {
   ParameterGroup ends, hidden{.rate_scale = 1.0 / relative_width()}, vectors{.decays = false};
   for (const auto& named : named_parameters()) {
     const std::string& name = named.key();
-    const bool is_end = name == "embedding" || name == "positions" || name == "head";
+    const bool is_end = name == "embedding" || name == "positions" || name == "segments" ||
+                        name == "head" || name == "next_sentence";
     const auto dims = named.value().dim();  // experts' matrices have three
     ParameterGroup& group = dims != 2 && dims != 3 ? vectors : is_end ? ends : hidden;
     group.weights.push_back(named.value());
