@@ -177,7 +177,7 @@ TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch)
 
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
   if (runs_on_kernels())
-    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
+    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale).loss};
   const DeviceBatch there = on_device(batch);
   const torch::Tensor mean = loss(there.inputs, there.targets);
   (mean * scale).backward();

@@ -121,7 +121,7 @@ TEST(TransformerPass, GradientsAgreeWithDifferencesOfTheLoss) {
       Model model(variants()[variant], variant == 6 ? 1 : 3);
       TransformerPass pass(model.config, kernels);
       const double loss =
-          pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0);
+          pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 1.0).loss;
       EXPECT_NEAR(loss, model.mean_loss(kernels), 1e-6 * loss);
       double square = 0;
       for (const float g : model.gradients.memory) square += static_cast<double>(g) * g;
@@ -157,11 +157,11 @@ TEST(TransformerPass, TheSameTwiceHasTheSameBits) {
   Model model(variants()[0], 30);  // two chunks
   TransformerPass pass(model.config);
   const double first =
-      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5);
+      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5).loss;
   const auto gradients = model.gradients.memory;
   model.gradients.memory.assign(gradients.size(), 0.0f);
   const double again =
-      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5);
+      pass.add_gradients(model.weights.tensors, model.gradients.tensors, model.batch, 0.5).loss;
   EXPECT_EQ(first, again);
   EXPECT_EQ(gradients, model.gradients.memory);
 }
