@@ -12,6 +12,7 @@
 #include "data/token_source.h"
 #include "trainer/checkpoint_folder.h"
 #include "trainer/out_of_memory.h"
+#include "trainer/stacked_training.h"
 #include "trainer/training.h"
 
 namespace isoflop {
@@ -68,15 +69,35 @@ class TransformerRunner : public TrialRunner {
     return outcomes;
   }
 
+  std::string stack_key(const Trial& trial) const override { return isoflop::stack_key(trial); }
+
+  std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                 std::span<RunContext* const> contexts) override {
+    std::vector<std::unique_ptr<TokenSource>> sources;
+    std::vector<StackMember> members;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      sources.push_back(source_of(trials[i], *contexts[i]));
+      members.push_back({&trials[i], sources.back().get(), contexts[i]});
+    }
+    const torch::Device device = open_device(contexts.front()->device);
+    const auto stream = own_stream(device);
+    return run_stacked(members, device);
+  }
+
   void forget(const Trial& trial, const std::string& checkpoint_dir) override {
     if (!checkpoint_dir.empty()) CheckpointFolder(checkpoint_dir, trial).remove_own();
   }
 
  private:
-  Outcome run_one(const Trial& trial, RunContext& context) {
+  std::unique_ptr<TokenSource> source_of(const Trial& trial, const RunContext& context) const {
     validate(trial);
-    const auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
+    auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
     require_tokens(trial, *source);
+    return source;
+  }
+
+  Outcome run_one(const Trial& trial, RunContext& context) {
+    const auto source = source_of(trial, context);
     const torch::Device device = open_device(context.device);
     const auto stream = own_stream(device);
     return or_out_of_memory([&] { return Training(trial, *source, context, device).run(); });
