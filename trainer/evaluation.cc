@@ -53,7 +53,7 @@ std::vector<std::int32_t> read_windows(const TokenSource& source, std::int64_t f
   return tokens;
 }
 
-WindowLosses losses_of_windows(TransformerImpl& model, const TokenSource& source,
+WindowLosses losses_of_windows(const TokenLosses& token_losses, const TokenSource& source,
                                std::int64_t count) {
   const auto context = static_cast<std::ptrdiff_t>(source.context());
   const bool known_law = source.entropy_rate().has_value();
@@ -61,8 +61,8 @@ WindowLosses losses_of_windows(TransformerImpl& model, const TokenSource& source
   WindowLosses all;
   for (std::int64_t first = 0; first < count; first += kWindowsAtOnce) {
     const std::int64_t now = std::min(kWindowsAtOnce, count - first);
-    const auto losses = model.token_losses(
-        next_token_batch(read_windows(source, first, now, count), source.context()));
+    const auto losses =
+        token_losses(next_token_batch(read_windows(source, first, now, count), source.context()));
     for (std::int64_t i = 0; i < now; ++i) {
       const auto begin = losses.begin() + i * context;
       const double mean =
@@ -96,8 +96,12 @@ Evaluation summary(const WindowLosses& all, const HeldoutSet& set, std::int64_t 
 
 }  // namespace
 
-std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source) {
-  const WindowLosses all = losses_of_windows(model, source, source.heldout_windows());
+TokenLosses losses_of(TransformerImpl& model) {
+  return [&model](const TokenBatch& batch) { return model.token_losses(batch); };
+}
+
+std::vector<Evaluation> evaluate(const TokenLosses& losses, const TokenSource& source) {
+  const WindowLosses all = losses_of_windows(losses, source, source.heldout_windows());
   std::vector<Evaluation> evaluations;
   for (const HeldoutSet& set : source.heldout_sets()) {
     evaluations.push_back(summary(all, set, source.context()));
@@ -105,9 +109,9 @@ std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& sour
   return evaluations;
 }
 
-Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows) {
+Evaluation glance(const TokenLosses& losses, const TokenSource& source, std::int64_t windows) {
   const std::int64_t count = std::min(windows, source.heldout_windows());
-  const WindowLosses some = losses_of_windows(model, source, count);
+  const WindowLosses some = losses_of_windows(losses, source, count);
   const HeldoutSet set{
       .name = "heldout", .first = 0, .count = count, .bytes_per_token = source.bytes_per_token()};
   return summary(some, set, source.context());
