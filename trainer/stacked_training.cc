@@ -118,7 +118,8 @@ void StackedTraining::take_step() {
   for (std::size_t k = 0; k < rows_.size(); ++k) {
     const bool leaves_trunk = !rows_[k].ended && progress(k).leaves_trunk();
     if (leaves_trunk && progress(k).resumed_at() != step()) save(k);
-    rates.push_back(rows_[k].ended ? 0 : progress(k).rate());
+    // Of those that have ended too: trials of one rate share a call (trainer/stacked_adamw.h).
+    rates.push_back(progress(k).trial().train.rate * rate_factor(progress(k).schedule(), step()));
   }
   optimizer_.set_rates(rates);
   batch_.copy_(host_batch_[filled_], /*non_blocking=*/true);
