@@ -461,6 +461,11 @@ void validate(const Trial& trial) {
     return;
   }
   validate(trial.model);
+  if (trial.train.whole_words && !trial.model.masked()) {
+    throw usage_error(
+        "train.whole_words: belongs to masked models: set model.objective = \"masked\", or leave "
+        "it out");
+  }
   require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
           "at least 2 windows, so that there is a standard error");
 }

@@ -147,12 +147,16 @@ std::vector<Keys> combinations(const GridSpec& spec) {
 void set_data(Trial& trial, const Keys& keys, const GridContext& context) {
   if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
   if (context.vocab <= 0) return;
-  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab) {
-    throw grid_error("model.vocab", "is " + std::to_string(trial.model.vocab) +
-                                        ", but the data have " + std::to_string(context.vocab) +
-                                        " tokens; leave it out");
+  const std::int64_t special = special_tokens(trial.model);
+  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab + special) {
+    throw grid_error(
+        "model.vocab",
+        "is " + std::to_string(trial.model.vocab) + ", but the data have " +
+            std::to_string(context.vocab) + " tokens" +
+            (special > 0 ? " and the model " + std::to_string(special) + " more" : "") +
+            "; leave it out");
   }
-  trial.model.vocab = context.vocab;
+  trial.model.vocab = context.vocab + special;
 }
 
 // The shape of the rule, then whatever of it the grid names itself.

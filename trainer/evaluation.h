@@ -1,27 +1,32 @@
 // The loss of a model on held-out windows.
 //
-//   loss   mean over windows of the window's mean cross-entropy, nats per token
+//   loss   mean over windows of the window's mean cross-entropy, nats per predicted token
 //   error  standard deviation of the window means / sqrt(windows): windows, not tokens, are the
 //          independent draws
 //   bits per byte = loss / ln 2 / (bytes per token)
 //   excess = mean[ln p_true - ln p_model], where the source's law is known: the data's own noise
 //            cancels, so it is far more precise than loss - entropy
+//
+// Of a masked model a window's predictions are its masked tokens, the same for every trial. Their
+// loss is no code length of the text (each is predicted from most of the others), so that bits per
+// byte and excess are left out. With next-sentence prediction there is an evaluation more,
+// "next_sentence": the mean over windows of its cross-entropy, nats, and the share that was right.
 #ifndef ISOFLOP_TRAINER_EVALUATION_H_
 #define ISOFLOP_TRAINER_EVALUATION_H_
 
 #include <vector>
 
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/transformer.h"
 
 namespace isoflop {
 
-// On every held-out window; one entry a set of the source, the whole ("heldout") first.
-std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source);
+// On every held-out window of the source; one entry a set of it, the whole ("heldout") first.
+std::vector<Evaluation> evaluate(TransformerImpl& model, BatchMaker& batches);
 
 // On `windows` windows spread evenly over all of them: a quick look at the whole.
-Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows);
+Evaluation glance(TransformerImpl& model, BatchMaker& batches, std::int64_t windows);
 
 }  // namespace isoflop
 

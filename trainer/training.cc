@@ -46,7 +46,8 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
       context_(context),
       schedule_(schedule_of(trial)),
       model_(on_device(trial, device)),
-      optimizer_(model_->groups(), trial.train) {
+      optimizer_(model_->groups(), trial.train),
+      batches_(trial, source) {
   state_.micro_batch = context.micro_batch;
   if (!context.checkpoint_dir.empty()) folder_.emplace(context.checkpoint_dir, trial);
 }
@@ -150,11 +151,9 @@ Training::Verdict Training::add_micro_batches() {
   const std::int64_t most = context_.micro_batch > 0 ? context_.micro_batch : batch;
   while (state_.sequences < batch) {
     const std::int64_t count = std::min(most, batch - state_.sequences);
-    windows_.resize(static_cast<std::size_t>(count * (trial_.model.context + 1)));
-    source_.train_batch(state_.step * batch + state_.sequences, windows_);
+    batches_.train(state_.step * batch + state_.sequences, count, batch_);
     const double share = static_cast<double>(count) / static_cast<double>(batch);
-    const BatchLosses losses =
-        model_->add_gradients(next_token_batch(windows_, trial_.model.context), share);
+    const BatchLosses losses = model_->add_gradients(batch_, share);
     state_.step_loss += share * losses.loss;
     state_.sequences += count;
     if (state_.sequences < batch && asked_to_stop()) return Verdict::kStop;
@@ -201,7 +200,7 @@ void Training::note_curve() {
                    .grad_norm = norm_,
                    .seconds = seconds()};
   if (state_.step >= kFirstGlance && is_power_of_two(state_.step)) {
-    const Evaluation evaluation = glance(*model_, source_, kWindowsOfAGlance);
+    const Evaluation evaluation = glance(*model_, batches_, kWindowsOfAGlance);
     point.heldout_loss = evaluation.loss;
     point.heldout_error = evaluation.standard_error;
   }
@@ -254,7 +253,7 @@ Outcome Training::outcome_of(Verdict verdict) {
     outcome.status = OutcomeStatus::kInterrupted;
     outcome.reason = "asked to stop";
   } else {
-    outcome.evaluations = evaluate(*model_, source_);
+    outcome.evaluations = evaluate(*model_, batches_);
   }
   outcome.notes = notes_;
   outcome.seconds = watch_.seconds();

@@ -24,7 +24,7 @@
 #include "core/schedule.h"
 #include "core/stopwatch.h"
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "io/checkpoint_file.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
@@ -68,7 +68,8 @@ class Training {
   std::optional<CheckpointFolder> folder_;
   Transformer model_;
   AdamW optimizer_;
-  std::vector<std::int32_t> windows_;
+  BatchMaker batches_;
+  TokenBatch batch_;
 
   Checkpoint state_;  // its arrays stay empty: they are the optimizer's
   std::vector<std::string> notes_;
