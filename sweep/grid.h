@@ -43,7 +43,8 @@ namespace isoflop {
 struct GridContext {
   std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
   double unique_tokens = 0;  // for training; 0: no end to them
-  std::int64_t vocab = 0;    // becomes model.vocab; 0: as the grid says
+  // With special_tokens (core/model_config.h) it becomes model.vocab; 0: as the grid says.
+  std::int64_t vocab = 0;
 };
 
 struct Grid {
