@@ -164,7 +164,7 @@ std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
   return text;
 }
 
-std::string percent(double share) { return format_quantity(100 * share) + " %"; }
+std::string share_text(double share) { return format_quantity(100 * share) + " %"; }
 
 // How the routers did in the curve's last stretch.
 std::string experts_text(const Trial& trial, const RouterStats& router) {
@@ -175,9 +175,9 @@ std::string experts_text(const Trial& trial, const RouterStats& router) {
                                    : "") +
          "; N " + format_quantity(params_of(trial)) + ", active " +
          format_quantity(active_params_of(trial)) + "; at the end largest load " +
-         fixed4(router.largest_load) + " of its share, unused " + percent(router.unused) +
-         ", dropped " + percent(router.dropped) + ", entropy " + fixed4(router.entropy) + " of " +
-         fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
+         fixed4(router.largest_load) + " of its share, unused " + share_text(router.unused) +
+         ", dropped " + share_text(router.dropped) + ", entropy " + fixed4(router.entropy) +
+         " of " + fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
 }
 
 std::string outcome_text(const Trial& trial, const Outcome& outcome,
