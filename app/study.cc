@@ -15,6 +15,7 @@
 #include "core/units.h"
 #include "data/interleave.h"
 #include "data/mix_corpora.h"
+#include "data/word_starts.h"
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
 #include "io/manifest_json.h"
@@ -84,6 +85,11 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         ": no training window of " + std::to_string(context) +
                                         " predictions fits: set a smaller model.context, or add "
                                         "text and prepare it again");
+}
+
+bool masks_whole_words(const Grid& grid) {
+  return std::any_of(grid.trials.begin(), grid.trials.end(),
+                     [](const PlannedTrial& planned) { return planned.trial.train.whole_words; });
 }
 
 // What the driver execs; see add_sweep_command.
@@ -171,6 +177,9 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     context.vocab = loaded.corpus->manifest.vocab;
   }
   loaded.grid = expand(loaded.spec, context);
+  if (loaded.corpus && masks_whole_words(loaded.grid)) {
+    require_known_words(loaded.corpus->manifest);
+  }
   return loaded;
 }
 

@@ -121,6 +121,7 @@ Json evaluation_json(const Evaluation& evaluation) {
   Json json = {{"loss", evaluation.loss}, {"standard_error", evaluation.standard_error}};
   if (evaluation.bits_per_byte) json["bits_per_byte"] = *evaluation.bits_per_byte;
   if (evaluation.excess) json["excess"] = *evaluation.excess;
+  if (evaluation.accuracy) json["accuracy"] = *evaluation.accuracy;
   return json;
 }
 
@@ -152,9 +153,12 @@ Json outcome_json(const Trial& trial, const Outcome& outcome,
   return json;
 }
 
-std::string evaluation_text(const Evaluation& evaluation) {
-  std::string text =
-      fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats per token";
+std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
+  std::string text = fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats";
+  if (evaluation.accuracy) {
+    return text + " a pair, " + format_quantity(100 * *evaluation.accuracy) + " % of them right";
+  }
+  text += trial.model.masked() ? " per masked token" : " per token";
   if (evaluation.bits_per_byte) text += ", " + fixed4(*evaluation.bits_per_byte) + " bits per byte";
   if (evaluation.excess) text += ", " + fixed4(*evaluation.excess) + " above the source's entropy";
   return text;
@@ -177,10 +181,11 @@ std::string experts_text(const Trial& trial, const RouterStats& router) {
 
 std::string outcome_text(const Trial& trial, const Outcome& outcome,
                          const std::optional<RouterStats>& router) {
-  std::string text = "held-out loss " + evaluation_text(outcome.evaluations.front()) + "; N " +
-                     format_quantity(params_of(trial)) + ", D " + format_quantity(outcome.tokens) +
-                     ", " + format_flops(total_flops(trial, FlopConvention::kExact)) +
-                     " FLOP (exact), " + format_duration(outcome.seconds);
+  std::string text = "held-out loss " + evaluation_text(trial, outcome.evaluations.front()) +
+                     "; N " + format_quantity(params_of(trial)) + ", D " +
+                     format_quantity(outcome.tokens) + ", " +
+                     format_flops(total_flops(trial, FlopConvention::kExact)) + " FLOP (exact), " +
+                     format_duration(outcome.seconds);
   if (outcome.mfu) text += ", MFU " + format_quantity(100 * *outcome.mfu) + " %";
   text += '\n';
   if (router) text += experts_text(trial, *router);
@@ -189,7 +194,8 @@ std::string outcome_text(const Trial& trial, const Outcome& outcome,
             format_quantity(outcome.unique_tokens) + " distinct tokens\n";
   }
   for (std::size_t i = 1; i < outcome.evaluations.size(); ++i) {
-    text += outcome.evaluations[i].heldout + "  " + evaluation_text(outcome.evaluations[i]) + '\n';
+    text += outcome.evaluations[i].heldout + "  " + evaluation_text(trial, outcome.evaluations[i]) +
+            '\n';
   }
   return text;
 }

@@ -30,11 +30,13 @@ class GridParser {
   GridParser(const toml::table& root, const std::string& name) : root_(root), name_(name) {}
 
   GridSpec parse() {
-    check_keys(root_, "",
-               {"name", "trainer", "data", "grid", "trial", "axes", "bracket", "target"});
+    check_keys(
+        root_, "",
+        {"name", "trainer", "objective", "data", "grid", "trial", "axes", "bracket", "target"});
     spec_.name = text(needed(root_, "", "name"));
     if (spec_.name.empty()) fail(needed(root_, "", "name"), "is empty: name the sweep");
     if (const auto trainer = find(root_, "", "trainer")) fix("trainer", *trainer);
+    if (const auto objective = find(root_, "", "objective")) fix("model.objective", *objective);
     parse_data();
     parse_trial();
     parse_axes();
@@ -217,7 +219,9 @@ class GridParser {
   void parse_trial() {
     const auto trial = find(root_, "", "trial");
     if (!trial) return;
-    for (const Entry& entry : flattened(table_of(*trial))) fix(entry.key, entry);
+    for (const Entry& entry : flattened(table_of(*trial))) {
+      fix(entry.key == "objective" ? "model.objective" : entry.key, entry);
+    }
   }
 
   void parse_axes() {

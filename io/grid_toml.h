@@ -2,6 +2,7 @@
 //
 //   name = "demo"
 //   trainer = "decoder"                      # short for trainer under [trial]
+//   objective = "masked"                     # short for model.objective there
 //   [data]                                   # corpus = ..., or any data.* key without its "data."
 //   corpus = "classics"
 //   [grid]

@@ -17,9 +17,8 @@
 //            tokens), and data.epochs = e. At e = 1 there is no cap: it is the trial that a grid
 //            without the axis has
 //
-// Fields that mean nothing for a trial (of experts in a dense model, of masks in an autoregressive
-// one) take their defaults, so that what is one run is one trial on every axis. The vocabulary of a
-// masked model is the corpus' and its own special tokens.
+// Where model.experts or model.objective is an axis, what the grid says of experts or masks holds
+// for the sparse or masked trials, and the others keep the defaults: one run is one trial.
 //
 // Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
 // by more than 2 %. A D beyond data.epochs passes over the corpus' training tokens, or over
@@ -44,7 +43,8 @@ namespace isoflop {
 struct GridContext {
   std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
   double unique_tokens = 0;  // for training; 0: no end to them
-  std::int64_t vocab = 0;    // becomes model.vocab; 0: as the grid says
+  // With special_tokens (core/model_config.h) it becomes model.vocab; 0: as the grid says.
+  std::int64_t vocab = 0;
 };
 
 struct Grid {
