@@ -337,13 +337,22 @@ TEST(SparseTransformer, HasAsManyParametersAsAreCounted) {
   }
 }
 
-TEST(SparseTransformer, WithOneExpertIsTheDenseModel) {
+class SparsePaths : public ::testing::TestWithParam<TransformerPath> {};
+
+INSTANTIATE_TEST_SUITE_P(Both, SparsePaths,
+                         ::testing::Values(TransformerPath::kPlain, TransformerPath::kFastest),
+                         [](const auto& of) {
+                           return of.param == TransformerPath::kPlain ? std::string("Plain")
+                                                                      : std::string("Fastest");
+                         });
+
+TEST_P(SparsePaths, WithOneExpertIsTheDenseModel) {
   for (const FeedForward kind : {FeedForward::kGelu, FeedForward::kSwiglu}) {
     ModelConfig config = sparse_model(1, 1);
     config.feed_forward = kind;
     ModelConfig dense_config = config;
     dense_config.experts = 0;
-    Transformer sparse(config, 4), dense(dense_config, 4, TransformerPath::kPlain);
+    Transformer sparse(config, 4, GetParam()), dense(dense_config, 4, TransformerPath::kPlain);
     const TokenBatch batch = batch_of_tokens(config);
     const auto weights = sparse->named_parameters();
     const BatchLosses one = sparse->add_gradients(batch, 1), other = dense->add_gradients(batch, 1);
@@ -401,11 +410,11 @@ TEST(SparseTransformer, GradientsOfTheLossAndTheRoutersLossesAgreeWithDifference
 }
 
 // A wrong constant in one of the router's losses would go unseen above, where they are added up.
-TEST(SparseTransformer, AddsTheRoutersLossesByTheirWeights) {
+TEST_P(SparsePaths, AddsTheRoutersLossesByTheirWeights) {
   const ModelConfig config = sparse_model(4, 2);
   const TokenBatch batch = batch_of_tokens(config);
   const auto router_gradient = [&](const RouterLossWeights& weights) {
-    Transformer model(config, 3);
+    Transformer model(config, 3, GetParam());
     model->set_router_weights(weights);
     model->add_gradients(batch, 1);
     return model->named_parameters()["block1.experts.router"].grad().clone();
@@ -418,9 +427,9 @@ TEST(SparseTransformer, AddsTheRoutersLossesByTheirWeights) {
   EXPECT_LT((both - sum).norm().item<double>(), 1e-5 * both.norm().item<double>());
 }
 
-TEST(SparseTransformer, SaysHowItsRoutersDid) {
+TEST_P(SparsePaths, SaysHowItsRoutersDid) {
   const ModelConfig config = sparse_model(4, 2);
-  Transformer model(config, 3);
+  Transformer model(config, 3, GetParam());
   const BatchLosses losses = model->add_gradients(batch_of_tokens(config), 1);
   EXPECT_GE(losses.router.largest_load, 1);
   EXPECT_LE(losses.router.largest_load, 2);  // a token chooses an expert once: E / k
@@ -430,10 +439,10 @@ TEST(SparseTransformer, SaysHowItsRoutersDid) {
   EXPECT_EQ(losses.router.dropped, 0);
 }
 
-TEST(SparseTransformer, EvaluatesAWindowAlikeWhateverIsEvaluatedWithIt) {
+TEST_P(SparsePaths, EvaluatesAWindowAlikeWhateverIsEvaluatedWithIt) {
   ModelConfig config = sparse_model(4, 2);
   config.capacity_factor = 0.5;
-  Transformer model(config, 3);
+  Transformer model(config, 3, GetParam());
   const TokenBatch batch = batch_of_tokens(config);
   const auto together = model->token_losses(batch);
   const auto length = static_cast<std::size_t>(config.context);
