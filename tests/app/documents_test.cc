@@ -60,6 +60,10 @@ const NotRun kNotRun[] = {
     {"docs/comparison.md", "bench/peers", When::kNever, "installs Python packages, minutes"},
     {"docs/data.md", "isoflop data info corpora/classics4k", When::kNever, "shows a corpus of 21 MB"},
     {"docs/design.md", "isoflop ", When::kNever, "a table of the verbs, no commands"},
+    {"docs/sparse.md", "isoflop sweep run examples/", When::kNever, "minutes of training"},
+    {"docs/sparse.md", "isoflop fit --db sparse.db", When::kNever, "of that training"},
+    {"docs/sparse.md", "isoflop sweep export --db sparse.db", When::kNever, "of that training"},
+    {"docs/sparse.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
     {"docs/training.md", "isoflop train --params 20k --minutes", When::kNever, "takes five minutes"},
     {"docs/training.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
 };
