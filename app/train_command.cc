@@ -103,7 +103,8 @@ Trial without_end(Trial trial, double unique_tokens) {
         "--minutes: needs train.schedule = cooldown, because a cosine has to know its end before "
         "it begins: leave train.schedule out, or give --tokens, --flops or --tokens-per-param");
   }
-  const double most = unique_tokens > 0 ? unique_tokens * trial.data.epochs : kEndlessTokens;
+  const double end = most_tokens(trial, unique_tokens);
+  const double most = end > 0 ? end : kEndlessTokens;
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::floor(most / batch) * batch;
   validate(trial);

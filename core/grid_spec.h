@@ -17,6 +17,10 @@ enum class GridKind {
   kTokensPerParam,  // sizes x (tokens / parameters)
 };
 
+// An axis that is no trial's key: passes over the data. A cell of D tokens is trained on D / epochs
+// distinct ones (sweep/grid.h).
+inline constexpr const char* kEpochsAxis = "epochs";
+
 struct GridSpec {
   std::string name;    // the study's
   std::string corpus;  // name or folder of a prepared corpus; empty for synthetic data
@@ -30,7 +34,7 @@ struct GridSpec {
   // Fixed trial keys ("train.beta2" = "0.99"). Keys not named here and not set by the grid follow
   // the rules of shape_rule.h and rate_rule.h.
   std::vector<std::pair<std::string, std::string>> fixed;
-  // Each axis multiplies the grid: a trial key and its values.
+  // Each axis multiplies the grid: a trial key, or kEpochsAxis, and its values.
   std::vector<std::pair<std::string, std::vector<std::string>>> axes;
   // Above 1: every size's cell with the fewest tokens is also trained at rate / bracket and rate x
   // bracket, to see that the rule's rate is not at an edge. 0: not.

@@ -3,6 +3,7 @@
 #ifndef ISOFLOP_CORE_TRIAL_RUNNER_H_
 #define ISOFLOP_CORE_TRIAL_RUNNER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -86,6 +87,8 @@ struct RunContext {
   std::function<void(std::span<const CurvePoint>)> record_curve = [](auto) {};
   // Called at least every few steps; true means: save what you can and return kInterrupted.
   std::function<bool(double tokens_done)> should_stop = [](double) { return false; };
+  // TrialRunner::run_stack only: this trial has ended, and others may go on.
+  std::function<void(const Outcome&)> ended = [](const Outcome&) {};
 };
 
 class TrialRunner {
@@ -94,6 +97,19 @@ class TrialRunner {
   // Runs a pack of trials that share a process; one outcome a trial, in order. Throws only for what
   // would fail every trial alike (no corpus, no device).
   virtual std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) = 0;
+  // Trials of equal keys can be trained as one batched model, by run_stack; empty: alone.
+  virtual std::string stack_key(const Trial&) const { return ""; }
+  // Runs trials of one key and one micro_batch together, each with a context of its own; one
+  // outcome a trial, in order. kOutOfMemory means that so many at once found none.
+  virtual std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                         std::span<RunContext* const> contexts) {
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      outcomes.push_back(run(trials.subspan(i, 1), *contexts[i]).front());
+      contexts[i]->ended(outcomes.back());
+    }
+    return outcomes;
+  }
   // The trial is done and its outcome is saved for good: what only an unfinished trial needs in
   // RunContext::checkpoint_dir can go. Not before, or a kill in between would cost the whole trial.
   virtual void forget(const Trial&, const std::string& /*checkpoint_dir*/) {}

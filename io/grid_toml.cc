@@ -174,6 +174,11 @@ class GridParser {
     }
   }
 
+  void check_epochs(const Entry& entry) const {
+    if (positive(entry) >= 1) return;
+    fail(entry, scalar(entry) + " is less than one pass over the data: give 1 or more");
+  }
+
   // Each trial key has one place in the file, and the grid's own have none.
   void claim(const std::string& key, const Entry& entry) {
     if (key == "train.tokens" || key == "tabular_params") {
@@ -226,7 +231,11 @@ class GridParser {
       std::vector<std::string> values;
       for (const Entry& element : elements(entry)) {
         const std::string value = scalar(element);
-        try_on_trial(entry.key, element, value);
+        if (entry.key == kEpochsAxis) {
+          check_epochs(element);
+        } else {
+          try_on_trial(entry.key, element, value);
+        }
         if (std::count(values.begin(), values.end(), value) > 0) {
           fail(element, value + " is listed twice");
         }

@@ -16,6 +16,7 @@
 //   train.beta2 = 0.99                       # dotted, quoted ("train.beta2") or as [trial.train]
 //   [axes]                                   # each multiplies the grid
 //   seed = [1, 2]
+//   epochs = [1, 4, 16]                      # passes: D / epochs distinct tokens (sweep/grid.h)
 //   [bracket]                                # beside the grid, to check its rates
 //   rate = 2                                 # every size once more at rate / 2 and rate x 2
 //   [target]
@@ -26,8 +27,8 @@
 //
 // Errors: Error(kUsage) "file:line: key: what", with a suggestion for a key that is nearly known:
 // bad TOML, unknown keys, wrong types, empty lists, numbers that are not positive, duplicates in a
-// list, lists that do not belong to the kind, as many parameter lists as there are not budgets, a
-// key that the grid itself sets (train.tokens, tabular_params).
+// list, epochs below 1, lists that do not belong to the kind, as many parameter lists as there are
+// not budgets, a key that the grid itself sets (train.tokens, tabular_params).
 #ifndef ISOFLOP_IO_GRID_TOML_H_
 #define ISOFLOP_IO_GRID_TOML_H_
 

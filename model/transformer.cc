@@ -67,9 +67,13 @@ BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
   qkv_ = register_parameter("qkv", torch::empty({3 * attention_width, d}));
   attention_out_ = register_parameter("attention_out", torch::empty({d, attention_width}));
   feed_forward_norm_ = register_parameter("feed_forward_norm", torch::ones({d}));
-  feed_forward_in_ =
-      register_parameter("feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
-  feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
+  if (config.sparse()) {
+    experts_ = register_module("experts", Experts(config));
+  } else {
+    feed_forward_in_ =
+        register_parameter("feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
+    feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
+  }
   if (config.norm == Norm::kLayerNorm) {
     attention_norm_bias_ = register_parameter("attention_norm_bias", torch::zeros({d}));
     feed_forward_norm_bias_ = register_parameter("feed_forward_norm_bias", torch::zeros({d}));
@@ -100,6 +104,7 @@ torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
 }
 
 torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
+  if (!experts_.is_empty()) return experts_->forward(x);
   const auto inner = torch::linear(x, feed_forward_in_);
   if (config_.feed_forward == FeedForward::kGelu) {
     return torch::linear(torch::gelu(inner, "tanh"), feed_forward_out_);
@@ -153,11 +158,29 @@ void TransformerImpl::initialise(std::uint64_t seed) {
   for (auto& block : blocks_) {
     fill(block->qkv_, init_std(d));
     fill(block->attention_out_, init_std(attention_width) * residual);
-    fill(block->feed_forward_in_, init_std(d));
-    fill(block->feed_forward_out_, init_std(static_cast<double>(config_.hidden)) * residual);
+    const bool sparse = config_.sparse();
+    const auto fan_in = static_cast<double>(sparse ? config_.expert_width() : config_.hidden);
+    fill(sparse ? block->experts_->feed_forward_in_ : block->feed_forward_in_, init_std(d));
+    fill(sparse ? block->experts_->feed_forward_out_ : block->feed_forward_out_,
+         init_std(fan_in) * residual);
+    if (!sparse || config_.shared_experts == 0) continue;
+    fill(block->experts_->shared_in_, init_std(d));
+    fill(block->experts_->shared_out_,
+         init_std(fan_in * static_cast<double>(config_.shared_experts)) * residual);
   }
   for (torch::Tensor* end : {&head_, &segments_, &next_sentence_}) {
     if (end->defined()) fill(*end, embedding_std);
+  }
+  if (config_.sparse()) initialise_routers(seed);
+}
+
+// From a generator of their own: the other weights of a model with one expert are the dense
+// model's.
+void TransformerImpl::initialise_routers(std::uint64_t seed) {
+  constexpr std::uint64_t kRouters = 0x9e3779b97f4a7c15;  // any other seed
+  auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed ^ kRouters);
+  for (auto& block : blocks_) {
+    block->experts_->router_.normal_(0.0, init_std(static_cast<double>(config_.width)), generator);
   }
 }
 
@@ -237,13 +260,36 @@ TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch)
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
   if (runs_on_kernels())
     return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
+  train();  // experts of limited capacity drop tokens in training only
   const Losses means = losses(on_device(batch), at::Reduction::Mean);
-  if (!means.next_sentence.defined()) {
-    (means.tokens * scale).backward();
-    return {.loss = means.tokens.item<double>()};
+  torch::Tensor whole = means.tokens;
+  if (means.next_sentence.defined()) whole = whole + means.next_sentence;
+  if (config_.sparse()) whole = whole + router_loss();
+  (whole * scale).backward();
+  BatchLosses out{.loss = means.tokens.item<double>(), .router = take_router_stats()};
+  if (means.next_sentence.defined()) out.next_sentence = means.next_sentence.item<double>();
+  return out;
+}
+
+torch::Tensor TransformerImpl::router_loss() const {
+  torch::Tensor sum;
+  for (const Block& block : blocks_) {
+    const RouterPass& pass = block->experts_->last();
+    const auto of_layer = pass.balance * router_weights_.balance + pass.z * router_weights_.z;
+    sum = sum.defined() ? sum + of_layer : of_layer;
   }
-  ((means.tokens + means.next_sentence) * scale).backward();
-  return {.loss = means.tokens.item<double>(), .next_sentence = means.next_sentence.item<double>()};
+  return sum / static_cast<double>(blocks_.size());
+}
+
+// Also lets go of the layers' graphs.
+RouterStats TransformerImpl::take_router_stats() {
+  if (!config_.sparse()) return {};
+  std::vector<torch::Tensor> layers;
+  for (Block& block : blocks_) {
+    layers.push_back(block->experts_->last().stats);
+    block->experts_->reset_last();
+  }
+  return router_stats_of(torch::stack(layers).mean(0));
 }
 
 std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch) {
@@ -260,6 +306,7 @@ std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch,
     return all;
   }
   torch::InferenceMode inference;
+  eval();
   const DeviceBatch there = on_device(batch);
   const Losses each = losses(there, at::Reduction::None);
   if (each.next_sentence.defined()) next_sentence = on_host(each.next_sentence);
@@ -274,7 +321,8 @@ std::vector<ParameterGroup> TransformerImpl::groups() const {
     const std::string& name = named.key();
     const bool is_end = name == "embedding" || name == "positions" || name == "segments" ||
                         name == "head" || name == "next_sentence";
-    ParameterGroup& group = named.value().dim() != 2 ? vectors : is_end ? ends : hidden;
+    const auto dims = named.value().dim();  // experts' matrices have three
+    ParameterGroup& group = dims != 2 && dims != 3 ? vectors : is_end ? ends : hidden;
     group.weights.push_back(named.value());
   }
   return {ends, hidden, vectors};

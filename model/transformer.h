@@ -8,7 +8,7 @@
 // (i, i + k/2) of q and k by t * base^(-2 i / k); QK-norm (Henry et al. 2020) is an RMSNorm with a
 // gain over each head's k values, before the rotation. RMSNorm has a gain and no bias; LayerNorm
 // has both. GELU is the tanh form, f = hidden; SwiGLU is W2 (silu(W1 x) * W3 x). No biases, no
-// dropout.
+// dropout. In a sparse model experts stand for the feed-forward (model/experts.h).
 //
 // A masked model is the same with attention over the whole window, both ways, and its head is
 // computed for tokens that are predicted alone. With next-sentence prediction (Devlin et al. 2019)
@@ -48,6 +48,7 @@
 #include "core/router_stats.h"
 #include "core/token_batch.h"
 #include "kernels/transformer_pass.h"
+#include "model/experts.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
@@ -72,6 +73,7 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor feed_forward_norm_, feed_forward_norm_bias_;
   torch::Tensor feed_forward_in_;   // [f, d]; SwiGLU: [2 f, d]
   torch::Tensor feed_forward_out_;  // [d, f]
+  Experts experts_{nullptr};        // of sparse models, instead of these two
 };
 TORCH_MODULE(Block);
 
@@ -119,6 +121,9 @@ class TransformerImpl : public torch::nn::Module {
   std::vector<float> token_losses(const TokenBatch& batch, std::vector<float>& next_sentence);
 
   void set_router_weights(const RouterLossWeights& weights) { router_weights_ = weights; }
+  // Of the last forward pass of a sparse model: the router's losses, mean over the layers, x their
+  // weights.
+  torch::Tensor router_loss() const;
 
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;
@@ -138,6 +143,8 @@ class TransformerImpl : public torch::nn::Module {
     torch::Tensor next_sentence;  // [B], or not defined
   };
   void initialise(std::uint64_t seed);
+  void initialise_routers(std::uint64_t seed);
+  RouterStats take_router_stats();
   double relative_width() const;  // m
   bool runs_on_kernels() const;
   // The parameters as the kernels see them. `pointer` gives a tensor's Float*, null where there is

@@ -18,9 +18,9 @@ float* gradient_of(const torch::Tensor& tensor) {
 
 }  // namespace
 
-// The kernels look back only, and know nothing of sentences.
+// The kernels look back only, and know nothing of experts and sentences.
 bool TransformerImpl::runs_on_kernels() const {
-  return pass_ != nullptr && !config_.masked() && embedding_.is_cpu() &&
+  return pass_ != nullptr && !config_.masked() && !config_.sparse() && embedding_.is_cpu() &&
          embedding_.scalar_type() == torch::kFloat32;
 }
 

@@ -60,6 +60,11 @@ void check_keys(const GridSpec& spec) {
     if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
     throw grid_error(key, "follows from the grid's sizes, budgets or tokens and cannot be set");
   }
+  if (!std::binary_search(keys.begin(), keys.end(), kEpochsAxis)) return;
+  for (const char* key : {"data.epochs", "data.unique_tokens"}) {
+    if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
+    throw grid_error(key, "and the axis epochs both say how often data are seen; keep one of them");
+  }
 }
 
 void check_positive(const std::vector<double>& values, const char* what) {
@@ -148,15 +153,37 @@ void set_data(Trial& trial, const Keys& keys, const GridContext& context) {
   if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
   if (context.vocab <= 0) return;
   const std::int64_t special = special_tokens(trial.model);
-  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab + special) {
+  const std::int64_t vocab = context.vocab + special;
+  if (has_key(keys, "model.vocab") && trial.model.vocab != vocab) {
     throw grid_error(
         "model.vocab",
         "is " + std::to_string(trial.model.vocab) + ", but the data have " +
             std::to_string(context.vocab) + " tokens" +
-            (special > 0 ? " and the model " + std::to_string(special) + " more" : "") +
+            (special > 0 ? " and a masked model " + std::to_string(special) + " of its own" : "") +
             "; leave it out");
   }
-  trial.model.vocab = context.vocab + special;
+  trial.model.vocab = vocab;
+}
+
+// What says nothing of this trial says it in one way.
+void drop_idle_fields(Trial& trial) {
+  const Trial plain;
+  ModelConfig& m = trial.model;
+  if (!m.sparse()) {
+    m.experts_per_token = plain.model.experts_per_token;
+    m.granularity = plain.model.granularity;
+    m.shared_experts = plain.model.shared_experts;
+    m.router = plain.model.router;
+    m.capacity_factor = plain.model.capacity_factor;
+    trial.train.balance_loss = plain.train.balance_loss;
+    trial.train.router_z_loss = plain.train.router_z_loss;
+  }
+  if (m.masked()) return;
+  m.next_sentence = plain.model.next_sentence;
+  m.mask_fraction = plain.model.mask_fraction;
+  trial.train.mask_replaced = plain.train.mask_replaced;
+  trial.train.mask_random = plain.train.mask_random;
+  trial.train.whole_words = plain.train.whole_words;
 }
 
 // The shape of the rule, then whatever of it the grid names itself.
@@ -182,12 +209,7 @@ void set_shape(Trial& trial, const Cell& cell, const Keys& keys) {
 double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec) {
   if (cell.budget) return *cell.budget / flops_per_token(trial, spec.convention);
   if (cell.tokens) return *cell.tokens;
-  return *cell.ratio * params_of(trial);
-}
-
-// Every pass over the corpus that the trial may make.
-double most_tokens(const Trial& trial, const GridContext& context) {
-  return context.unique_tokens * trial.data.epochs;
+  return *cell.ratio * active_params_of(trial);
 }
 
 void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
@@ -197,16 +219,63 @@ void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
     return;
   }
   const RateAndBatch rule =
-      rate_rule(params_of(trial), tokens, trial.model.context, trial.train.schedule);
+      rate_rule(active_params_of(trial), tokens, trial.model.context, trial.train.schedule);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::round(tokens / batch) * batch;
   // Whoever asks for the whole corpus gets the whole batches of it.
-  const double most = most_tokens(trial, context);
+  const double most = most_tokens(trial, context.unique_tokens);
   const bool crossed = most > 0 && tokens <= most && trial.train.tokens > most;
   if (crossed) trial.train.tokens -= batch;
+}
+
+double epochs_in(const Keys& keys) {
+  for (const auto& [key, value] : keys) {
+    if (key != kEpochsAxis) continue;
+    const double epochs = parse_quantity(value, kEpochsAxis);
+    if (epochs >= 1 && std::isfinite(epochs)) return epochs;
+    throw grid_error(kEpochsAxis, value + " is less than one pass over the data; give 1 or more");
+  }
+  return 0;
+}
+
+// D / epochs distinct tokens, in the windows that hold them. One pass needs no cap.
+void set_unique_tokens(Trial& trial, double epochs) {
+  if (epochs <= 1) return;
+  constexpr double kRounding = 1e-9;  // so that D / 3 x 3 is no window more
+  const double window = trial.trainer == "tabular" ? 1 : static_cast<double>(trial.model.context);
+  const double windows = std::ceil(trial.train.tokens / (epochs * window) * (1 - kRounding));
+  trial.data.unique_tokens = std::max(1.0, windows) * window;
+}
+
+void check_passes(const Trial& trial, const GridContext& context, const std::string& where) {
+  const double cap = trial.data.unique_tokens, corpus = context.unique_tokens;
+  if (corpus > 0 && cap > corpus) {
+    throw grid_error(where, "caps data.unique_tokens at " + format_quantity(cap) +
+                                ", but the corpus has " + format_quantity(corpus) +
+                                " for training; give fewer, or a larger corpus");
+  }
+  const double most = most_tokens(trial, corpus);
+  constexpr double kRounding = 1e-9;  // of fractional epochs
+  if (most <= 0 || trial.train.tokens <= most * (1 + kRounding)) return;
+  const double epochs = trial.data.epochs;
+  const std::string needs = "needs " + format_quantity(trial.train.tokens) + " tokens, but ";
+  if (cap > 0) {
+    throw grid_error(where,
+                     needs + "data.unique_tokens = " + format_quantity(cap) +
+                         " and no trial makes more than data.epochs = " + exact_number(epochs) +
+                         " passes over them; give a smaller budget, more unique tokens, or "
+                         "raise data.epochs");
+  }
+  throw grid_error(
+      where, needs + "the corpus has " + format_quantity(corpus) + " for training and no trial " +
+                 (epochs == 1 ? std::string("sees a token twice")
+                              : "makes more than data.epochs = " + exact_number(epochs) +
+                                    " passes over them") +
+                 "; give a smaller budget, a larger size or a larger corpus, or raise "
+                 "data.epochs");
 }
 
 void check_tokens(const Trial& trial, double wanted, const GridContext& context,
@@ -216,17 +285,16 @@ void check_tokens(const Trial& trial, double wanted, const GridContext& context,
                                 " tokens, less than half a batch; give a larger budget, a smaller "
                                 "size or a smaller train.batch");
   }
-  if (context.unique_tokens > 0 && trial.train.tokens > most_tokens(trial, context)) {
-    const double epochs = trial.data.epochs;
-    throw grid_error(
-        where, "needs " + format_quantity(trial.train.tokens) + " tokens, but the corpus has " +
-                   format_quantity(context.unique_tokens) + " for training and no trial " +
-                   (epochs == 1 ? std::string("sees a token twice")
-                                : "makes more than data.epochs = " + exact_number(epochs) +
-                                      " passes over them") +
-                   "; give a smaller budget, a larger size or a larger corpus, or raise "
-                   "data.epochs");
-  }
+  check_passes(trial, context, where);
+}
+
+void check_experts(const Trial& trial, const std::string& where) {
+  const ModelConfig& m = trial.model;
+  if (!m.sparse() || m.granularity < 1 || m.hidden % m.granularity == 0) return;
+  throw grid_error(where, "model.granularity = " + std::to_string(m.granularity) +
+                              " does not divide the feed-forward's width of " +
+                              std::to_string(m.hidden) + " (" + shape_name(m) +
+                              "); choose another size, or give model.hidden");
 }
 
 // What is shared by all D must not know of D, and must end before the smallest D's cooldown.
@@ -257,11 +325,18 @@ struct CellTrial {
 CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
                    const GridContext& context) {
   Trial trial;
-  for (const auto& [key, value] : keys) set_key(trial, key, value);
+  for (const auto& [key, value] : keys) {
+    if (key != kEpochsAxis) set_key(trial, key, value);
+  }
+  const double epochs = epochs_in(keys);
+  if (epochs > 0) trial.data.epochs = epochs;
   set_data(trial, keys, context);
   set_shape(trial, cell, keys);
+  drop_idle_fields(trial);
+  check_experts(trial, describe(cell, keys));
   const double tokens = wanted_tokens(trial, cell, spec);
   set_rate_and_tokens(trial, tokens, keys, context);
+  set_unique_tokens(trial, epochs);
   check_tokens(trial, tokens, context, describe(cell, keys));
   check_trunk(trial, keys, describe(cell, keys));
   validate(trial);

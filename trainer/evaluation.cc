@@ -59,7 +59,7 @@ void append_means(std::span<const float> losses, const ModelConfig& model,
   }
 }
 
-WindowLosses losses_of_windows(TransformerImpl& model, BatchMaker& batches,
+WindowLosses losses_of_windows(const TokenLosses& token_losses, BatchMaker& batches,
                                std::span<const std::int64_t> windows) {
   WindowLosses all;
   TokenBatch batch;
@@ -67,7 +67,7 @@ WindowLosses losses_of_windows(TransformerImpl& model, BatchMaker& batches,
   for (std::size_t first = 0; first < windows.size(); first += kWindowsAtOnce) {
     const auto now = std::min(kWindowsAtOnce, windows.size() - first);
     batches.heldout(windows.subspan(first, now), batch);
-    append_means(model.token_losses(batch, next), batches.model(), all.losses);
+    append_means(token_losses(batch, next), batches.model(), all.losses);
     all.next_sentences.insert(all.next_sentences.end(), next.begin(), next.end());
   }
   const TokenSource& source = batches.source();
@@ -111,10 +111,16 @@ Evaluation next_sentence_summary(const std::vector<double>& losses) {
 
 }  // namespace
 
-std::vector<Evaluation> evaluate(TransformerImpl& model, BatchMaker& batches) {
+TokenLosses losses_of(TransformerImpl& model) {
+  return [&model](const TokenBatch& batch, std::vector<float>& next_sentence) {
+    return model.token_losses(batch, next_sentence);
+  };
+}
+
+std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches) {
   const TokenSource& source = batches.source();
   const WindowLosses all =
-      losses_of_windows(model, batches, even_windows(source, source.heldout_windows()));
+      losses_of_windows(losses, batches, even_windows(source, source.heldout_windows()));
   std::vector<Evaluation> evaluations;
   for (const HeldoutSet& set : source.heldout_sets()) {
     evaluations.push_back(summary(all, set, batches.model()));
@@ -125,10 +131,10 @@ std::vector<Evaluation> evaluate(TransformerImpl& model, BatchMaker& batches) {
   return evaluations;
 }
 
-Evaluation glance(TransformerImpl& model, BatchMaker& batches, std::int64_t windows) {
+Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows) {
   const TokenSource& source = batches.source();
   const std::int64_t count = std::min(windows, source.heldout_windows());
-  const WindowLosses some = losses_of_windows(model, batches, even_windows(source, count));
+  const WindowLosses some = losses_of_windows(losses, batches, even_windows(source, count));
   const HeldoutSet set{
       .name = "heldout", .first = 0, .count = count, .bytes_per_token = source.bytes_per_token()};
   return summary(some, set, batches.model());

@@ -14,19 +14,27 @@
 #ifndef ISOFLOP_TRAINER_EVALUATION_H_
 #define ISOFLOP_TRAINER_EVALUATION_H_
 
+#include <functional>
 #include <vector>
 
+#include "core/token_batch.h"
 #include "core/trial_runner.h"
 #include "data/batch_maker.h"
 #include "model/transformer.h"
 
 namespace isoflop {
 
+// A model's cross-entropy of every target of a batch, [B x T], and of its next sentences, [B],
+// where it predicts them; batches come in order.
+using TokenLosses =
+    std::function<std::vector<float>(const TokenBatch&, std::vector<float>& next_sentence)>;
+TokenLosses losses_of(TransformerImpl& model);
+
 // On every held-out window of the source; one entry a set of it, the whole ("heldout") first.
-std::vector<Evaluation> evaluate(TransformerImpl& model, BatchMaker& batches);
+std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches);
 
 // On `windows` windows spread evenly over all of them: a quick look at the whole.
-Evaluation glance(TransformerImpl& model, BatchMaker& batches, std::int64_t windows);
+Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows);
 
 }  // namespace isoflop
 
