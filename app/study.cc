@@ -287,11 +287,11 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
 }
 
 TextTable trial_table(const std::vector<TrialRow>& rows) {
-  TextTable table{{"trial",     "state",       "budget", "params",         "tokens",
-                   "flops_6nd", "flops_exact", "loss",   "standard_error", "bits_per_byte",
-                   "excess",    "seed",        "rate",   "batch",          "seconds",
-                   "attempts",  "shape",       "role",   "unique_tokens",  "epochs",
-                   "mfu",       "reason"},
+  TextTable table{{"trial",     "state",       "budget",       "params",         "tokens",
+                   "flops_6nd", "flops_exact", "loss",         "standard_error", "bits_per_byte",
+                   "excess",    "seed",        "rate",         "batch",          "seconds",
+                   "attempts",  "shape",       "role",         "unique_tokens",  "epochs",
+                   "mfu",       "reason",      "active_params"},
                   {}};
   const auto maybe = [](const std::optional<double>& value) {
     return value ? exact_number(*value) : std::string();
@@ -318,7 +318,8 @@ TextTable trial_table(const std::vector<TrialRow>& rows) {
                           maybe(row.unique_tokens),
                           maybe(row.epochs),
                           maybe(row.mfu),
-                          row.reason});
+                          row.reason,
+                          exact_number(row.active_params)});
   }
   return table;
 }
@@ -336,6 +337,15 @@ TextTable short_trial_table(const std::vector<TrialRow>& rows) {
          format_quantity(row.trial.train.rate), std::to_string(row.trial.train.batch),
          format_duration(row.seconds), row.state,
          row.trial.trainer == "tabular" ? "tabular" : shape_name(row.trial.model)});
+  }
+  const bool any_sparse = std::any_of(rows.begin(), rows.end(), [](const TrialRow& row) {
+    return row.active_params != row.params;
+  });
+  if (!any_sparse) return table;
+  table.columns.insert(table.columns.begin() + 2, "active");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto& cells = table.rows[i];
+    cells.insert(cells.begin() + 2, format_quantity(rows[i].active_params));
   }
   return table;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "app/answer.h"
 #include "app/commands.h"
@@ -124,8 +125,16 @@ Json evaluation_json(const Evaluation& evaluation) {
   return json;
 }
 
-Json outcome_json(const Trial& trial, const Outcome& outcome) {
+Json router_json(const RouterStats& last) {
+  Json json = Json::object();
+  for (const auto& field : kRouterStatsFields) json[field.name] = last.*field.value;
+  return json;
+}
+
+Json outcome_json(const Trial& trial, const Outcome& outcome,
+                  const std::optional<RouterStats>& router) {
   Json json = {{"params", params_of(trial)},
+               {"active_params", active_params_of(trial)},
                {"tokens", outcome.tokens},
                {"unique_tokens", outcome.unique_tokens},
                {"epochs", outcome.epochs},
@@ -139,6 +148,7 @@ Json outcome_json(const Trial& trial, const Outcome& outcome) {
   json["resumed_at"] = outcome.resumed_at;
   json["seconds"] = outcome.seconds;
   if (outcome.mfu) json["mfu"] = *outcome.mfu;
+  if (router) json["router"] = router_json(*router);
   json["identity"] = identity(trial);
   return json;
 }
@@ -154,7 +164,24 @@ std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
   return text;
 }
 
-std::string outcome_text(const Trial& trial, const Outcome& outcome) {
+std::string share_text(double share) { return format_quantity(100 * share) + " %"; }
+
+// How the routers did in the curve's last stretch.
+std::string experts_text(const Trial& trial, const RouterStats& router) {
+  const ModelConfig& model = trial.model;
+  return "experts  " + std::to_string(model.experts) + ", " +
+         std::to_string(model.experts_per_token) + " a token" +
+         (model.shared_experts > 0 ? " and " + std::to_string(model.shared_experts) + " shared"
+                                   : "") +
+         "; N " + format_quantity(params_of(trial)) + ", active " +
+         format_quantity(active_params_of(trial)) + "; at the end largest load " +
+         fixed4(router.largest_load) + " of its share, unused " + share_text(router.unused) +
+         ", dropped " + share_text(router.dropped) + ", entropy " + fixed4(router.entropy) +
+         " of " + fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
+}
+
+std::string outcome_text(const Trial& trial, const Outcome& outcome,
+                         const std::optional<RouterStats>& router) {
   std::string text = "held-out loss " + evaluation_text(trial, outcome.evaluations.front()) +
                      "; N " + format_quantity(params_of(trial)) + ", D " +
                      format_quantity(outcome.tokens) + ", " +
@@ -162,6 +189,7 @@ std::string outcome_text(const Trial& trial, const Outcome& outcome) {
                      format_duration(outcome.seconds);
   if (outcome.mfu) text += ", MFU " + format_quantity(100 * *outcome.mfu) + " %";
   text += '\n';
+  if (router) text += experts_text(trial, *router);
   if (outcome.epochs > 1) {
     text += format_quantity(outcome.epochs) + " passes over the data, " +
             format_quantity(outcome.unique_tokens) + " distinct tokens\n";
@@ -205,7 +233,11 @@ void run(const TrainFlags& flags) {
                      .micro_batch = flags.micro_batch,
                      .peak_flops = peak_of(flags, trial)};
   RunPrinter printer(trial, context.trunk_seconds);
-  context.record_curve = [&](std::span<const CurvePoint> points) { printer.add(points); };
+  std::optional<RouterStats> router;
+  context.record_curve = [&](std::span<const CurvePoint> points) {
+    if (!points.empty()) router = points.back().router;
+    printer.add(points);
+  };
   context.should_stop = [&](double) { return stop.requested(); };
   const auto runner = make_runner();
   const Outcome outcome = runner->run({&trial, 1}, context).front();
@@ -217,9 +249,9 @@ void run(const TrainFlags& flags) {
   }
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   if (is_asked(flags.format)) {
-    print(answer_text(outcome_json(trial, outcome), flags.format));
+    print(answer_text(outcome_json(trial, outcome, router), flags.format));
   } else {
-    print_headed(outcome_text(trial, outcome));
+    print_headed(outcome_text(trial, outcome, router));
   }
   runner->forget(trial, flags.checkpoints);
 }

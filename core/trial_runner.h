@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/router_stats.h"
 #include "core/trial.h"
 
 namespace isoflop {
@@ -26,6 +27,8 @@ struct CurvePoint {
   double rate = 0;
   double grad_norm = 0;  // before clipping
   double seconds = 0;    // since the attempt began
+  // Of sparse models: mean over the steps since the last point.
+  std::optional<RouterStats> router = {};
 };
 
 // A loss on one named held-out set at the end of the trial.

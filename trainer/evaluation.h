@@ -24,8 +24,8 @@
 
 namespace isoflop {
 
-// A model's cross-entropy of every target of a batch, [B x T], and of its next sentences, [B],
-// where it predicts them; batches come in order.
+// A model's cross-entropy of every target of a batch, [B x T], and of models with next-sentence
+// prediction that of each sequence, [B] (otherwise emptied); batches come in order.
 using TokenLosses =
     std::function<std::vector<float>(const TokenBatch&, std::vector<float>& next_sentence)>;
 TokenLosses losses_of(TransformerImpl& model);

@@ -48,6 +48,7 @@ StackedTraining::StackedTraining(std::vector<Row>& rows, torch::Device device)
       model_(first().model, seeds_of(rows), device, products_of(first())),
       optimizer_(model_.weights(), model_.gradients(), model_.layout(), specs_of(rows)),
       losses_(model_) {
+  for (Row& row : rows) batches_.emplace_back(row.progress->trial(), row.progress->source());
   const std::int64_t batch = first().train.batch, most = progress(0).state().micro_batch;
   part_ = most > 0 ? std::min(most, batch) : batch;
   const auto trials = static_cast<std::int64_t>(rows.size());
@@ -101,7 +102,7 @@ void StackedTraining::read_batch(std::int64_t at_step) {
   const std::int64_t batch = first().train.batch;
   for (std::size_t k = 0; k < rows_.size(); ++k) {
     if (rows_[k].ended) continue;
-    progress(k).batches().train(at_step * batch, batch, tokens_);
+    batches_[k].train(at_step * batch, batch, tokens_);
     const auto row = static_cast<std::int64_t>(k);
     std::copy(tokens_.inputs.begin(), tokens_.inputs.end(),
               host_batch_[filled_][0][row].data_ptr<std::int64_t>());
@@ -116,7 +117,8 @@ void StackedTraining::take_step() {
   for (std::size_t k = 0; k < rows_.size(); ++k) {
     const bool leaves_trunk = !rows_[k].ended && progress(k).leaves_trunk();
     if (leaves_trunk && progress(k).resumed_at() != step()) save(k);
-    rates.push_back(rows_[k].ended ? 0 : progress(k).rate());
+    // Of those that have ended too: trials of one rate share a call (trainer/stacked_adamw.h).
+    rates.push_back(progress(k).trial().train.rate * rate_factor(progress(k).schedule(), step()));
   }
   optimizer_.set_rates(rates);
   batch_.copy_(host_batch_[filled_], /*non_blocking=*/true);
@@ -166,8 +168,7 @@ void StackedTraining::note_curves() {
     if (rows_[k].ended || !progress(k).is_curve_point()) continue;
     std::optional<Evaluation> seen;
     if (progress(k).is_glance()) {
-      seen = glance(losses_.of(static_cast<std::int64_t>(k)), progress(k).batches(),
-                    kWindowsOfAGlance);
+      seen = glance(losses_.of(static_cast<std::int64_t>(k)), batches_[k], kWindowsOfAGlance);
     }
     progress(k).note_curve(seen);
   }
@@ -197,9 +198,8 @@ void StackedTraining::save(std::size_t k) {
 
 void StackedTraining::end(std::size_t k, Verdict verdict) {
   Row& row = rows_[k];
-  *row.outcome = progress(k).outcome_of(verdict, [&] {
-    return evaluate(losses_.of(static_cast<std::int64_t>(k)), progress(k).batches());
-  });
+  *row.outcome = progress(k).outcome_of(
+      verdict, [&] { return evaluate(losses_.of(static_cast<std::int64_t>(k)), batches_[k]); });
   row.outcome->seconds /= static_cast<double>(rows_.size());
   row.ended = true;
   progress(k).context().ended(*row.outcome);
@@ -230,7 +230,7 @@ std::map<std::int64_t, std::vector<StackedTraining::Row>> groups_of(
 void train_alone(StackedTraining::Row& row, torch::Device device) {
   RunContext& context = row.progress->context();
   const Trial trial = row.progress->trial();
-  const TokenSource& source = row.progress->batches().source();
+  const TokenSource& source = row.progress->source();
   row.checkpoint.reset();
   *row.outcome = Training(trial, source, context, device).run();
   row.ended = true;

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
 #include "trainer/trial_progress.h"
@@ -43,6 +43,7 @@ class Training {
   TrialProgress progress_;
   Transformer model_;
   AdamW optimizer_;
+  BatchMaker batches_;
   TokenBatch batch_;
 };
 

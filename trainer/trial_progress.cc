@@ -32,7 +32,7 @@ std::int64_t steps_with_branch(Trial trial, std::int64_t branch) {
 }  // namespace
 
 TrialProgress::TrialProgress(const Trial& trial, const TokenSource& source, RunContext& context)
-    : trial_(trial), batches_(trial, source), context_(context), schedule_(schedule_of(trial)) {
+    : trial_(trial), source_(source), context_(context), schedule_(schedule_of(trial)) {
   state_.micro_batch = context.micro_batch;
   if (!context.checkpoint_dir.empty()) folder_.emplace(context.checkpoint_dir, trial);
 }
@@ -88,6 +88,7 @@ Verdict TrialProgress::end_step(double seconds) {
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
+  add_share(state_.router_sum, std::exchange(state_.step_router, {}), 1);
   step_seconds_ += seconds;
   return average_says_diverged() ? Verdict::kDiverged : Verdict::kGoOn;
 }
@@ -125,14 +126,17 @@ bool TrialProgress::is_glance() const {
 }
 
 void TrialProgress::note_curve(const std::optional<Evaluation>& glance) {
+  const auto steps = static_cast<double>(std::exchange(state_.loss_count, 0));
   CurvePoint point{.step = state_.step,
                    .tokens = tokens_done(),
                    .flops = tokens_done() * flops_per_token(trial_, FlopConvention::kExact),
-                   .train_loss = std::exchange(state_.loss_sum, 0) /
-                                 static_cast<double>(std::exchange(state_.loss_count, 0)),
+                   .train_loss = std::exchange(state_.loss_sum, 0) / steps,
                    .rate = rate_,
                    .grad_norm = norm_,
                    .seconds = seconds()};
+  if (trial_.model.sparse()) {
+    add_share(point.router.emplace(), std::exchange(state_.router_sum, {}), 1 / steps);
+  }
   if (glance) {
     point.heldout_loss = glance->loss;
     point.heldout_error = glance->standard_error;
@@ -169,7 +173,7 @@ std::optional<double> TrialProgress::utilisation(double flops) {
 
 Outcome TrialProgress::outcome_of(Verdict verdict,
                                   const std::function<std::vector<Evaluation>()>& evaluate) {
-  const Passes passes = batches_.source().passes(state_.step * trial_.train.batch);
+  const Passes passes = source_.passes(state_.step * trial_.train.batch);
   Outcome outcome{.status = OutcomeStatus::kDone,
                   .reason = "",
                   .steps = state_.step,

@@ -20,7 +20,7 @@
 #include "core/schedule.h"
 #include "core/stopwatch.h"
 #include "core/trial_runner.h"
-#include "data/batch_maker.h"
+#include "data/token_source.h"
 #include "io/checkpoint_file.h"
 #include "trainer/checkpoint_folder.h"
 
@@ -35,8 +35,7 @@ class TrialProgress {
   TrialProgress(const Trial& trial, const TokenSource& source, RunContext& context);
 
   const Trial& trial() const { return trial_; }
-  // Its windows as batches.
-  BatchMaker& batches() { return batches_; }
+  const TokenSource& source() const { return source_; }
   RunContext& context() { return context_; }
   const Schedule& schedule() const { return schedule_; }
   // Its arrays stay empty: they are the optimizer's.
@@ -85,7 +84,7 @@ class TrialProgress {
   std::string diverged_reason() const;
 
   Trial trial_;
-  BatchMaker batches_;
+  const TokenSource& source_;
   RunContext& context_;
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
