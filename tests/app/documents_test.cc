@@ -60,6 +60,9 @@ const NotRun kNotRun[] = {
     {"docs/comparison.md", "bench/peers", When::kNever, "installs Python packages, minutes"},
     {"docs/data.md", "isoflop data info corpora/classics4k", When::kNever, "shows a corpus of 21 MB"},
     {"docs/design.md", "isoflop ", When::kNever, "a table of the verbs, no commands"},
+    {"docs/masked.md", "isoflop sweep run examples/masked.toml", When::kNever, "trains for minutes; masked_sweep_test.cc does so in small"},
+    {"docs/masked.md", "isoflop fit --db masked.db", When::kNever, "of that training"},
+    {"docs/masked.md", "isoflop train", When::kWithLibTorch, "trains a model"},
     {"docs/training.md", "isoflop train --params 20k --minutes", When::kNever, "takes five minutes"},
     {"docs/training.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
 };
