@@ -26,5 +26,6 @@ void Tokenizer::decode_segment(const std::vector<std::int32_t>&, std::string&) c
   refuse_tokenizer();
 }
 std::int32_t Tokenizer::newline() const { refuse_tokenizer(); }
+std::vector<bool> Tokenizer::word_starts() const { refuse_tokenizer(); }
 
 }  // namespace isoflop

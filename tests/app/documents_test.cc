@@ -64,6 +64,9 @@ const NotRun kNotRun[] = {
     {"docs/sparse.md", "isoflop fit --db sparse.db", When::kNever, "of that training"},
     {"docs/sparse.md", "isoflop sweep export --db sparse.db", When::kNever, "of that training"},
     {"docs/sparse.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
+    {"docs/masked.md", "isoflop sweep run examples/masked.toml", When::kNever, "trains for minutes; masked_sweep_test.cc does so in small"},
+    {"docs/masked.md", "isoflop fit --db masked.db", When::kNever, "of that training"},
+    {"docs/masked.md", "isoflop train", When::kWithLibTorch, "trains a model"},
     {"docs/training.md", "isoflop train --params 20k --minutes", When::kNever, "takes five minutes"},
     {"docs/training.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
 };

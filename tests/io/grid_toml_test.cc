@@ -76,6 +76,15 @@ TEST(GridToml, ReadsItsOtherKindsAndSyntheticData) {
                                        Pair("data.zipf_digits", "8")));
 }
 
+TEST(GridToml, KnowsAShortFormOfTheObjective) {
+  const std::string grid = "[grid]\n" + kGood + "\n";
+  const GridSpec spec = parse_grid("name = \"x\"\nobjective = \"masked\"\n" + grid, "x.toml");
+  EXPECT_THAT(spec.fixed, ElementsAre(Pair("model.objective", "masked")));
+  EXPECT_EQ(parse_grid(grid_toml(spec), "again"), spec);
+  EXPECT_EQ(parse_grid(grid_with(kGood, "[trial]\nobjective = \"masked\"\n"), "x.toml"), spec);
+  EXPECT_THROW(parse_grid("name = \"x\"\nobjective = \"causal\"\n" + grid, "x.toml"), Error);
+}
+
 TEST(GridToml, ReadsBackWhatItWrites) {
   const std::vector<std::string> texts = {
       kDemo,

@@ -159,6 +159,13 @@ TEST(GridTest, AVocabularyThatIsNotTheDatasIsRefused) {
   spec.fixed = {{"model.vocab", "512"}};
   EXPECT_EQ(expand(spec, {.vocab = 512}).trials[0].trial.model.vocab, 512);
   EXPECT_THAT(refusal_of(spec, {.vocab = 256}), HasSubstr("256 tokens"));
+  // A masked model's own tokens come on top.
+  spec.fixed = {{"model.objective", "masked"}};
+  EXPECT_EQ(expand(spec, {.vocab = 256}).trials[0].trial.model.vocab, 257);
+  spec.fixed.emplace_back("model.next_sentence", "true");
+  EXPECT_EQ(expand(spec, {.vocab = 256}).trials[0].trial.model.vocab, 259);
+  spec.fixed.emplace_back("model.vocab", "256");
+  EXPECT_THAT(refusal_of(spec, {.vocab = 256}), HasSubstr("leave it out"));
 }
 
 TEST(GridTest, TheCorpusIsPartOfTheTrial) {
