@@ -22,6 +22,7 @@ struct WorkerFlags : StoreFlags {
   double peak_flops = 0;
   int bugs = RetryPolicy{}.bugs;
   int pack = 1;
+  std::size_t stack = 1;
 };
 
 // "pack of 3 trials at once; FLOP/s (exact) with 1: 5e11, 2: 9e11, 3: 1.2e12, 4: 1.2e12"
@@ -44,7 +45,8 @@ void work(const WorkerFlags& flags) {
                                .checkpoint_dir = flags.checkpoint_dir,
                                .checkpoint_seconds = flags.checkpoint_seconds,
                                .peak_flops = flags.peak_flops};
-  const WorkerOptions options{.attempt = attempt, .policy = {.bugs = flags.bugs}};
+  const WorkerOptions options{
+      .attempt = attempt, .policy = {.bugs = flags.bugs}, .stack = flags.stack};
   if (flags.pack > 1) {
     const PackReport report =
         run_pack(flags.db, flags.study, make_runner, options, {.most_slots = flags.pack});
@@ -68,6 +70,7 @@ void add_sweep_worker(CLI::App* sweep) {
   command->add_option("--device", flags->device, "");
   command->add_option("--checkpoints", flags->checkpoint_dir, "");
   command->add_option("--pack", flags->pack, "");
+  command->add_option("--stack", flags->stack, "");
   command->add_option("--bugs", flags->bugs, "");
   command->add_option("--peak-flops", flags->peak_flops, "");
   command->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");

@@ -65,6 +65,19 @@ struct AttemptOptions {
 Outcome run_attempt(TrialRunner& runner, const Claim& claim, AttemptLog& log,
                     const AttemptOptions& options);
 
+// Trials that the runner trains as one batched model (TrialRunner::run_stack), each with its own
+// log, which the attempts' threads use at the same time.
+//
+// What runs out of memory or throws among several is planned again (kInterrupted) and the result
+// says so: a smaller stack, or each alone, shows whose fault it is.
+enum class StackTrouble { kNone, kMemory, kBug };
+// Called on the caller's thread, once a trial, when it has ended and its log is written: before
+// others end, where others go on.
+using FinishStacked = std::function<void(std::size_t, const Outcome&)>;
+StackTrouble run_stacked_attempts(TrialRunner& runner, std::span<const Claim> claims,
+                                  std::span<AttemptLog* const> logs, const AttemptOptions& options,
+                                  const FinishStacked& finish);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_SWEEP_ATTEMPT_H_
