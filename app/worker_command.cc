@@ -1,12 +1,15 @@
 // isoflop sweep worker: what the driver execs
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
 #include "core/units.h"
+#include "sweep/energy_meter.h"
 #include "sweep/pack.h"
 #include "sweep/patience.h"
 #include "sweep/stop_signal.h"
@@ -39,12 +42,18 @@ std::string pack_text(const PackReport& report) {
 void work(const WorkerFlags& flags) {
   const StopSignal stop;
   const auto stopped = [&] { return stop.requested(); };
+  std::shared_ptr<EnergyMeter> energy;
+  if (auto counter = open_energy_counter(flags.device, "libnvidia-ml.so.1",
+                                         std::getenv("CUDA_VISIBLE_DEVICES"))) {
+    energy = std::make_shared<EnergyMeter>(std::move(counter));
+  }
   const AttemptOptions attempt{.device = flags.device,
                                .stop = stopped,
                                .note = say,
                                .checkpoint_dir = flags.checkpoint_dir,
                                .checkpoint_seconds = flags.checkpoint_seconds,
-                               .peak_flops = flags.peak_flops};
+                               .peak_flops = flags.peak_flops,
+                               .energy = energy};
   const WorkerOptions options{
       .attempt = attempt, .policy = {.bugs = flags.bugs}, .stack = flags.stack};
   if (flags.pack > 1) {

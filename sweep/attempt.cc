@@ -77,7 +77,15 @@ void tell_end(const Claim& claim, const Outcome& outcome, const AttemptOptions& 
   options.note(claim_name(claim) + ": " + verdict + ": " + outcome.reason);
 }
 
-RunContext context_for(const Claim& claim, const AttemptOptions& options, Scribe& scribe) {
+using EnergyPart = std::unique_ptr<EnergyMeter::Part>;
+
+EnergyPart energy_of(const Claim& claim, const AttemptOptions& options) {
+  if (!options.energy) return nullptr;
+  return options.energy->begin(flops_per_token(claim.trial, FlopConvention::kExact));
+}
+
+RunContext context_for(const Claim& claim, const AttemptOptions& options, Scribe& scribe,
+                       EnergyMeter::Part* energy) {
   RunContext context{.corpus_dir = reads_text(claim.trial) ? options.corpus_dir(claim.trial) : "",
                      .device = options.device,
                      .checkpoint_dir = options.checkpoint_dir,
@@ -85,7 +93,10 @@ RunContext context_for(const Claim& claim, const AttemptOptions& options, Scribe
                      .micro_batch = claim.micro_batch,
                      .peak_flops = options.peak_flops};
   context.record_curve = [&](std::span<const CurvePoint> points) { scribe.add(points); };
-  context.should_stop = [&](double tokens) { return scribe.should_stop(tokens) || options.stop(); };
+  context.should_stop = [&scribe, &options, energy](double tokens) {
+    if (energy != nullptr) energy->reached(tokens);
+    return scribe.should_stop(tokens) || options.stop();
+  };
   return context;
 }
 
@@ -94,10 +105,12 @@ struct StackedAttempt {
   StackedAttempt(const Claim& the_claim, AttemptLog& log, const AttemptOptions& options)
       : claim(the_claim),
         scribe(the_claim, log, options),
-        context(context_for(the_claim, options, scribe)) {}
+        energy(energy_of(the_claim, options)),
+        context(context_for(the_claim, options, scribe, energy.get())) {}
 
   const Claim& claim;
   Scribe scribe;
+  EnergyPart energy;
   RunContext context;
   bool finished = false;
 };
@@ -150,7 +163,8 @@ class Stack {
 
   void end(std::size_t i, const Outcome& given) {
     StackedAttempt& attempt = *attempts_[i];
-    const Outcome outcome = beside_others(given);
+    Outcome outcome = beside_others(given);
+    if (attempt.energy) outcome.energy = attempt.energy->end();
     attempt.finished = true;
     tell_end(attempt.claim, outcome, options_);
     attempt.scribe.end();
@@ -172,8 +186,10 @@ Outcome run_attempt(TrialRunner& runner, const Claim& claim, AttemptLog& log,
                     const AttemptOptions& options) {
   tell_begin(claim, options);
   Scribe scribe(claim, log, options);
-  RunContext context = context_for(claim, options, scribe);
+  const EnergyPart energy = energy_of(claim, options);
+  RunContext context = context_for(claim, options, scribe, energy.get());
   Outcome outcome = run_trial(runner, claim, context);
+  if (energy) outcome.energy = energy->end();
   if (outcome.status == OutcomeStatus::kOutOfMemory) outcome.reason += sequences_at_a_time(claim);
   tell_end(claim, outcome, options);
   scribe.end();

@@ -22,11 +22,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "core/trial_runner.h"
 #include "db/rows.h"
+#include "sweep/energy_meter.h"
 
 namespace isoflop {
 
@@ -54,6 +56,8 @@ struct AttemptOptions {
   std::string checkpoint_dir = {};
   double checkpoint_seconds = 300;
   double peak_flops = 0;
+  // Measures the device; null: it is not measured.
+  std::shared_ptr<EnergyMeter> energy = {};
   double heartbeat_seconds = 2;
   double flush_seconds = 0.5;
   std::size_t flush_points = 64;
