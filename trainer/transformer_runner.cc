@@ -35,11 +35,16 @@ void require_tokens(const Trial& trial, const TokenSource& source) {
   const auto needed =
       static_cast<double>(steps_of(trial) * trial.train.batch * trial.model.context);
   const double once = static_cast<double>(source.unique_tokens());
-  if (needed <= once * trial.data.epochs) return;
-  throw usage_error("train.tokens: " + format_quantity(needed) + " tokens are more than " +
-                    format_quantity(trial.data.epochs) + " x the " + format_quantity(once) +
-                    " that the corpus has for training: lower the budget, leave out the smallest "
-                    "sizes, prepare a larger corpus, or allow more passes with data.epochs");
+  constexpr double kRounding = 1e-9;  // of fractional epochs
+  if (needed <= once * trial.data.epochs * (1 + kRounding)) return;
+  const bool capped = trial.data.unique_tokens > 0;
+  throw usage_error("train.tokens: " + format_quantity(needed) +
+                    " tokens are more than data.epochs = " + format_quantity(trial.data.epochs) +
+                    " passes over the " + format_quantity(once) +
+                    (capped ? " of data.unique_tokens" : " that the corpus has for training") +
+                    ": lower the budget, leave out the smallest sizes, " +
+                    (capped ? "raise data.unique_tokens" : "prepare a larger corpus") +
+                    ", or allow more passes with data.epochs");
 }
 
 // Trials of a pack (sweep/pack.h) run side by side only on streams of their own.
