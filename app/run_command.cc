@@ -30,6 +30,7 @@ struct RunFlags : StoreFlags {
   std::string device = "cpu";
   int workers = 0;
   std::string pack = "auto";
+  std::string stack = "auto";
   RetryPolicy policy;
   double minutes = 0;
   double checkpoint_minutes = 5;
@@ -139,11 +140,11 @@ void report_end(const SweepSummary& summary, const RunFlags& flags) {
 }
 
 // 0: as the device is.
-int pack_of(const RunFlags& flags) {
-  if (flags.pack == "auto") return 0;
-  const double slots = parse_quantity(flags.pack, "--pack");
-  if (slots >= 1 && slots <= 256 && slots == std::floor(slots)) return static_cast<int>(slots);
-  throw usage_error("--pack: give a whole number of trials from 1 to 256, or auto");
+int at_once(const std::string& text, const std::string& option) {
+  if (text == "auto") return 0;
+  const double count = parse_quantity(text, option);
+  if (count >= 1 && count <= 256 && count == std::floor(count)) return static_cast<int>(count);
+  throw usage_error(option + ": give a whole number of trials from 1 to 256, or auto");
 }
 
 RunOptions run_options(const RunFlags& flags) {
@@ -154,7 +155,8 @@ RunOptions run_options(const RunFlags& flags) {
   return {.db = flags.db,
           .workers = flags.workers,
           .device = flags.device,
-          .pack = pack_of(flags),
+          .pack = at_once(flags.pack, "--pack"),
+          .stack = at_once(flags.stack, "--stack"),
           .policy = flags.policy,
           .quiet = flags.quiet,
           .max_seconds = 60 * flags.minutes,
@@ -239,6 +241,9 @@ void add_sweep_run(CLI::App* sweep) {
   command->add_option("--pack", flags->pack,
                       "Most trials that one worker runs at once, as far as that is faster; default "
                       "auto: 1 on a CPU core, 16 on a device");
+  command->add_option("--stack", flags->stack,
+                      "Most trials of one shape (seeds, rates) that are trained as one batched "
+                      "model; default auto: 1 on a CPU core, 16 on a device");
   command->add_option("--retries", flags->policy.bugs,
                       "Of a trial that failed by its own fault; default 1");
   command->add_option("--max-kills", flags->policy.kills,

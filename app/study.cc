@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr double kTargetFactor = 1000;
 constexpr int kMostSlots = 16;
+constexpr int kMostStacked = 16;
 
 bool is_corpus(const fs::path& dir) { return fs::exists(dir / kManifestFileName); }
 
@@ -100,8 +101,10 @@ std::vector<std::string> worker_command(const std::string& study, const RunOptio
                       : options.device == "cpu" ? measured_peak().flops_per_second
                                                 : 0;
   const int pack = options.pack > 0 ? options.pack : options.device == "cpu" ? 1 : kMostSlots;
-  command.insert(command.end(), {"--peak-flops", exact_number(peak), "--pack", std::to_string(pack),
-                                 "--bugs", std::to_string(options.policy.bugs)});
+  const int stack = options.stack > 0 ? options.stack : options.device == "cpu" ? 1 : kMostStacked;
+  command.insert(command.end(),
+                 {"--peak-flops", exact_number(peak), "--pack", std::to_string(pack), "--stack",
+                  std::to_string(stack), "--bugs", std::to_string(options.policy.bugs)});
   if (!options.checkpoints) return command;
   command.insert(command.end(), {"--checkpoints", options.db + ".checkpoints",
                                  "--checkpoint-seconds", exact_number(options.checkpoint_seconds)});
@@ -117,19 +120,26 @@ class AnyRunner : public TrialRunner {
     }
     return outcomes;
   }
+  std::string stack_key(const Trial& trial) const override {
+    return runner_of(trial).stack_key(trial);
+  }
+  std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                 std::span<RunContext* const> contexts) override {
+    return runner_of(trials[0]).run_stack(trials, contexts);
+  }
   void forget(const Trial& trial, const std::string& checkpoint_dir) override {
     runner_of(trial).forget(trial, checkpoint_dir);
   }
 
  private:
-  TrialRunner& runner_of(const Trial& trial) {
+  TrialRunner& runner_of(const Trial& trial) const {
     if (trial.trainer == "tabular") return tabular_;
     if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in);
     return *decoder_;
   }
 
-  TabularRunner tabular_;
-  std::unique_ptr<TrialRunner> decoder_;
+  mutable TabularRunner tabular_;
+  mutable std::unique_ptr<TrialRunner> decoder_;  // made when it is asked for
 };
 
 }  // namespace

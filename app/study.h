@@ -65,7 +65,8 @@ struct RunOptions {
   std::string db;
   int workers = 0;
   std::string device = "cpu";
-  int pack = 0;  // trials that a worker may run at once; 0: 1 on a CPU core, up to 16 on a device
+  int pack = 0;   // trials that a worker may run at once; 0: 1 on a CPU core, up to 16 on a device
+  int stack = 0;  // trials that a worker may train as one model; 0: 1 on a CPU core, else up to 16
   RetryPolicy policy = {};
   bool quiet = false;
   double max_seconds = 0;   // of wall clock; 0: no end

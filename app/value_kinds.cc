@@ -38,6 +38,7 @@ constexpr Kind kKinds[] = {
     {"sweep slurm", "--time", "TIME"},
     {"sweep slurm", "--mem", "SIZE"},
     {"sweep run", "--pack", "N|auto"},
+    {"sweep run", "--stack", "N|auto"},
     {"sweep cancel", "--trial", "ID"},
     {"sweep export", "--trial", "ID"},
     {"compare", "--bytes-per-token", "A,B"},

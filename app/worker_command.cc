@@ -1,12 +1,15 @@
 // isoflop sweep worker: what the driver execs
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/study.h"
 #include "app/sweep_verbs.h"
 #include "core/units.h"
+#include "sweep/energy_meter.h"
 #include "sweep/pack.h"
 #include "sweep/patience.h"
 #include "sweep/stop_signal.h"
@@ -22,6 +25,7 @@ struct WorkerFlags : StoreFlags {
   double peak_flops = 0;
   int bugs = RetryPolicy{}.bugs;
   int pack = 1;
+  std::size_t stack = 1;
 };
 
 // "pack of 3 trials at once; FLOP/s (exact) with 1: 5e11, 2: 9e11, 3: 1.2e12, 4: 1.2e12"
@@ -38,13 +42,20 @@ std::string pack_text(const PackReport& report) {
 void work(const WorkerFlags& flags) {
   const StopSignal stop;
   const auto stopped = [&] { return stop.requested(); };
+  std::shared_ptr<EnergyMeter> energy;
+  if (auto counter = open_energy_counter(flags.device, "libnvidia-ml.so.1",
+                                         std::getenv("CUDA_VISIBLE_DEVICES"))) {
+    energy = std::make_shared<EnergyMeter>(std::move(counter));
+  }
   const AttemptOptions attempt{.device = flags.device,
                                .stop = stopped,
                                .note = say,
                                .checkpoint_dir = flags.checkpoint_dir,
                                .checkpoint_seconds = flags.checkpoint_seconds,
-                               .peak_flops = flags.peak_flops};
-  const WorkerOptions options{.attempt = attempt, .policy = {.bugs = flags.bugs}};
+                               .peak_flops = flags.peak_flops,
+                               .energy = energy};
+  const WorkerOptions options{
+      .attempt = attempt, .policy = {.bugs = flags.bugs}, .stack = flags.stack};
   if (flags.pack > 1) {
     const PackReport report =
         run_pack(flags.db, flags.study, make_runner, options, {.most_slots = flags.pack});
@@ -68,6 +79,7 @@ void add_sweep_worker(CLI::App* sweep) {
   command->add_option("--device", flags->device, "");
   command->add_option("--checkpoints", flags->checkpoint_dir, "");
   command->add_option("--pack", flags->pack, "");
+  command->add_option("--stack", flags->stack, "");
   command->add_option("--bugs", flags->bugs, "");
   command->add_option("--peak-flops", flags->peak_flops, "");
   command->add_option("--checkpoint-seconds", flags->checkpoint_seconds, "");

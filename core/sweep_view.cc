@@ -45,6 +45,7 @@ struct Rates {
   std::optional<double> watts;
   std::optional<double> price;
   std::string source;
+  bool measured = false;  // the watts
 };
 
 std::optional<Device> known_device(const std::string& name, const std::optional<Device>& named) {
@@ -73,6 +74,7 @@ void add_cost(std::optional<double>& sum, double hours, const std::optional<doub
 void add_basis(std::string& basis, const Rates& rates) {
   if (!rates.watts && !rates.price) return;
   std::string text = rates.watts ? format_quantity(*rates.watts) + " W" : "";
+  if (rates.measured) text += " measured";
   if (rates.price) text += (text.empty() ? "" : " and ") + format_money(*rates.price) + " an hour";
   if (!rates.source.empty()) text += " (" + rates.source + ")";
   if (basis.find(text) == std::string::npos) basis += (basis.empty() ? "" : "; ") + text;
@@ -102,7 +104,9 @@ SweepBill bill_of(const SweepView& view, const DeviceRates& given) {
     const double hours = use.seconds / 3600;
     const bool core = use.device == "cpu";
     (core ? bill.core_hours : bill.gpu_hours) += hours;
-    const Rates rates = rates_of(core ? std::nullopt : known_device(use.device, named), given);
+    Rates rates = rates_of(core ? std::nullopt : known_device(use.device, named), given);
+    rates.measured = use.metered > 0;
+    if (rates.measured) rates.watts = use.energy / use.metered;
     add_cost(bill.energy, hours / 1000, rates.watts);
     add_cost(bill.money, hours, rates.price);
     add_basis(bill.basis, rates);

@@ -80,6 +80,8 @@ struct DeviceUse {
   std::int64_t attempts = 0;
   double seconds = 0;
   double flops = 0;
+  double energy = 0;  // joules, measured, of `metered` of the seconds
+  double metered = 0;
   double uncounted = 0;  // seconds of attempts whose FLOPs nobody counted: killed, failed
 };
 
@@ -125,7 +127,9 @@ struct SweepBill {
   std::optional<double> money = {};
   std::string basis = {};  // "700 W and $2.69 an hour (H100: RunPod's list, March 2026)"
 };
-// Of all attempts so far. Throws Error(kUsage) for an unknown `gpu`.
+// Of all attempts so far. Measured energy goes before stated watts, and the power that was measured
+// on a device is taken for its attempts that have none (they were killed). Throws Error(kUsage) for
+// an unknown `gpu`.
 SweepBill bill_of(const SweepView& view, const DeviceRates& given);
 
 }  // namespace isoflop

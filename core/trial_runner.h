@@ -63,6 +63,8 @@ struct Outcome {
   // Model FLOPs utilisation: FLOPs (exact) of this attempt / its training seconds / the device's
   // peak. Empty when the peak is not known.
   std::optional<double> mfu = {};
+  // Joules that the device drew for it (sweep/energy_meter.h); empty: not measured.
+  std::optional<double> energy = {};
   // What whoever looks after the run should know: a damaged checkpoint that was passed over, an MFU
   // above 1 that was left out.
   std::vector<std::string> notes = {};

@@ -42,10 +42,10 @@ void write_outcome(SQLite::Database& db, std::int64_t attempt, const std::string
   run_sql(db,
           "UPDATE attempts SET outcome = ?1, reason = ?2, steps = ?3, tokens = ?4, seconds = ?5,"
           " unique_tokens = ?6, epochs = ?7, mfu = ?8, resumed_at = ?9, flops = ?10,"
-          " heartbeat = ?11, ended = ?11, log = ?12 WHERE id = ?13",
+          " heartbeat = ?11, ended = ?11, log = ?12, energy = ?13 WHERE id = ?14",
           name, reason, outcome.steps, outcome.tokens, outcome.seconds, outcome.unique_tokens,
           outcome.epochs, outcome.mfu, outcome.resumed_at, outcome.flops, moment,
-          joined_lines(outcome.notes), attempt);
+          joined_lines(outcome.notes), outcome.energy, attempt);
 }
 
 void insert_evaluations(SQLite::Database& db, std::int64_t attempt, const Outcome& outcome) {

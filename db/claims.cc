@@ -217,25 +217,82 @@ WHERE q.study = ?1 AND q.head = 1 AND NOT EXISTS (
     AND t.branch_tokens <= q.branch_tokens AND a.tokens <= t.branch_tokens AND a.heartbeat + a.lease > ?2)
 ORDER BY q.setbacks, q.early DESC, q.priority DESC, q.trial LIMIT 1)sql";
 
+namespace {
+
+// As kNextTrialSql; of the size, tokens and micro-batch of trial ?3, and with few setbacks.
+const char* const kLikeTrialSql = R"sql(
+SELECT q.trial FROM trials w CROSS JOIN trials s
+  ON s.params = w.params AND s.tokens = w.tokens AND s.micro_batch = w.micro_batch
+CROSS JOIN queue q ON q.study = ?1 AND q.trial = s.id AND q.head = 1 AND q.setbacks <= ?4
+WHERE w.id = ?3 AND NOT EXISTS (
+  SELECT 1 FROM trials t CROSS JOIN attempts a ON a.trial = t.id AND a.outcome = 'running'
+  WHERE q.trunk <> '' AND t.state = 'running' AND t.trunk = q.trunk
+    AND t.branch_tokens <= q.branch_tokens AND a.tokens <= t.branch_tokens AND a.heartbeat + a.lease > ?2)
+ORDER BY q.setbacks, q.early DESC, q.priority DESC, q.trial)sql";
+
+// Deaths and failures after which a trial is claimed alone, so that it takes no other with it.
+constexpr std::int64_t kSetbacksTogether = 1;
+
+Claim read_claim(SQLite::Database& db, const std::string& path, std::int64_t trial) {
+  Claim claim{.trial_id = trial};
+  auto row =
+      prepare(db, "SELECT token, identity, spec, micro_batch FROM trials WHERE id = ?", trial);
+  row.executeStep();
+  claim.token = row.getColumn(0).getInt64() + 1;
+  claim.identity = row.getColumn(1).getString();
+  claim.trial = trial_from_spec(db, path, row.getColumn(2).getString());
+  claim.micro_batch = row.getColumn(3).getInt64();
+  check_identity(path, claim);
+  return claim;
+}
+
+void take(SQLite::Database& db, Claim& claim, const WorkerId& worker, double lease_seconds) {
+  run_sql(db, "UPDATE trials SET state = 'running', token = ? WHERE id = ?", claim.token,
+          claim.trial_id);
+  claim.attempt_id = insert_attempt(db, claim, worker, lease_seconds);
+}
+
+std::vector<std::int64_t> trials_like(SQLite::Database& db, std::int64_t study,
+                                      std::int64_t trial) {
+  auto query = prepare(db, kLikeTrialSql, study, now_seconds(), trial, kSetbacksTogether);
+  std::vector<std::int64_t> found;
+  while (query.executeStep()) found.push_back(query.getColumn(0).getInt64());
+  return found;
+}
+
+}  // namespace
+
 std::optional<Claim> Store::claim_next(const std::string& study, const WorkerId& worker,
                                        double lease_seconds) {
-  return impl_->write([&]() -> std::optional<Claim> {
+  auto claims = claim_stack(
+      study, worker, [](const Trial&) { return StackWish{}; }, lease_seconds);
+  if (claims.empty()) return std::nullopt;
+  return std::move(claims.front());
+}
+
+std::vector<Claim> Store::claim_stack(const std::string& study, const WorkerId& worker,
+                                      const std::function<StackWish(const Trial&)>& wish,
+                                      double lease_seconds) {
+  return impl_->write([&] {
     SQLite::Database& db = impl_->db;
-    const auto next = next_trial(db, impl_->study_id(study));
-    if (!next) return std::nullopt;
-    Claim claim{.trial_id = *next};
-    run_sql(db, "UPDATE trials SET state = 'running', token = token + 1 WHERE id = ?",
-            claim.trial_id);
-    auto row = prepare(db, "SELECT token, identity, spec, micro_batch FROM trials WHERE id = ?",
-                       claim.trial_id);
-    row.executeStep();
-    claim.token = row.getColumn(0).getInt64();
-    claim.identity = row.getColumn(1).getString();
-    claim.trial = trial_from_spec(db, impl_->path, row.getColumn(2).getString());
-    claim.micro_batch = row.getColumn(3).getInt64();
-    check_identity(impl_->path, claim);
-    claim.attempt_id = insert_attempt(db, claim, worker, lease_seconds);
-    return claim;
+    const std::int64_t id = impl_->study_id(study);
+    std::vector<Claim> claims;
+    const auto next = next_trial(db, id);
+    if (!next) return claims;
+    claims.push_back(read_claim(db, impl_->path, *next));
+    const StackWish wanted = wish(claims.front().trial);
+    // Before the first is taken, which would take its own trunk's place in the queue.
+    std::vector<std::int64_t> like;
+    if (!wanted.key.empty() && wanted.most > 1) like = trials_like(db, id, *next);
+    const bool together = std::find(like.begin(), like.end(), *next) != like.end();
+    for (const std::int64_t trial : like) {
+      if (!together || claims.size() >= wanted.most) break;
+      if (trial == *next) continue;
+      Claim claim = read_claim(db, impl_->path, trial);
+      if (wish(claim.trial).key == wanted.key) claims.push_back(std::move(claim));
+    }
+    for (Claim& claim : claims) take(db, claim, worker, lease_seconds);
+    return claims;
   });
 }
 

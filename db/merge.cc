@@ -74,21 +74,21 @@ UPDATE temp.merge_attempts SET outcome = CASE
 constexpr const char* kNewAttempts = R"sql(
 INSERT INTO main.attempts (id, trial, number, token, host, boot_id, pid_namespace, pid, start_ticks,
     device, version, compiler, micro_batch, started, heartbeat, uptime, lease, ended, outcome, reason,
-    log, steps, tokens, seconds, unique_tokens, epochs, mfu, resumed_at, flops, origin)
+    log, steps, tokens, seconds, unique_tokens, epochs, mfu, resumed_at, flops, energy, origin)
   SELECT m.mine, m.trial, (SELECT coalesce(max(number), 0) FROM main.attempts WHERE trial = m.trial) +
     row_number() OVER (PARTITION BY m.trial ORDER BY x.number), 0, host, boot_id, pid_namespace, pid,
     start_ticks, device, version, compiler, micro_batch, started, heartbeat, uptime, lease,
     coalesce(ended, heartbeat), m.outcome,
     CASE WHEN x.outcome = 'running' THEN 'it had not ended when its store was merged' ELSE reason END,
     log, steps, tokens, CASE WHEN x.outcome = 'running' THEN heartbeat - started ELSE seconds END,
-    unique_tokens, epochs, mfu, resumed_at, flops, origin
+    unique_tokens, epochs, mfu, resumed_at, flops, energy, origin
   FROM temp.merge_attempts m JOIN o.attempts x ON x.id = m.other WHERE m.is_new ORDER BY m.mine)sql";
 
 constexpr const char* kEndedSince = R"sql(
 UPDATE main.attempts SET outcome = m.outcome, heartbeat = x.heartbeat, ended = x.ended,
     reason = x.reason, log = x.log, steps = x.steps, tokens = x.tokens, seconds = x.seconds,
     unique_tokens = x.unique_tokens, epochs = x.epochs, mfu = x.mfu, resumed_at = x.resumed_at,
-    flops = x.flops
+    flops = x.flops, energy = x.energy
   FROM temp.merge_attempts m JOIN o.attempts x ON x.id = m.other
   WHERE m.comes AND NOT m.is_new AND main.attempts.id = m.mine)sql";
 

@@ -10,6 +10,7 @@ extern const char* const kMigration2;  // trunks and brackets
 extern const char* const kMigration3;  // leases, failures, tallies of what status shows
 extern const char* const kMigration4;  // other tools' runs
 extern const char* const kMigration5;  // sparse models
+extern const char* const kMigration6;  // measured energy
 
 }  // namespace isoflop
 

@@ -5,6 +5,7 @@
 #ifndef ISOFLOP_DB_ROWS_H_
 #define ISOFLOP_DB_ROWS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -63,6 +64,13 @@ struct Claim {
   std::string identity = {};
   Trial trial = {};
   std::int64_t micro_batch = 0;  // RunContext::micro_batch; below the batch after out-of-memory
+};
+
+// Which trials one is to be claimed with: those of its key, at most so many with it. An empty key:
+// none.
+struct StackWish {
+  std::string key = {};
+  std::size_t most = 1;
 };
 
 // A trial of a study as a table shows it. The loss is that of the attempt that was done; where

@@ -38,6 +38,7 @@
 #define ISOFLOP_DB_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -99,6 +100,13 @@ class Store {
   // run out is not waited for.
   std::optional<Claim> claim_next(const std::string& study, const WorkerId& worker,
                                   double lease_seconds = kLeaseSeconds);
+  // The next trial, as claim_next, and with it those of its key (core/trial_runner.h, stack_key)
+  // that could be claimed now: of the same N, D and micro-batch, all in one transaction, each with
+  // a token and a lease of its own. One that has died or failed more than once comes alone. `wish`
+  // is asked of every trial that is looked at: O(those of its N and D).
+  std::vector<Claim> claim_stack(const std::string& study, const WorkerId& worker,
+                                 const std::function<StackWish(const Trial&)>& wish,
+                                 double lease_seconds = kLeaseSeconds);
   // Whether any trial of the study is planned, claimable now or later.
   bool has_planned(const std::string& study) const;
   // False: the claim is no longer current, stop.

@@ -286,8 +286,8 @@ void read_running(SQLite::Database& db, std::int64_t study, SweepView& view, Gro
 void read_spent(SQLite::Database& db, std::int64_t study, SweepView& view, Sizes& sizes) {
   std::map<std::string, DeviceUse> devices;
   auto query = prepare(db,
-                       "SELECT device, params, attempts, seconds, flops, uncounted FROM spent"
-                       " WHERE study = ?",
+                       "SELECT device, params, attempts, seconds, flops, uncounted, energy, metered"
+                       " FROM spent WHERE study = ?",
                        study);
   while (query.executeStep()) {
     DeviceUse& device = devices[query.getColumn(0).getString()];
@@ -299,6 +299,8 @@ void read_spent(SQLite::Database& db, std::int64_t study, SweepView& view, Sizes
     device.seconds += seconds;
     device.flops += flops;
     device.uncounted += uncounted;
+    device.energy += query.getColumn(6).getDouble();
+    device.metered += query.getColumn(7).getDouble();
     size.seconds += seconds - uncounted;
     size.flops += flops;
   }

@@ -125,6 +125,7 @@ Outcome read_outcome(const Json& json) {
                   .flops = number_or_nan(json.at("flops")),
                   .resumed_at = json.at("resumed_at").get<std::int64_t>(),
                   .mfu = maybe_value(json.at("mfu")),
+                  .energy = json.contains("energy") ? maybe_value(json.at("energy")) : std::nullopt,
                   .notes = json.at("notes").get<std::vector<std::string>>()};
   for (const Json& item : json.at("evaluations")) {
     outcome.evaluations.push_back(read_evaluation(item));
@@ -261,6 +262,7 @@ std::string attempt_end_line(const Outcome& outcome, bool final, double at) {
                       {"flops", outcome.flops},
                       {"resumed_at", outcome.resumed_at},
                       {"mfu", maybe_json(outcome.mfu)},
+                      {"energy", maybe_json(outcome.energy)},
                       {"notes", outcome.notes}}},
                     {"final", final}});
 }

@@ -22,11 +22,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "core/trial_runner.h"
 #include "db/rows.h"
+#include "sweep/energy_meter.h"
 
 namespace isoflop {
 
@@ -54,6 +56,8 @@ struct AttemptOptions {
   std::string checkpoint_dir = {};
   double checkpoint_seconds = 300;
   double peak_flops = 0;
+  // Measures the device; null: it is not measured.
+  std::shared_ptr<EnergyMeter> energy = {};
   double heartbeat_seconds = 2;
   double flush_seconds = 0.5;
   std::size_t flush_points = 64;
@@ -64,6 +68,19 @@ struct AttemptOptions {
 // Runs claim.trial with micro-batches of claim.micro_batch sequences.
 Outcome run_attempt(TrialRunner& runner, const Claim& claim, AttemptLog& log,
                     const AttemptOptions& options);
+
+// Trials that the runner trains as one batched model (TrialRunner::run_stack), each with its own
+// log, which the attempts' threads use at the same time.
+//
+// What runs out of memory or throws among several is planned again (kInterrupted) and the result
+// says so: a smaller stack, or each alone, shows whose fault it is.
+enum class StackTrouble { kNone, kMemory, kBug };
+// Called on the caller's thread, once a trial, when it has ended and its log is written: before
+// others end, where others go on.
+using FinishStacked = std::function<void(std::size_t, const Outcome&)>;
+StackTrouble run_stacked_attempts(TrialRunner& runner, std::span<const Claim> claims,
+                                  std::span<AttemptLog* const> logs, const AttemptOptions& options,
+                                  const FinishStacked& finish);
 
 }  // namespace isoflop
 

@@ -30,17 +30,43 @@ class MeteredRunner : public TrialRunner {
       : runner_(std::move(runner)), meter_(meter) {}
 
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
-    const double rate = flops_per_token(pack[0], FlopConvention::kExact);
-    const int size = meter_.sizes.load();
-    double seen = -1;  // the first report may come from a checkpoint
+    RunContext metered = counted(pack[0], context);
+    return watched(pack.size(), [&] { return runner_->run(pack, metered); });
+  }
+  std::string stack_key(const Trial& trial) const override { return runner_->stack_key(trial); }
+  std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                 std::span<RunContext* const> contexts) override {
+    std::vector<RunContext> metered;
+    std::vector<RunContext*> pointers;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      metered.push_back(counted(trials[i], *contexts[i]));
+    }
+    for (RunContext& context : metered) pointers.push_back(&context);
+    return watched(trials.size(), [&] { return runner_->run_stack(trials, pointers); });
+  }
+  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
+    runner_->forget(trial, checkpoint_dir);
+  }
+
+ private:
+  using Run = std::function<std::vector<Outcome>()>;
+
+  RunContext counted(const Trial& trial, RunContext& context) {
+    const double rate = flops_per_token(trial, FlopConvention::kExact);
     RunContext metered = context;
-    metered.should_stop = [&](double tokens) {
+    // -1: the first report may come from a checkpoint.
+    metered.should_stop = [this, rate, seen = -1.0, &context](double tokens) mutable {
       if (seen >= 0 && tokens > seen) meter_.flops.fetch_add(rate * (tokens - seen));
       seen = tokens;
       return context.should_stop(tokens);
     };
+    return metered;
+  }
+
+  std::vector<Outcome> watched(std::size_t trials, const Run& run) {
+    const int size = meter_.sizes.load();
     const bool beside_others = meter_.training.fetch_add(1) > 0;
-    std::vector<Outcome> outcomes = run_counted(pack, metered);
+    std::vector<Outcome> outcomes = or_memory(trials, run);
     const bool others = meter_.training.fetch_sub(1) > 1 || beside_others;
     for (Outcome& outcome : outcomes) {
       if (outcome.status != OutcomeStatus::kOutOfMemory || !others) continue;
@@ -50,16 +76,13 @@ class MeteredRunner : public TrialRunner {
     }
     return outcomes;
   }
-  void forget(const Trial& trial, const std::string& checkpoint_dir) override {
-    runner_->forget(trial, checkpoint_dir);
-  }
 
- private:
-  std::vector<Outcome> run_counted(std::span<const Trial> pack, RunContext& context) {
+  std::vector<Outcome> or_memory(std::size_t trials, const Run& run) {
     try {
-      return runner_->run(pack, context);
+      return run();
     } catch (const std::bad_alloc&) {
-      return {{.status = OutcomeStatus::kOutOfMemory, .reason = "out of memory"}};
+      return std::vector<Outcome>(
+          trials, {.status = OutcomeStatus::kOutOfMemory, .reason = "out of memory"});
     } catch (...) {
       meter_.training.fetch_sub(1);
       throw;

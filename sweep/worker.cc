@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <map>
+#include <mutex>
 #include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "core/disk_space.h"
 #include "core/error.h"
@@ -24,6 +27,25 @@ class StoreLog : public AttemptLog {
  private:
   Store& store_;
   const Claim& claim_;
+};
+
+// Several attempts' threads and the worker share one store.
+class LockedLog : public AttemptLog {
+ public:
+  LockedLog(std::unique_ptr<AttemptLog> log, std::mutex& mutex)
+      : log_(std::move(log)), mutex_(mutex) {}
+  void append_curve(std::span<const CurvePoint> points) override {
+    const std::lock_guard lock(mutex_);
+    log_->append_curve(points);
+  }
+  bool heartbeat(double tokens_done) override {
+    const std::lock_guard lock(mutex_);
+    return log_->heartbeat(tokens_done);
+  }
+
+ private:
+  std::unique_ptr<AttemptLog> log_;
+  std::mutex& mutex_;
 };
 
 // Sleeps a little longer every time, so that looking costs nothing and finding takes no time.
@@ -57,8 +79,12 @@ class Worker {
   WorkerReport run();
 
  private:
-  std::optional<Claim> wait_for_claim();
+  std::vector<Claim> wait_for_claims();
+  StackWish wish_of(const Trial& trial) const;
+  AttemptOptions attempt_options();
   void run_claim(const Claim& claim);
+  void run_stack(const std::vector<Claim>& claims);
+  void finish(const Claim& claim, const Outcome& outcome);
   void give_back(const Claim& claim, const std::string& why);
   void count(OutcomeStatus status);
   template <class Work>
@@ -72,18 +98,30 @@ class Worker {
   const WorkerOptions& options_;
   const WorkerId self_ = this_worker(options_.attempt.device);
   WorkerReport report_;
+  std::map<std::string, std::size_t> smaller_;  // stacks by key, where the wanted one was too much
+  std::mutex mutex_;                            // of the store while a stack runs
 };
 
+StackWish Worker::wish_of(const Trial& trial) const {
+  if (options_.stack <= 1) return {};
+  StackWish wish{.key = runner_.stack_key(trial), .most = options_.stack};
+  const auto known = smaller_.find(wish.key);
+  if (known != smaller_.end()) wish.most = known->second;
+  return wish;
+}
+
 // Empty when there is nothing left, or on stop.
-std::optional<Claim> Worker::wait_for_claim() {
+std::vector<Claim> Worker::wait_for_claims() {
   Backoff backoff;
+  const auto wish = [&](const Trial& trial) { return wish_of(trial); };
   while (!(report_.interrupted = options_.attempt.stop())) {
-    auto claim = patient([&] { return store_.claim_next(study_, self_, options_.lease_seconds); });
-    if (claim) return claim;
+    auto claims =
+        patient([&] { return store_.claim_stack(study_, self_, wish, options_.lease_seconds); });
+    if (!claims.empty()) return claims;
     if (!patient([&] { return store_.has_planned(study_); })) break;
     backoff.sleep();
   }
-  return std::nullopt;
+  return {};
 }
 
 void Worker::count(OutcomeStatus status) {
@@ -113,27 +151,61 @@ void Worker::give_back(const Claim& claim, const std::string& why) {
   }
 }
 
-void Worker::run_claim(const Claim& claim) {
+AttemptOptions Worker::attempt_options() {
   AttemptOptions attempt = options_.attempt;
   if (!attempt.corpus_dir) {
     attempt.corpus_dir = [&](const Trial& trial) { return known_corpus(store_, trial); };
   }
+  return attempt;
+}
+
+void Worker::finish(const Claim& claim, const Outcome& outcome) {
+  const bool current = patiently(
+      options_.attempt.patience_seconds, [] { return false; },
+      [&] { return store_.finish(claim, outcome, options_.policy); });
+  if (!current) {
+    ++report_.lost;
+    return;
+  }
+  count(outcome.status);
+  if (outcome.status == OutcomeStatus::kDone) {
+    runner_.forget(claim.trial, options_.attempt.checkpoint_dir);
+  }
+}
+
+void Worker::run_claim(const Claim& claim) {
   const auto log = options_.log(store_, claim);
   try {
-    const Outcome outcome = run_attempt(runner_, claim, *log, attempt);
-    const bool current = patiently(
-        attempt.patience_seconds, [] { return false; },
-        [&] { return store_.finish(claim, outcome, options_.policy); });
-    if (current) {
-      count(outcome.status);
-      if (outcome.status == OutcomeStatus::kDone) {
-        runner_.forget(claim.trial, attempt.checkpoint_dir);
-      }
-    } else {
-      ++report_.lost;
-    }
+    finish(claim, run_attempt(runner_, claim, *log, attempt_options()));
   } catch (const Error& error) {
     give_back(claim, error.what());
+    throw;
+  }
+}
+
+void Worker::run_stack(const std::vector<Claim>& claims) {
+  std::vector<std::unique_ptr<AttemptLog>> logs;
+  std::vector<AttemptLog*> pointers;
+  for (const Claim& claim : claims) {
+    logs.push_back(std::make_unique<LockedLog>(options_.log(store_, claim), mutex_));
+    pointers.push_back(logs.back().get());
+  }
+  std::vector<bool> finished(claims.size(), false);
+  const auto end = [&](std::size_t i, const Outcome& outcome) {
+    const std::lock_guard lock(mutex_);
+    finish(claims[i], outcome);
+    finished[i] = true;
+  };
+  try {
+    const AttemptOptions attempt = attempt_options();
+    const StackTrouble trouble = run_stacked_attempts(runner_, claims, pointers, attempt, end);
+    if (trouble == StackTrouble::kNone) return;
+    const std::size_t half = trouble == StackTrouble::kMemory ? claims.size() / 2 : 1;
+    smaller_[runner_.stack_key(claims.front().trial)] = half;
+  } catch (const Error& error) {
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+      if (!finished[i]) give_back(claims[i], error.what());
+    }
     throw;
   }
 }
@@ -141,9 +213,9 @@ void Worker::run_claim(const Claim& claim) {
 WorkerReport Worker::run() {
   try {
     while (report_.failed == 0) {
-      const auto claim = wait_for_claim();
-      if (!claim) break;
-      run_claim(*claim);
+      const std::vector<Claim> claims = wait_for_claims();
+      if (claims.empty()) break;
+      claims.size() == 1 ? run_claim(claims.front()) : run_stack(claims);
     }
   } catch (const Error& error) {
     report_.interrupted = options_.attempt.stop();

@@ -7,6 +7,12 @@
 // ends. It also ends after a trial that failed or ran out of memory, once that is written down: the
 // next one then begins in a fresh process, with all of the memory; the driver starts it.
 //
+// Stacks: with `stack` above 1 a claim takes up to so many planned trials of one key, which run
+// together (sweep/attempt.h) and end each at its own time. A stack that finds no memory is halved
+// for its key and its trials are planned again; one in which something was thrown is taken apart,
+// so that the trial whose fault it is fails alone. Trials that died more than once run alone
+// (db/store.h).
+//
 // A store that another process keeps locked is waited for, `attempt.patience_seconds` in all.
 //
 // Errors: an Error of the runner would fail every trial alike, so the trial is planned again and
@@ -35,6 +41,8 @@ struct WorkerOptions {
   AttemptOptions attempt = {};
   RetryPolicy policy = {};
   double lease_seconds = kLeaseSeconds;
+  // Most trials that are trained as one batched model, where the runner can (stack_key).
+  std::size_t stack = 1;
   std::function<std::unique_ptr<AttemptLog>(Store&, const Claim&)> log = store_log;
 };
 

@@ -31,7 +31,7 @@ torch::ScalarType products_of(const Trial& trial) {
 }  // namespace
 
 std::string stack_key(const Trial& trial) {
-  if (trial.trainer != "decoder" || !can_be_stacked(trial.model) || trial.model.masked()) return "";
+  if (trial.trainer != "decoder" || !can_be_stacked(trial.model)) return "";
   const TrainSpec same;
   Trial key = trial;
   key.seed = 1;

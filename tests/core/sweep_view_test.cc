@@ -80,6 +80,18 @@ TEST(SweepViewTest, CoresCostWhatIsGivenAndNothingIsGuessed) {
   EXPECT_EQ(bill.basis, "15.0 W and $0.05 an hour");
 }
 
+// 3,600 s were measured at 500 W; the killed attempt's 1,800 s are taken to have drawn as much.
+TEST(SweepViewTest, MeasuredEnergyGoesBeforeStatedWatts) {
+  const SweepView view =
+      used({{.device = "cuda", .seconds = 5400, .energy = 3600 * 500.0, .metered = 3600}});
+  EXPECT_DOUBLE_EQ(*bill_of(view, {}).energy, 0.75);
+  EXPECT_EQ(bill_of(view, {}).basis, "500 W measured");
+  const SweepBill bill = bill_of(view, {.watts = 700, .price = 2});
+  EXPECT_DOUBLE_EQ(*bill.energy, 0.75);
+  EXPECT_DOUBLE_EQ(*bill.money, 3);
+  EXPECT_EQ(bill.basis, "500 W measured and $2.00 an hour");
+}
+
 TEST(SweepViewTest, AnAcceleratorsWattsAndPriceComeFromTheTable) {
   const SweepView view =
       used({{.device = "cuda:0", .seconds = 3600}, {.device = "cuda:1", .seconds = 3600}});

@@ -297,6 +297,35 @@ TEST(DriverTest, TrialsThatAreAddedWhileItRunsAreRun) {
   EXPECT_EQ(batches, 3);
 }
 
+// --- Stacks: workers that train four seeds at a time.
+
+TEST(DriverTest, AWorkerKilledInTheMiddleOfAStackLeavesEveryTrialToBeDoneOnce) {
+  std::vector<PlannedTrial> trials;
+  for (std::int64_t seed = 1; seed <= 16; ++seed) {
+    trials.push_back({.trial = tabular_trial(1000, 1e6, seed)});
+  }
+  const TestSweep sweep(trials);
+  SweepOptions options = options_for(sweep, "stacked", 5000);
+  int kills = 0;
+  std::string killed;
+  options.progress = [&](const SweepStatus& status, auto) {
+    if (kills >= 3 || status.running < 4) return;
+    const std::string pid = sweep.ask(
+        "SELECT pid FROM attempts WHERE outcome = 'running' GROUP BY pid HAVING count(*) > 1"
+        " UNION ALL SELECT '' LIMIT 1");
+    if (pid.empty() || pid == killed) return;
+    killed = pid;
+    if (::kill(static_cast<pid_t>(std::stol(pid)), SIGKILL) == 0) ++kills;
+  };
+  options.progress_seconds = 0.02;
+  const SweepSummary summary = run_sweep(options);
+  EXPECT_EQ(kills, 3);
+  EXPECT_GE(summary.restarts, 3);
+  expect_complete(sweep, 16);
+  EXPECT_GT(std::stoi(sweep.ask("SELECT count(*) FROM attempts WHERE outcome = 'killed'")), 3)
+      << "several at once";
+}
+
 // --- Stops.
 
 TEST(DriverTest, WorkersThatDoNotListenAreKilledAfterTheGraceAndTheUserIsTold) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -117,6 +118,60 @@ class TrunkRunner : public TrialRunner {
   }
 
   std::chrono::microseconds step_time_;
+};
+
+// Trains trials that differ in their seed only, in lock step; `room` of them at a time.
+class StackingRunner : public FakeRunner {
+ public:
+  explicit StackingRunner(std::chrono::microseconds step_time = {}, std::size_t room = 1000)
+      : FakeRunner(step_time), stack_step_(step_time), room_(room) {}
+
+  std::string stack_key(const Trial& trial) const override {
+    Trial key = trial;
+    key.seed = 0;
+    return canonical_json(key);
+  }
+  std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                 std::span<RunContext* const> contexts) override {
+    stacks.push_back(trials.size());
+    if (trials.size() > room_) throw std::bad_alloc();
+    std::vector<Outcome> outcomes(trials.size());
+    std::vector<bool> ended(trials.size(), false);
+    for (int step = 1; step <= kFakeSteps; ++step) {
+      std::this_thread::sleep_for(stack_step_);
+      for (std::size_t k = 0; k < trials.size(); ++k) {
+        if (ended[k]) continue;
+        outcomes[k] = take_step(trials[k], *contexts[k], step);
+        ended[k] = outcomes[k].status != OutcomeStatus::kFailed;
+        if (ended[k]) contexts[k]->ended(outcomes[k]);
+      }
+    }
+    return outcomes;
+  }
+
+  std::vector<std::size_t> stacks;  // that were begun
+
+ protected:
+  // kFailed: it goes on.
+  virtual Outcome take_step(const Trial& trial, RunContext& context, int step) {
+    const double tokens = trial.train.tokens * step / kFakeSteps;
+    const CurvePoint point{.step = step, .tokens = tokens, .train_loss = 1.0 / step};
+    context.record_curve({&point, 1});
+    if (context.should_stop(tokens)) {
+      return {.status = OutcomeStatus::kInterrupted, .reason = "stopped", .tokens = tokens};
+    }
+    if (step < kFakeSteps) return {};
+    return {.status = OutcomeStatus::kDone,
+            .reason = "",
+            .evaluations = {{.loss = fake_loss(trial), .tokens = 100}},
+            .steps = kFakeSteps,
+            .tokens = trial.train.tokens,
+            .seconds = 0.01};
+  }
+
+ private:
+  std::chrono::microseconds stack_step_;
+  std::size_t room_;
 };
 
 }  // namespace isoflop

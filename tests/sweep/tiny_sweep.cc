@@ -2,10 +2,11 @@
 // tiny_sweep worker DB STEP_US [MANNER]
 //
 // MANNER: well; stubborn (does not hear should_stop); broken (says so and ends with status 3); lazy
-// (ends without a claim); trunks (shares them); writing (leaves 64 kB a step in the checkpoints'
-// folder). On the dearest trial: deadly (kills itself); crashing (aborts); buggy (throws); once
-// (throws the first time); hungry (finds no memory for more than 2 sequences); greedy (is killed
-// for more than 1, and counted in DB.oom as the kernel would).
+// (ends without a claim); trunks (shares them); stacked (trains seeds together, four at most);
+// writing (leaves 64 kB a step in the checkpoints' folder). On the dearest trial: deadly (kills
+// itself); crashing (aborts); buggy (throws); once (throws the first time); hungry (finds no memory
+// for more than 2 sequences); greedy (is killed for more than 1, and counted in DB.oom as the
+// kernel would).
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -101,12 +102,15 @@ int work(const std::string& db, int step_us, const std::string& manner) {
   Store store(db);
   MannerRunner any_runner(std::chrono::microseconds(step_us), manner, db);
   TrunkRunner trunk_runner{std::chrono::microseconds(step_us)};
-  TrialRunner& runner = manner == "trunks" ? static_cast<TrialRunner&>(trunk_runner) : any_runner;
+  StackingRunner stacking_runner{std::chrono::microseconds(step_us)};
+  TrialRunner& runner = manner == "trunks"    ? static_cast<TrialRunner&>(trunk_runner)
+                        : manner == "stacked" ? static_cast<TrialRunner&>(stacking_runner)
+                                              : any_runner;
   const AttemptOptions attempt{
       .stop = [&] { return stop.requested(); },
       .note = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); },
       .checkpoint_dir = db + ".checkpoints"};
-  return exit_status(run_worker(store, "s", runner, {.attempt = attempt}));
+  return exit_status(run_worker(store, "s", runner, {.attempt = attempt, .stack = 4}));
 }
 
 int drive(const std::string& db, int workers, const std::string& step_us,

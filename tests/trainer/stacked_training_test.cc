@@ -129,6 +129,20 @@ TEST_F(StackedTrainingTest, RatesDecaysAndClippingsMayDiffer) {
   for (std::size_t k = 0; k < trials.size(); ++k) expect_same(stack, k, trials[k]);
 }
 
+TEST_F(StackedTrainingTest, MaskedModelsAreStackedToo) {
+  std::vector<Trial> trials{stacked_trial(1), stacked_trial(2)};
+  for (Trial& trial : trials) {
+    trial.model.objective = Objective::kMasked;
+    trial.model.vocab += special_tokens(trial.model);
+  }
+  const StackRun stack = run_together(trials);
+  for (std::size_t k = 0; k < trials.size(); ++k) {
+    const StackRun alone = run_alone(trials[k]);
+    ASSERT_EQ(stack.outcomes[k].status, OutcomeStatus::kDone) << stack.outcomes[k].reason;
+    EXPECT_NEAR(loss_of(stack.outcomes[k]), loss_of(alone.outcomes[0]), kDrift);
+  }
+}
+
 TEST_F(StackedTrainingTest, MicroBatchesAddUp) {
   const std::vector<Trial> trials{stacked_trial(1), stacked_trial(2)};
   const StackRun stack = run_together(trials, [](std::size_t) {
