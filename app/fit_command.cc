@@ -13,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "io/fit_json.h"
 #include "io/json.h"
+#include "law/law_form.h"
 #include "report/fit_text.h"
 
 namespace isoflop {
@@ -71,7 +72,9 @@ void print_fits(const std::vector<LawFit>& fits, const std::vector<std::string>&
 
 void run(const FitCommandFlags& flags) {
   const bool with_curves = flags.law.approach == "1" || flags.law.approach == "all";
-  const auto inputs = read_fit_inputs(flags.input, with_curves);
+  FitInputFlags input = flags.input;
+  input.law = law_form(flags.law.law).name;
+  const auto inputs = read_fit_inputs(input, with_curves);
   const bool several = inputs.size() > 1;
   std::vector<LawFit> fits;
   for (const FitInput& input : inputs) fits.push_back(fit_one(flags, input));
@@ -107,6 +110,8 @@ void add_input_flags(CLI::App* command, FitInputFlags& flags) {
   command->add_option("--convention", flags.convention,
                       "What the table's C counts: 6nd (default), exact, kaplan, hoffmann, "
                       "hoffmann-layers");
+  command->add_option("--count", flags.counted,
+                      "What N counts: total (default), active or nonembedding parameters");
   command->add_option("--where", flags.where, "Rows to take, in SQL: \"N > 1e8 and D/N < 100\"");
   command->add_option("--exclude", flags.exclude,
                       "Leave out a row (from 0), a range 3-5 or a trial; repeat for more");

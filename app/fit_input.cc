@@ -50,6 +50,23 @@ std::vector<FilterAlias> table_aliases(const Table& table, const std::string& na
   return out;
 }
 
+// The runs with N as asked for.
+std::vector<Observation> in_count(std::vector<Observation> runs, ParamsCounted counted,
+                                  const std::string& source) {
+  for (Observation& run : runs) {
+    const auto params = counted_params(run, counted);
+    if (!params) {
+      const bool active = counted == ParamsCounted::kActive;
+      throw usage_error("--count " + std::string(name_of(counted)) + ": " + source + ": data row " +
+                        std::to_string(run.row) + " does not say its " +
+                        (active ? "active_params" : "nonembedding_params") +
+                        ": name that column with --map, or leave --count out");
+    }
+    run.params = *params;
+  }
+  return runs;
+}
+
 std::vector<FitInput> read_tables(const FitInputFlags& flags) {
   const FlopConvention convention = parse_flop_convention(flags.convention);
   const ColumnMap map = flags.map.empty() ? ColumnMap{} : parse_column_map(flags.map);
@@ -67,11 +84,13 @@ std::vector<FitInput> read_tables(const FitInputFlags& flags) {
     if (inputs.empty()) {
       for (const std::string& note : read.notes) say("note: " + note);
     }
+    const ParamsCounted counted = parse_params_counted(flags.counted);
     inputs.push_back({.source = flags.csv,
                       .set = map.more_losses.empty() ? "" : one.loss,
                       .study = "",
-                      .observations = read.observations,
-                      .flops = flops_of_runs(read.observations, convention)});
+                      .observations = in_count(read.observations, counted, flags.csv),
+                      .flops = flops_of_runs(read.observations, convention, counted),
+                      .counted = counted});
   }
   return inputs;
 }
@@ -162,17 +181,37 @@ Error no_results(const FitInputFlags& flags, const Store& store, const std::stri
                                    "with `isoflop import`");
 }
 
+std::vector<TrialRow> taken_trials(const std::vector<TrialRow>& rows,
+                                   const std::optional<std::set<std::int64_t>>& chosen) {
+  if (!chosen) return rows;
+  std::vector<TrialRow> taken;
+  for (const TrialRow& row : rows) {
+    if (chosen->contains(row.ordinal)) taken.push_back(row);
+  }
+  return taken;
+}
+
+std::vector<Trial> trials_of(const std::vector<TrialRow>& rows) {
+  std::vector<Trial> trials;
+  for (const TrialRow& row : rows) trials.push_back(row.trial);
+  return trials;
+}
+
 std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   // An older one is brought up to date: the fit is kept in it.
   const Store store(flags.db, flags.only_read ? StoreMode::kReadOnly : StoreMode::kReadWrite);
   const std::string study = choose_study(store, flags.study);
   const std::vector<TrialRow> rows = store.trials(study);
-  require_one_corpus(rows, study);
   const FlopConvention convention = convention_of(store, study);
+  const ParamsCounted counted = parse_params_counted(flags.counted);
   const std::vector<RunImport> imports = store.imported(study, with_curves);
   const auto chosen = chosen_runs(
       flags, study_table(rows, imports, store.imported_results(study, convention), convention));
-  const FlopsPerToken per_token = flops_of(store, study, convention);
+  const std::vector<TrialRow> taken = taken_trials(rows, chosen);
+  require_one_corpus(taken, study);
+  require_known_experts(taken, study, flags.law);
+  const std::vector<Observation> others = store.imported_results(study, convention);
+  const FlopsPerToken per_token = flops_of(trials_of(taken), convention, others, counted);
   const auto curves =
       with_curves ? curves_of(store, rows, imports, convention) : std::vector<TrainingCurve>();
   std::vector<FitInput> inputs;
@@ -182,12 +221,14 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
                    .study = study,
                    .loss_unit = loss_unit_of(store, study),
                    .observations = store.results(study, convention, set),
-                   .flops = per_token};
+                   .flops = per_token,
+                   .counted = counted};
     if (chosen) {
       std::erase_if(input.observations,
                     [&](const Observation& o) { return chosen->count(o.row) == 0; });
     }
     if (input.observations.empty()) throw no_results(flags, store, study, set);
+    input.observations = in_count(std::move(input.observations), counted, input.source);
     input.curves = curves;
     inputs.push_back(std::move(input));
   }
@@ -227,6 +268,7 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
 LawFit fit_of(const FitInput& input, FitOptions options) {
   options.flops = input.flops;
   options.curves = input.curves;
+  options.counted = input.counted;
   LawFit fit = fit_law(input.observations, input.source, options);
   fit.set = input.set;
   fit.loss_unit = input.loss_unit;

@@ -9,6 +9,7 @@
 #include "core/diagnostics.h"
 #include "core/flops.h"
 #include "core/observation.h"
+#include "core/params_counted.h"
 #include "core/training_curve.h"
 #include "fit/fit_law.h"
 
@@ -24,7 +25,11 @@ struct FitInputFlags {
   std::string where;                 // SQL condition on the rows
   std::vector<std::string> exclude;  // rows or labels, see Exclusion
   std::vector<std::string> because;  // one a --exclude, or one for all
-  std::string curves;                // a table of training curves, for approach 1
+  // What N counts (core/params_counted.h), and the law that is to be fitted, for what it must know
+  // of a store's trials.
+  std::string counted = "total";
+  std::string law = "chinchilla";
+  std::string curves;  // a table of training curves, for approach 1
   // A store is only read, in silence; else an older one is brought up to date.
   bool only_read = false;
 };
@@ -36,6 +41,7 @@ struct FitInput {
   std::string loss_unit = "nats_per_token";
   std::vector<Observation> observations;
   FlopsPerToken flops = FlopsPerToken::six_n();
+  ParamsCounted counted = ParamsCounted::kTotal;
   std::string where;
   std::vector<Exclusion> exclusions;
   std::vector<TrainingCurve> curves;

@@ -19,21 +19,31 @@ struct FlopsFlags {
   std::string params, tokens, tokens_per_param;
   std::int64_t layers = 0, width = 0, heads = 0, head_size = 0, hidden = 0;  // 0: by the rule
   std::int64_t vocab = 32000, context = 2048;
-  std::string feed_forward = "gelu", norm = "rms", positions = "rotary";
+  std::int64_t experts = 0, experts_per_token = 1, granularity = 1, shared_experts = 0;
+  std::string feed_forward = "gelu", norm = "rms", positions = "rotary",
+              objective = "autoregressive";
   bool untied = false, no_qk_norm = false;
   OutputFormat format;
 };
 
-// A model, the N that was asked for (its own where a shape was given) and how long it trains. FLOPs
-// are the shape's for each parameter, times N, as fits continue f(N).
+// A model, the N that was asked for (its own where a shape was given) and how long it trains. N of
+// a model with experts is that of the dense one whose feed-forward they replace. FLOPs are the
+// shape's for each parameter, times N, as fits continue f(N).
 struct CostedModel {
   ModelConfig config;
   double params = 0;
   std::optional<double> tokens;
 
+  // All, and those that a token passes through.
   double own_params() const { return static_cast<double>(count_params(config).total()); }
+  double active_params() const { return static_cast<double>(count_params(config).active()); }
+  double dense_params() const {
+    ModelConfig dense = config;
+    dense.experts = 0;
+    return static_cast<double>(count_params(dense).total());
+  }
   double flops_per_token(FlopConvention convention) const {
-    return train_flops_per_token(config, convention) * (params / own_params());
+    return train_flops_per_token(config, convention) * (params / dense_params());
   }
 };
 
@@ -45,7 +55,12 @@ ModelConfig base_of(const FlopsFlags& flags) {
       .norm = flags.norm == "layer" ? Norm::kLayerNorm : Norm::kRmsNorm,
       .feed_forward = flags.feed_forward == "swiglu" ? FeedForward::kSwiglu : FeedForward::kGelu,
       .tied_head = !flags.untied,
-      .qk_norm = !flags.no_qk_norm};
+      .qk_norm = !flags.no_qk_norm,
+      .objective = flags.objective == "masked" ? Objective::kMasked : Objective::kAutoregressive,
+      .experts = flags.experts,
+      .experts_per_token = flags.experts_per_token,
+      .granularity = flags.granularity,
+      .shared_experts = flags.shared_experts};
 }
 
 double positive_quantity(const std::string& text, const char* flag) {
@@ -92,10 +107,11 @@ CostedModel model_of(const FlopsFlags& flags) {
         "as in isoflop flops --layers 12 --width 768");
   }
   CostedModel model{.config = shape_of(flags)};
-  model.params = shaped ? model.own_params() : positive_quantity(flags.params, "--params");
+  model.params = shaped ? model.dense_params() : positive_quantity(flags.params, "--params");
   if (!flags.tokens.empty()) model.tokens = positive_quantity(flags.tokens, "--tokens");
   if (!flags.tokens_per_param.empty()) {
-    model.tokens = model.params * positive_quantity(flags.tokens_per_param, "--tokens-per-param");
+    model.tokens = model.params * (model.active_params() / model.dense_params()) *
+                   positive_quantity(flags.tokens_per_param, "--tokens-per-param");
   }
   return model;
 }
@@ -117,6 +133,10 @@ TextTable parts_table(const CostedModel& model) {
   }
   table.rows.push_back(
       {"all", format_quantity(model.own_params()), "100 %", format_flops(flops), "100 %"});
+  if (model.config.sparse()) {
+    table.rows.push_back({"active", format_quantity(model.active_params()),
+                          percent_of(model.active_params(), model.own_params()), "", ""});
+  }
   return table;
 }
 
@@ -141,6 +161,7 @@ std::string flops_json(const CostedModel& model) {
                {"shape",
                 {{"name", shape_name(m)},
                  {"params", count_params(m).total()},
+                 {"active_params", count_params(m).active()},
                  {"non_embedding", count_params(m).non_embedding()},
                  {"vocab", m.vocab},
                  {"context", m.context},
@@ -151,6 +172,13 @@ std::string flops_json(const CostedModel& model) {
                  {"hidden", m.hidden}}},
                {"components", Json::array()},
                {"flops_per_token", Json::object()}};
+  if (m.sparse()) {
+    json["shape"]["experts"] = m.experts;
+    json["shape"]["experts_per_token"] = m.experts_per_token;
+    json["shape"]["granularity"] = m.granularity;
+    json["shape"]["shared_experts"] = m.shared_experts;
+  }
+  if (m.masked()) json["shape"]["objective"] = "masked";
   if (model.tokens) json["tokens"] = *model.tokens;
   for (const FlopPart& part : flop_parts(m)) {
     json["components"].push_back(
@@ -168,8 +196,13 @@ std::string flops_json(const CostedModel& model) {
 std::string flops_headline(const CostedModel& model) {
   const double six = model.flops_per_token(FlopConvention::k6nd);
   const double exact = model.flops_per_token(FlopConvention::kExact);
-  std::string text = "N " + format_quantity(model.params) + ": " + format_flops(six) +
-                     " FLOP per token by 6 N, " + format_flops(exact) + " exact";
+  std::string text = "N " + format_quantity(model.params);
+  if (model.config.sparse()) {
+    const double times = model.params / model.dense_params();
+    text += " dense, with experts " + format_quantity(times * model.own_params()) + " in all and " +
+            format_quantity(times * model.active_params()) + " active";
+  }
+  text += ": " + format_flops(six) + " FLOP per token by 6 N, " + format_flops(exact) + " exact";
   if (model.tokens) {
     text += "; D " + format_quantity(*model.tokens) + ": C " + format_flops(six * *model.tokens) +
             " by 6 N D, " + format_flops(exact * *model.tokens) + " exact";
@@ -189,7 +222,11 @@ std::string flops_text(const CostedModel& model, bool markdown) {
                      " without embedding and head\n\n";
   text += table(parts_table(model)) + "\n" + table(convention_table(model, false));
   return text + "\nby component: the shape's, convention exact; by convention: for N " +
-         format_quantity(model.params) + "; docs/grid.md says what each one counts\n";
+         format_quantity(model.params) + (m.sparse() ? " dense, of what is active" : "") +
+         (m.masked() ? ", the head at the " + std::to_string(predictions_per_window(m)) + " of " +
+                           std::to_string(m.context) + " tokens that are predicted"
+                     : "") +
+         "; docs/grid.md says what each one counts\n";
 }
 
 void run_flops(const FlopsFlags& flags) {
@@ -211,6 +248,14 @@ void add_shape_flags(CLI::App* command, FlopsFlags& flags) {
   count("--hidden", flags.hidden, "Width of the feed-forward");
   count("--vocab", flags.vocab, "Vocabulary; default 32000");
   count("--context", flags.context, "Tokens of a sequence; default 2048");
+  count("--experts", flags.experts, "Experts in the feed-forward's place; default none (dense)");
+  count("--experts-per-token", flags.experts_per_token, "Of which a token passes through; 1");
+  count("--granularity", flags.granularity, "How many times narrower an expert is; default 1");
+  count("--shared-experts", flags.shared_experts, "That every token passes through; default 0");
+  shape
+      ->add_option("--objective", flags.objective,
+                   "masked: both ways, the head at 15 % of the tokens; default autoregressive")
+      ->check(CLI::IsMember({"autoregressive", "masked"}));
   shape->add_option("--feed-forward", flags.feed_forward, "Two matrices or three; default gelu")
       ->check(CLI::IsMember({"gelu", "swiglu"}));
   shape->add_option("--norm", flags.norm, "RMSNorm or LayerNorm; default rms")
@@ -230,6 +275,7 @@ void add_flops_command(CLI::App& app) {
   command->footer(
       "  isoflop flops --params 124M --tokens 2.5B\n"
       "  isoflop flops --layers 12 --width 768 --vocab 50257 --context 1024 --tokens-per-param 20\n"
+      "  isoflop flops --params 124M --experts 64 --experts-per-token 2\n"
       "  isoflop flops --params 7B --feed-forward swiglu --json");
   command->add_option("--params", flags->params, "Parameters; the shape rule finds a shape");
   auto* tokens = command->add_option("--tokens", flags->tokens, "Tokens to train on, for C");

@@ -100,7 +100,12 @@ LawFit fit_for_report(const FitInput& input, FitOptions options, double at) {
 void add_fit(const ReportQuestion& question, const std::optional<double>& target,
              ReportData& data) {
   try {
-    auto inputs = read_fit_inputs(question.input, true);
+    FitInputFlags flags = question.input;
+    if (data.fit) {
+      flags.law = data.fit->form ? data.fit->form->form : LawFit().law;
+      flags.counted = data.fit->params_counted;
+    }
+    auto inputs = read_fit_inputs(flags, true);
     if (inputs.size() > 1) {
       throw usage_error("report: one law at a time: name one loss column, or one --heldout");
     }

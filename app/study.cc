@@ -279,7 +279,9 @@ std::string choose_study(const Store& store, const std::string& name) {
 
 LawFit fit_study(Store& store, const std::string& study, const std::string& heldout,
                  FitOptions options) {
-  require_one_corpus(store.trials(study), study);
+  const std::vector<TrialRow> rows = store.trials(study);
+  require_one_corpus(rows, study);
+  require_known_experts(rows, study, options.law);
   const FlopConvention convention = convention_of(store, study);
   note_company(store, study);
   options.flops = flops_of(store, study, convention);

@@ -8,7 +8,9 @@
 #include "app/output.h"
 #include "core/error.h"
 #include "core/shape_rule.h"
+#include "fit/mixed_models.h"
 #include "io/grid_toml.h"
+#include "law/law_form.h"
 
 namespace isoflop {
 namespace {
@@ -60,14 +62,50 @@ void require_one_task(const std::vector<TrialRow>& rows, const std::string& stud
   }
 }
 
+// The same text or facts by the same trainer; how often they are seen may differ.
+bool has_one_source(const Trial& one, const Trial& other) {
+  DataSpec a = one.data, b = other.data;
+  a.epochs = b.epochs;
+  a.unique_tokens = b.unique_tokens;
+  return a == b && one.trainer == other.trainer;
+}
+
+// Whether a token meets the same choice of experts; one expert is a dense model.
+bool has_same_experts(const ModelConfig& one, const ModelConfig& other) {
+  const auto key = [](const ModelConfig& m) {
+    return m.experts > 1
+               ? std::tuple(m.experts, m.experts_per_token, m.granularity, m.shared_experts)
+               : std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>();
+  };
+  return key(one) == key(other);
+}
+
 }  // namespace
+
+void require_known_experts(const std::vector<TrialRow>& rows, const std::string& study,
+                           const std::string& law) {
+  if (knows_experts(law_form(law))) return;
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done") continue;
+    if (first == nullptr) first = &row;
+    if (has_same_experts(row.trial.model, first->trial.model)) continue;
+    throw refusal("mixed_experts",
+                  "fit: study \"" + study + "\" holds finished trials of " +
+                      shape_name(first->trial.model) + " and of " + shape_name(row.trial.model) +
+                      ", and the law " + law +
+                      " knows nothing of experts: give one that does (--law ludziejewski, clark, "
+                      "abnar or krajewski), or take trials of one kind (--where \"experts = " +
+                      std::to_string(row.trial.model.experts) + "\")");
+  }
+}
 
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
   const TrialRow* first = nullptr;
   for (const TrialRow& row : rows) {
     if (row.state != "done") continue;
     if (first == nullptr) first = &row;
-    if (row.trial.data == first->trial.data && row.trial.trainer == first->trial.trainer) continue;
+    if (has_one_source(row.trial, first->trial)) continue;
     throw refusal("mixed_data",
                   "fit: study \"" + study +
                       "\" holds finished trials of more than one corpus or trainer: run "
@@ -132,39 +170,62 @@ void check_joins_imports(const Store& store, const GridSpec& spec) {
   }
 }
 
-FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention) {
-  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
+FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention,
+                            ParamsCounted counted) {
+  if (convention == FlopConvention::k6nd && counted != ParamsCounted::kNonembedding) {
+    return FlopsPerToken::six_n();
+  }
   std::vector<std::pair<double, double>> nodes;
-  for (const Observation& run : runs) nodes.emplace_back(run.params, run.flops / run.tokens);
+  for (const Observation& run : runs) {
+    nodes.emplace_back(counted_params(run, counted).value_or(run.params), run.flops / run.tokens);
+  }
   return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
 }
 
+namespace {
+
+// Whether 6 N D is six times what is counted.
+bool is_six_times(std::span<const Trial> trials, ParamsCounted counted) {
+  return counted == ParamsCounted::kActive ||
+         (counted == ParamsCounted::kTotal &&
+          std::none_of(trials.begin(), trials.end(),
+                       [](const Trial& trial) { return trial.model.sparse(); }));
+}
+
+}  // namespace
+
 FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
-                       std::span<const Observation> imported) {
-  if (trials.empty() && !imported.empty()) return flops_of_runs(imported, convention);
+                       std::span<const Observation> imported, ParamsCounted counted) {
+  if (trials.empty() && !imported.empty()) return flops_of_runs(imported, convention, counted);
   const bool shapeless = trials.empty() || trials.front().trainer == "tabular";
-  if (convention == FlopConvention::k6nd || shapeless) return FlopsPerToken::six_n();
+  if (shapeless || (convention == FlopConvention::k6nd && is_six_times(trials, counted))) {
+    return FlopsPerToken::six_n();
+  }
   std::vector<std::pair<double, double>> nodes;
   double largest = 0;
+  const auto add = [&](double params, double flops) {
+    nodes.emplace_back(params, flops);
+    largest = std::max(largest, params);
+  };
   for (const Observation& run : imported) {
-    nodes.emplace_back(run.params, run.flops / run.tokens);
-    largest = std::max(largest, run.params);
+    add(counted_params(run, counted).value_or(run.params), run.flops / run.tokens);
   }
   for (const Trial& trial : trials) {
-    nodes.emplace_back(params_of(trial), flops_per_token(trial, convention));
-    largest = std::max(largest, params_of(trial));
+    add(counted_params(trial.model, counted), flops_per_token(trial, convention));
   }
-  const auto rule = flops_along_rule(trials.front().model, convention, kLargestPlannedModel);
+  const auto rule =
+      flops_along_rule(trials.front().model, convention, kLargestPlannedModel, counted);
   for (const auto& node : rule.nodes()) {
     if (node.first > largest) nodes.push_back(node);
   }
   return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
 }
 
-FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention) {
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention,
+                       ParamsCounted counted) {
   std::vector<Trial> trials;
   for (const TrialRow& row : store.trials(study)) trials.push_back(row.trial);
-  return flops_of(trials, convention, store.imported_results(study, convention));
+  return flops_of(trials, convention, store.imported_results(study, convention), counted);
 }
 
 }  // namespace isoflop

@@ -9,23 +9,32 @@
 
 #include "core/flops.h"
 #include "core/grid_spec.h"
+#include "core/params_counted.h"
 #include "db/store.h"
 
 namespace isoflop {
 
-// f(N) for a study's fits: 6 N under 6nd; else the trained models' own counts, continued along the
-// shape rule to any size, and what imported runs have for C / D.
-FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention);
+// f(N) for a study's fits, N as counted: 6 N under 6nd where N is what a token passes through; else
+// the trained models' own counts, continued along the shape rule to any size, and what imported
+// runs have for C / D.
+FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvention convention,
+                       ParamsCounted counted = ParamsCounted::kTotal);
 FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
-                       std::span<const Observation> imported = {});
+                       std::span<const Observation> imported = {},
+                       ParamsCounted counted = ParamsCounted::kTotal);
 // C / D of the runs themselves.
-FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention);
+FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention,
+                            ParamsCounted counted = ParamsCounted::kTotal);
 
 // One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
 // So would one for losses of different things, of next tokens and of masked ones or of tokens
 // masked in other ways: "mixed_objectives". What imported runs were trained on nobody knows; see
 // note_company.
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
+// A law that knows nothing of experts is not fitted to trials that differ in them:
+// Error(kRefused, "mixed_experts").
+void require_known_experts(const std::vector<TrialRow>& rows, const std::string& study,
+                           const std::string& law);
 // Says on stderr what else has to be true where a law is fitted to imported runs together with
 // trials or with those of other files.
 void note_company(const Store& store, const std::string& study);

@@ -79,6 +79,29 @@ struct FourNumbers {
   std::vector<std::string> params, tokens, flops, losses;
 };
 
+std::string extra_text(const Observation& run, const char* name) {
+  const auto found = run.extra.find(name);
+  return found == run.extra.end() ? "" : exact_number(found->second);
+}
+
+// What trials differ in beside their size, under names that no column has yet.
+void add_kinds(const std::vector<TrialRow>& trials, std::span<const Observation> results,
+               StudyTable& out) {
+  const auto add = [&](const char* name, const auto& of_model) {
+    if (is_ours(out.table.columns, name)) return;
+    FilterAlias alias{.name = name, .cells = {}};
+    for (const TrialRow& row : trials) {
+      alias.cells.push_back(row.trial.trainer == "tabular" ? "" : of_model(row.trial.model));
+    }
+    for (const Observation& run : results) alias.cells.push_back(extra_text(run, name));
+    out.aliases.push_back(std::move(alias));
+  };
+  add("experts", [](const ModelConfig& m) { return std::to_string(m.experts); });
+  add("granularity", [](const ModelConfig& m) { return std::to_string(m.granularity); });
+  add("objective",
+      [](const ModelConfig& m) { return std::string(m.masked() ? "masked" : "autoregressive"); });
+}
+
 }  // namespace
 
 StudyTable study_table(const std::vector<TrialRow>& trials, std::span<const RunImport> imports,
@@ -106,6 +129,7 @@ StudyTable study_table(const std::vector<TrialRow>& trials, std::span<const RunI
   out.table = joined.take();
   out.aliases = {
       {"N", of.params}, {"D", of.tokens}, {"C", of.flops}, {"L", of.losses}, {"flops", of.flops}};
+  add_kinds(trials, results, out);
   out.imported = !results.empty();
   return out;
 }

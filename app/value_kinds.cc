@@ -51,6 +51,7 @@ constexpr Kind kKinds[] = {
     {"flops", "--feed-forward", "gelu|swiglu"},
     {"flops", "--norm", "rms|layer"},
     {"flops", "--positions", "rotary|learned"},
+    {"flops", "--objective", "autoregressive|masked"},
     {"completion", "shell", "bash|zsh|fish"},
     {"reproduce", "what",
      "chinchilla-vs-gopher|table2|table3|tableA2|tableA3|tableA4|tableA9|kaplan|statements|mmlu|"
@@ -80,6 +81,7 @@ constexpr Kind kKinds[] = {
     {"", "--corpus", "DIR"},
     {"", "--device", kDevices},
     {"", "--convention", kConventions},
+    {"", "--count", "total|active|nonembedding"},
     {"", "--trainer", "decoder|tabular"},
     {"", "--approach", "1|2|3|all"},
     {"", "--bootstrap", "row|run|budget|residual|wild"},

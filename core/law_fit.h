@@ -96,6 +96,7 @@ struct LawFit {
   std::optional<Backtest> backtest;
   std::string set;                           // held-out set or loss column; empty: the usual one
   std::string loss_unit = "nats_per_token";  // or "bits_per_byte": of L, E and every error
+  std::string params_counted = "total";      // what N is: core/params_counted.h
   std::string where;                         // the condition that rows had to satisfy
   std::vector<Exclusion> exclusions;         // rows left out by hand, with reasons
   std::string source;                        // file or store it was fitted on

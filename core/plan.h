@@ -131,6 +131,7 @@ struct Plan {
   Interval tokens;
   Interval loss;
   std::string loss_unit = "nats_per_token";  // or "bits_per_byte": the fit's
+  std::string params_counted = "total";      // what every N counts: the fit's
   double interval_level = 0.9;
   NearOptimal near_optimal;
   PlannedShape shape;

@@ -38,10 +38,11 @@ std::int64_t head_size_for(std::int64_t width) {
   return 2;
 }
 
-double dense_params(std::int64_t width, const ModelConfig& base) {
+double dense_params(std::int64_t width, const ModelConfig& base,
+                    ParamsCounted counted = ParamsCounted::kTotal) {
   ModelConfig shape = shape_for_width(width, base);
   shape.experts = 0;
-  return static_cast<double>(count_params(shape).total());
+  return counted_params(shape, counted);
 }
 
 }  // namespace
@@ -57,11 +58,11 @@ ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base) {
   return shape;
 }
 
-ModelConfig shape_for_params(double params, const ModelConfig& base) {
+ModelConfig shape_for_params(double params, const ModelConfig& base, ParamsCounted counted) {
   std::int64_t best = kSmallestWidth;
   double best_distance = std::numeric_limits<double>::infinity();
   for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
-    const double distance = std::abs(std::log(dense_params(width, base) / params));
+    const double distance = std::abs(std::log(dense_params(width, base, counted) / params));
     if (distance < best_distance) {
       best = width;
       best_distance = distance;
@@ -70,8 +71,8 @@ ModelConfig shape_for_params(double params, const ModelConfig& base) {
   if (!(best_distance <= std::log(2.0))) {
     throw usage_error("model size: " + format_quantity(params) +
                       " parameters: the shape rule makes models of " +
-                      format_quantity(dense_params(kSmallestWidth, base)) + " to " +
-                      format_quantity(dense_params(kLargestWidth, base)) +
+                      format_quantity(dense_params(kSmallestWidth, base, counted)) + " to " +
+                      format_quantity(dense_params(kLargestWidth, base, counted)) +
                       " with this vocabulary: give a size in that range, or the shape itself "
                       "(model.width, model.layers)");
   }
@@ -79,13 +80,15 @@ ModelConfig shape_for_params(double params, const ModelConfig& base) {
 }
 
 FlopsPerToken flops_along_rule(const ModelConfig& base, FlopConvention convention,
-                               double max_params) {
-  if (convention == FlopConvention::k6nd && !base.sparse()) return FlopsPerToken::six_n();
+                               double max_params, ParamsCounted counted) {
+  const bool all =
+      counted == ParamsCounted::kActive || (counted == ParamsCounted::kTotal && !base.sparse());
+  if (convention == FlopConvention::k6nd && all) return FlopsPerToken::six_n();
   std::vector<std::pair<double, double>> nodes;
 
   for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
     const ModelConfig shape = shape_for_width(width, base);
-    const auto params = static_cast<double>(count_params(shape).total());
+    const double params = counted_params(shape, counted);
     nodes.emplace_back(params, train_flops_per_token(shape, convention));
     if (params > max_params) break;
   }

@@ -24,19 +24,23 @@
 
 #include "core/flops.h"
 #include "core/model_config.h"
+#include "core/params_counted.h"
 
 namespace isoflop {
 
 // `base` gives what the rule does not choose: vocabulary, context, positions, norm, feed-forward,
 // tying, QK-norm. Throws Error(kUsage) when the target is below the smallest shape by more than 2x.
-ModelConfig shape_for_params(double params, const ModelConfig& base);
+// `counted` says what `params` are.
+ModelConfig shape_for_params(double params, const ModelConfig& base,
+                             ParamsCounted counted = ParamsCounted::kTotal);
 
 // The shape of a given width under the rule.
 ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base);
 
-// f(N) along the rule, from the smallest shape to `max_params`.
+// f(N) along the rule, from the smallest shape to `max_params`, N as `counted`; of the sparse model
+// with base's experts, where it has some.
 FlopsPerToken flops_along_rule(const ModelConfig& base, FlopConvention convention,
-                               double max_params);
+                               double max_params, ParamsCounted counted = ParamsCounted::kTotal);
 
 }  // namespace isoflop
 

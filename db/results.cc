@@ -1,4 +1,5 @@
 // The part of the store that people and fits look at.
+#include <algorithm>
 #include <set>
 #include <sqlite3.h>
 
@@ -165,13 +166,34 @@ std::vector<std::string> Store::heldout_sets(const std::string& study) const {
 
 namespace {
 
-// Other ways of counting the same run; a tabular learner has no shape to count.
-std::map<std::string, double> extra_of(const TrialRow& row) {
+// Distinct tokens: what the attempt counted, or what cannot be otherwise.
+std::optional<double> distinct_tokens(const TrialRow& row) {
+  if (row.unique_tokens && *row.unique_tokens > 0) return row.unique_tokens;
+  const DataSpec& data = row.trial.data;
+  if (data.unique_tokens > 0) return std::min(row.tokens, data.unique_tokens);
+  return data.epochs <= 1 ? std::optional(row.tokens) : std::nullopt;
+}
+
+// The coordinates of sparse laws. A dense model is one expert through which every token passes.
+void add_experts(const TrialRow& row, std::map<std::string, double>& extra) {
+  const ModelConfig& m = row.trial.model;
+  const auto all = static_cast<double>(m.experts + m.shared_experts);
+  const auto passed = static_cast<double>(m.experts_per_token + m.shared_experts);
+  extra["active_params"] = active_params_of(row.trial);
+  extra["experts"] = m.sparse() ? static_cast<double>(m.experts) : 1;
+  extra["granularity"] = m.sparse() ? static_cast<double>(m.granularity) : 1;
+  extra["sparsity"] = m.sparse() ? 1 - passed / all : 0;
+}
+
+// Other ways of counting the same run, and what laws beyond L(N, D) ask for; a tabular learner has
+// no shape to count.
+std::map<std::string, double> extra_of(const TrialRow& row, bool beside_sparse) {
   std::map<std::string, double> extra;
+  if (const auto unique = distinct_tokens(row)) extra["unique_tokens"] = *unique;
   if (row.trial.trainer == "tabular") return extra;
   extra["nonembedding_params"] = static_cast<double>(count_params(row.trial.model).non_embedding());
   extra["exact_flops"] = row.flops_exact;
-  if (row.unique_tokens) extra["unique_tokens"] = *row.unique_tokens;
+  if (beside_sparse) add_experts(row, extra);
   return extra;
 }
 
@@ -180,7 +202,10 @@ std::map<std::string, double> extra_of(const TrialRow& row) {
 std::vector<Observation> Store::trial_results(const std::string& study, FlopConvention convention,
                                               const std::string& heldout) const {
   std::vector<Observation> observations;
-  for (const TrialRow& row : trials(study, heldout)) {
+  const std::vector<TrialRow> rows = trials(study, heldout);
+  const bool sparse = std::any_of(rows.begin(), rows.end(),
+                                  [](const TrialRow& row) { return row.trial.model.sparse(); });
+  for (const TrialRow& row : rows) {
     if (!row.loss || row.role != TrialRole::kGrid) continue;
     observations.push_back({.params = row.params,
                             .tokens = row.tokens,
@@ -191,7 +216,7 @@ std::vector<Observation> Store::trial_results(const std::string& study, FlopConv
                             .seed = row.trial.seed,
                             .trial = row.identity,
                             .row = row.ordinal,
-                            .extra = extra_of(row)});
+                            .extra = extra_of(row, sparse)});
   }
   return observations;
 }

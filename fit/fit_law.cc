@@ -18,6 +18,7 @@
 #include "fit/form_fit.h"
 #include "fit/form_profile.h"
 #include "fit/isoflop_profiles.h"
+#include "fit/mixed_models.h"
 #include "fit/noise.h"
 #include "law/law_form.h"
 #include "law/optimum.h"
@@ -249,6 +250,7 @@ void fill_diagnostics(std::span<const Observation> rows, const ParametricFit& be
                               .parametric = parametric_options(options),
                               .flops = options.flops,
                               .seed = options.seed,
+                              .conventions = options.counted == ParamsCounted::kTotal,
                               .hiding = options.hiding});
   append(fit.warnings, fit.diagnostics->warnings);
 }
@@ -339,6 +341,7 @@ LawFit fit_law(std::span<const Observation> observations, const std::string& sou
   fit.approach = options.approach == 0 ? 3 : options.approach;  // the law is approach 3's
   fit.source = source;
   fit.flops = options.flops;
+  fit.params_counted = name_of(options.counted);
   fit.huber_delta = options.huber_delta.value_or(fit.huber_delta);
   fit.interval_level = options.level;
   if (is_chinchilla(options)) {
@@ -346,6 +349,7 @@ LawFit fit_law(std::span<const Observation> observations, const std::string& sou
   } else {
     check_coordinates(law_form(options.law), observations);
   }
+  append(fit.warnings, warn_of_mixed_models(observations, law_form(options.law)));
   fit.observations = static_cast<int>(observations.size());
   fit.data_sha256 = hash_of(observations);
 

@@ -18,6 +18,7 @@
 #include "core/flops.h"
 #include "core/law_fit.h"
 #include "core/observation.h"
+#include "core/params_counted.h"
 #include "core/training_curve.h"
 #include "fit/backtest.h"
 #include "fit/bootstrap.h"
@@ -49,6 +50,8 @@ struct FitOptions {
   double at = 0;             // C at which answers are compared; 0: 100 times the largest
   CheckOptions check;
   FlopsPerToken flops = FlopsPerToken::six_n();  // the convention of C
+  // What the rows' N counts (core/params_counted.h): the caller has chosen it, the fit says it.
+  ParamsCounted counted = ParamsCounted::kTotal;
 };
 
 // `source` goes into messages and LawFit.source. Rows without C get f(N) D. LawFit.version is left

@@ -29,10 +29,14 @@ std::vector<FormCandidate> candidates_for(std::span<const Observation> rows) {
       {"chinchilla-equal", "chinchilla", {{.name = "beta", .tied_to = "alpha"}}},
       {"kaplan", "kaplan", {}},
       {"power", "power", {}}};
-  const bool repeated = std::all_of(rows.begin(), rows.end(), [](const Observation& row) {
-    return row.extra.contains("unique_tokens");
-  });
-  if (repeated) all.push_back({"muennighoff", "muennighoff", {}});
+  const auto said = [](const Observation& row) { return row.extra.contains("unique_tokens"); };
+  const auto repeated = [](const Observation& row) {
+    return row.extra.at("unique_tokens") < row.tokens;
+  };
+  if (std::all_of(rows.begin(), rows.end(), said) &&
+      std::any_of(rows.begin(), rows.end(), repeated)) {
+    all.push_back({"muennighoff", "muennighoff", {}});
+  }
   return all;
 }
 

@@ -6,7 +6,7 @@
 //   chinchilla-equal  the same with alpha = beta (Gadre et al.'s form is this one in C and D / N)
 //   kaplan            [(Nc / N)^(alpha_N / alpha_D) + Dc / D]^alpha_D
 //   power             E + A / C^alpha: what knows only the budget
-//   muennighoff       where every row says its unique_tokens
+//   muennighoff       where every row says its unique_tokens and some repeat them
 //
 // A form that has more parameters must earn them outside its data: inside, it always fits better.
 #ifndef ISOFLOP_FIT_MODEL_CHOICE_H_

@@ -190,6 +190,7 @@ std::string plan_json(const Plan& plan) {
   json["warnings"] = warnings_json(plan.warnings);
   // As in a fit: said where it is not nats per token.
   if (plan.loss_unit != Plan().loss_unit) json["loss_unit"] = plan.loss_unit;
+  if (plan.params_counted != Plan().params_counted) json["params_counted"] = plan.params_counted;
   put_details(json, plan);
   return json_text(json);
 }

@@ -139,12 +139,13 @@ void fill_shape(const PlanRequest& request, const LossSurface& surface, const Sp
     return;
   }
   try {
-    plan.shape.model = shape_for_params(plan.params.value, request.options.base);
+    plan.shape.model = shape_for_params(plan.params.value, request.options.base,
+                                        parse_params_counted(plan.params_counted));
   } catch (const Error& error) {
     warn(plan, "no_shape", error.what());
     return;
   }
-  const auto params = static_cast<double>(count_params(plan.shape.model).total());
+  const double params = counted_params(plan.shape.model, parse_params_counted(plan.params_counted));
   const double tokens = spend.tokens(plan.flops, params);
   if (!(tokens > 0)) {
     warn(plan, "no_shape", "the shape nearest to N* leaves no token to train it on");
@@ -219,6 +220,7 @@ Plan named_plan(const LawFit& fit, const PlanRequest& request, double flops) {
   plan.law = fit.law;
   plan.citation = fit.citation;
   plan.loss_unit = fit.loss_unit;
+  plan.params_counted = fit.params_counted;
   plan.interval_level = fit.interval_level;
   plan.warnings = fit.warnings;
   plan.budget = request.budget;

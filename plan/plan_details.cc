@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <limits>
 
+#include "core/params_counted.h"
 #include "core/units.h"
 #include "plan/size_trade.h"
 #include "plan/training_advice.h"
@@ -120,6 +121,8 @@ void assume_data(const PlanRequest& request, std::vector<std::string>& out) {
 }
 
 void assume_model(const PlanRequest& request, const Plan& plan, std::vector<std::string>& out) {
+  const std::string counted = words_of(parse_params_counted(plan.params_counted));
+  if (!counted.empty() && !plan.total_params) out.push_back(counted + ", as the law's fit does");
   if (plan.total_params) {
     out.push_back(fmt::format(
         "N counts what a token passes through; {} in all{}", format_quantity(*plan.total_params),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/interval.h"
+#include "core/params_counted.h"
 #include "core/units.h"
 #include "report/approaches_text.h"
 #include "report/diagnostics_text.h"
@@ -79,6 +80,8 @@ std::string data_lines(const LawFit& fit) {
                     ")";
   if (!fit.set.empty() && fit.set != "heldout") out += ", losses of " + fit.set;
   out += '\n';
+  const std::string counted = words_of(parse_params_counted(fit.params_counted));
+  if (!counted.empty()) out += "counted: " + counted + '\n';
   if (!fit.where.empty()) out += "taken: rows where " + fit.where + '\n';
   for (const Exclusion& e : fit.exclusions) {
     out += "left out: " + e.rows + ", because: " + e.because + '\n';
