@@ -11,10 +11,12 @@
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
 #include "io/plan_json.h"
+#include "io/sparse_plan_json.h"
 #include "law/presets.h"
 #include "plan/make_plan.h"
 #include "plan/plan_trial.h"
 #include "report/plan_text.h"
+#include "report/sparse_plan_text.h"
 
 namespace isoflop {
 namespace {
@@ -49,14 +51,29 @@ std::string answer(const PlanCommandFlags& flags, const Plan& plan) {
   return plan_text(plan, {.rates = flags.rates});
 }
 
+// Dense or sparse: a table of models, where a plan is one.
+void compare_experts(const PlanCommandFlags& flags, const LawFit& fit) {
+  if (!flags.as_trial.empty() || !flags.corpus.empty() || flags.rates) {
+    throw usage_error(
+        "--as-trial, --corpus and --rates are of one model: choose it with --experts 8");
+  }
+  const SparsePlan plan = make_sparse_plan(fit, flags.plan.sparse_request());
+  if (flags.format.json) return print(sparse_plan_json(plan));
+  if (flags.format.csv || flags.format.markdown) {
+    return print(table_text(sparse_plan_table(plan), flags.format));
+  }
+  print_headed(sparse_plan_text(plan));
+}
+
 void run(const PlanCommandFlags& flags) {
   if (flags.fit.empty() == flags.law.empty()) {
     throw usage_error(
         "plan: give the law, either a fit with --fit fit.json or a published one with --law "
         "epoch2024, as in isoflop plan --flops 5.76e23 --law epoch2024");
   }
-  const PlanRequest request = flags.plan.request();
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);
+  if (flags.plan.compares_experts(fit)) return compare_experts(flags, fit);
+  const PlanRequest request = flags.plan.request();
   const Plan plan = make_plan(fit, request);
   write_trial(flags, plan);
   const bool words = !flags.format.json && !flags.format.csv && !flags.format.markdown;
@@ -72,6 +89,7 @@ void add_plan_command(CLI::App& app) {
       "  isoflop plan --flops 5.76e23 --law epoch2024\n"
       "  isoflop plan --gpus 8xH100*24h --mfu 0.4 --fit fit.json --as-trial trial.toml\n"
       "  isoflop plan --loss 2.0 --inference 1e12 --law epoch2024 --iso-loss\n"
+      "  isoflop plan --flops 1e22 --experts 1,8,32 --memory 80GB --law ludziejewski2025\n"
       "  isoflop plan --money '$500' --unique 3B --max-params 300M --fit fit.json --json");
   command->add_option("--fit", flags->fit, "A fit written by `isoflop fit --out`");
   command->add_option("--law", flags->law,

@@ -65,7 +65,7 @@ void fill_budget(const PlanFlags& flags, PlanRequest& request) {
 SurfaceSettings settings_of(const PlanFlags& flags) {
   SurfaceSettings settings{.repeat_decay = flags.repeat_decay};
   if (!flags.unique.empty()) settings.unique_tokens = parse_unique_tokens(flags.unique);
-  if (flags.experts != 0) settings.experts = flags.experts;
+  if (flags.experts.size() == 1) settings.experts = flags.experts.front();
   if (flags.granularity != 0) settings.granularity = flags.granularity;
   if (flags.sparsity >= 0) settings.sparsity = flags.sparsity;
   if (settings.experts && settings.sparsity) {
@@ -86,8 +86,12 @@ std::optional<SizeCap> cap_of(const PlanFlags& flags, const PlanRequest& request
     tighten(cap, cap_of_params(positive(flags.max_params, "--max-params")));
   }
   if (!flags.memory.empty()) {
-    tighten(cap, cap_of_memory(parse_bytes(flags.memory, "--memory"), flags.serve_precision,
-                               request.settings));
+    const double bytes = parse_bytes(flags.memory, "--memory");
+    SizeCap memory = cap_of_memory(bytes, flags.serve_precision, request.settings);
+    if (flags.bytes_per_param > 0) {
+      memory.params = bytes / flags.bytes_per_param / total_params(1, request.settings);
+    }
+    tighten(cap, memory);
   }
   if (!flags.latency.empty()) {
     tighten(cap, cap_of_latency(parse_duration(flags.latency, "--latency"),
@@ -146,7 +150,14 @@ void add_constraints(CLI::App* command, PlanFlags& flags) {
   limits->add_option("--inference-mfu", flags.inference_mfu,
                      "Share of the peak in serving; default: --mfu");
   limits->add_option("--fine-tune", flags.fine_tune, "Tokens of fine-tuning, paid like training");
-  limits->add_option("--experts", flags.experts, "Experts of a sparse law");
+  limits
+      ->add_option("--experts", flags.experts,
+                   "Experts of a sparse law; several are compared: 1,8,64. Default: those that the "
+                   "law was fitted to")
+      ->delimiter(',');
+  limits->add_option("--bytes-per-param", flags.bytes_per_param,
+                     "What --memory holds of each parameter; default: --serve-precision's (bf16: "
+                     "2); 16 is training with AdamW");
   limits->add_option("--granularity", flags.granularity, "How fine the experts are, for such laws");
   limits->add_option("--sparsity", flags.sparsity, "Share of parameters that a token passes by");
 }
@@ -172,6 +183,53 @@ PlanRequest PlanFlags::request() const {
   request.iso_loss = iso_loss || !sizes.empty();
   for (const std::string& size : sizes) request.iso_params.push_back(positive(size, "--sizes"));
   request.options = {.extra_compute = extra_compute, .base = {.vocab = vocab, .context = context}};
+  return request;
+}
+
+namespace {
+
+// What a comparison at a budget has no answer for.
+void check_compares(const PlanFlags& flags) {
+  const std::pair<const char*, bool> given[] = {
+      {"--loss", !flags.loss.empty()},
+      {"--params", !flags.params.empty()},
+      {"--tokens", !flags.tokens.empty()},
+      {"--max-params", !flags.max_params.empty()},
+      {"--latency", !flags.latency.empty()},
+      {"--memory-per-device", !flags.memory_per_device.empty()},
+      {"--sparsity", flags.sparsity >= 0},
+      {"--iso-loss", flags.iso_loss},
+      {"--sizes", !flags.sizes.empty()}};
+  for (const auto& [flag, is_given] : given) {
+    if (!is_given) continue;
+    throw usage_error(std::string(flag) +
+                      ": several numbers of experts are compared at a budget, and it is not of "
+                      "that: leave it out, or give one --experts 8");
+  }
+}
+
+}  // namespace
+
+bool PlanFlags::compares_experts(const LawFit& fit) const {
+  return experts.size() > 1 || (is_sparse_law(fit) && experts.empty() && sparsity < 0);
+}
+
+SparseRequest PlanFlags::sparse_request() const {
+  check_compares(*this);
+  PlanFlags plain = *this;
+  plain.experts.clear();
+  plain.memory.clear();
+  const PlanRequest budget = plain.request();
+  SparseRequest request{
+      .flops = *budget.flops,
+      .experts = experts,
+      .granularity = budget.settings.granularity,
+      .unique_tokens = budget.settings.unique_tokens,
+      .repeat_decay = repeat_decay,
+      .extra_tokens =
+          budget.fine_tune_tokens + budget.inference_weight * budget.inference_tokens / 3,
+      .bytes_per_param = bytes_per_param > 0 ? bytes_per_param : bytes_of(serve_precision)};
+  if (!memory.empty()) request.memory_bytes = parse_bytes(memory, "--memory");
   return request;
 }
 

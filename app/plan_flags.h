@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plan/make_plan.h"
+#include "plan/sparse_plan.h"
 
 namespace CLI {
 class App;
@@ -28,8 +29,10 @@ struct PlanFlags {
   std::string unique;
   double repeat_decay = kRepeatDecay;
   std::string inference, fine_tune;
-  double inference_mfu = 0;  // 0: training's
-  double experts = 0, granularity = 0, sparsity = -1;
+  double inference_mfu = 0;     // 0: training's
+  std::vector<double> experts;  // several are compared
+  double granularity = 0, sparsity = -1;
+  double bytes_per_param = 0;  // 0: --serve-precision's
 
   bool iso_loss = false;
   std::vector<std::string> sizes;
@@ -39,6 +42,10 @@ struct PlanFlags {
 
   // Throws Error(kUsage) naming the flag.
   PlanRequest request() const;
+  // Where dense and sparse models are compared; flags that mean nothing there are errors.
+  SparseRequest sparse_request() const;
+  // Several --experts, or a law of experts and neither --experts nor --sparsity.
+  bool compares_experts(const LawFit& fit) const;
 };
 
 void add_plan_flags(CLI::App* command, PlanFlags& flags);

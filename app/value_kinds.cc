@@ -47,6 +47,8 @@ constexpr Kind kKinds[] = {
     {"plan", "--gpus", "DEVICES"},
     {"plan", "--latency", "TIME"},
     {"plan", "--sizes", "PARAMS"},
+    {"plan", "--experts", "NUMBERS"},
+    {"plan", "--bytes-per-param", "BYTES"},
     {"tune", "--schedule", "cosine|cooldown"},
     {"flops", "--feed-forward", "gelu|swiglu"},
     {"flops", "--norm", "rms|layer"},

@@ -87,6 +87,7 @@ struct LawFit {
   double tokens_low = 0, tokens_high = 0;
   double flops_low = 0, flops_high = 0;
   double tokens_per_param_low = 0, tokens_per_param_high = 0;  // of D / N; 0: unknown
+  double experts_low = 0, experts_high = 0;                    // 0: no run said them
 
   std::optional<IsoflopFit> isoflop;
   std::optional<EnvelopeFit> envelope;

@@ -21,6 +21,7 @@
 #include "fit/mixed_models.h"
 #include "fit/noise.h"
 #include "law/law_form.h"
+#include "law/law_point.h"
 #include "law/optimum.h"
 
 namespace isoflop {
@@ -85,6 +86,12 @@ void fill_ranges(std::span<const Observation> rows, LawFit& fit) {
   range([](const Observation& o) { return o.flops; }, fit.flops_low, fit.flops_high);
   range([](const Observation& o) { return o.tokens / o.params; }, fit.tokens_per_param_low,
         fit.tokens_per_param_high);
+  const bool all_say = std::all_of(rows.begin(), rows.end(), [](const Observation& o) {
+    return coordinate(o, "experts").has_value();
+  });
+  if (!all_say) return;
+  range([](const Observation& o) { return *coordinate(o, "experts"); }, fit.experts_low,
+        fit.experts_high);
 }
 
 ParametricOptions parametric_options(const FitOptions& options) {

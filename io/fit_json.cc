@@ -66,10 +66,12 @@ Json range_json(const LawFit& fit) {
   const auto pair = [](double low, double high) {
     return Json{{"low", finite(low, "range")}, {"high", finite(high, "range")}};
   };
-  return {{"params", pair(fit.params_low, fit.params_high)},
-          {"tokens", pair(fit.tokens_low, fit.tokens_high)},
-          {"flops", pair(fit.flops_low, fit.flops_high)},
-          {"tokens_per_param", pair(fit.tokens_per_param_low, fit.tokens_per_param_high)}};
+  Json json = {{"params", pair(fit.params_low, fit.params_high)},
+               {"tokens", pair(fit.tokens_low, fit.tokens_high)},
+               {"flops", pair(fit.flops_low, fit.flops_high)},
+               {"tokens_per_param", pair(fit.tokens_per_param_low, fit.tokens_per_param_high)}};
+  if (fit.experts_high > 0) json["experts"] = pair(fit.experts_low, fit.experts_high);
+  return json;
 }
 
 void read_range(const JsonReader& reader, LawFit& fit) {
@@ -83,6 +85,7 @@ void read_range(const JsonReader& reader, LawFit& fit) {
   if (reader.has("tokens_per_param")) {
     read("tokens_per_param", fit.tokens_per_param_low, fit.tokens_per_param_high);
   }
+  if (reader.has("experts")) read("experts", fit.experts_low, fit.experts_high);
 }
 
 Json flops_json(const FlopsPerToken& flops) {

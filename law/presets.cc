@@ -108,38 +108,49 @@ LawFit gadre_preset(std::string data, double alpha, double beta, double b, doubl
                       .values = {floor, alpha * std::pow(6, -b / 2), beta, -b / 2}});
 }
 
+LawFit of_experts(double low, double high, LawFit fit) {
+  fit.experts_low = low;
+  fit.experts_high = high;
+  return fit;
+}
+
 LawFit clark_preset(std::string router, std::vector<double> values) {
-  return form_preset("clark2022-" + router,
-                     "Clark et al. 2022, arXiv:2202.01169, Table 3; N of the dense model, all runs "
-                     "at 130B tokens: nothing is said of other D",
-                     {.form = "clark",
-                      .names = {"a", "b", "c", "d", "E_start", "E_max"},
-                      .values = std::move(values)});
+  return of_experts(
+      1, 512,
+      form_preset("clark2022-" + router,
+                  "Clark et al. 2022, arXiv:2202.01169, Table 3; N of the dense model, all runs "
+                  "at 130B tokens: nothing is said of other D",
+                  {.form = "clark",
+                   .names = {"a", "b", "c", "d", "E_start", "E_max"},
+                   .values = std::move(values)}));
 }
 
 LawFit krajewski_preset() {
-  return form_preset(
-      "krajewski2024",
-      "Krajewski et al. 2024, arXiv:2402.07871, Table 1; 64 experts; N all parameters without "
-      "embeddings, (8 E + 4) / 12 times the active ones",
-      {.form = "krajewski",
-       .names = {"c", "a", "g", "b", "alpha", "beta", "gamma"},
-       .values = {0.47, 18.1, 2.1, 30.8, 0.115, 0.147, 0.58}});
+  return of_experts(
+      64, 64,
+      form_preset(
+          "krajewski2024",
+          "Krajewski et al. 2024, arXiv:2402.07871, Table 1; 64 experts; N all parameters without "
+          "embeddings, (8 E + 4) / 12 times the active ones",
+          {.form = "krajewski",
+           .names = {"c", "a", "g", "b", "alpha", "beta", "gamma"},
+           .values = {0.47, 18.1, 2.1, 30.8, 0.115, 0.147, 0.58}}));
 }
 
 // Signs are as the paper's Table 3 prints them; Table 4, the same law reduced to each number of
 // experts, confirms them.
 LawFit ludziejewski_preset() {
-  return form_preset(
-      "ludziejewski2025",
-      "Ludziejewski et al. 2025, arXiv:2502.05172, Table 3 (signs verified there and "
-      "against Table 4); N active parameters with embeddings, C = 6 N D of them, "
-      "1 to 32 experts",
-      {.form = "ludziejewski",
-       .names = {"c", "a", "b", "alpha", "delta", "gamma", "beta", "omega", "zeta", "E_start",
-                 "E_max"},
-       .values = {1.3637, 35.91, 35.98, -0.1889, -0.2285, 0.0098, -0.1775, 0.5529, -0.0259, 2.0732,
-                  290.4521}});
+  return of_experts(
+      1, 32,
+      form_preset("ludziejewski2025",
+                  "Ludziejewski et al. 2025, arXiv:2502.05172, Table 3 (signs verified there and "
+                  "against Table 4); N active parameters with embeddings, C = 6 N D of them, "
+                  "1 to 32 experts",
+                  {.form = "ludziejewski",
+                   .names = {"c", "a", "b", "alpha", "delta", "gamma", "beta", "omega", "zeta",
+                             "E_start", "E_max"},
+                   .values = {1.3637, 35.91, 35.98, -0.1889, -0.2285, 0.0098, -0.1775, 0.5529,
+                              -0.0259, 2.0732, 290.4521}}));
 }
 
 LawFit abnar_preset() {

@@ -34,6 +34,15 @@ void check_settings(const SurfaceSettings& settings) {
 }
 
 void check_form(const LawForm& form, const SurfaceSettings& settings) {
+  if (form_needs(form, "experts") && !form_needs(form, "tokens")) {
+    throw refusal(
+        "no_trade_off",
+        fmt::format("plan: the law {} is of runs that all had one number of tokens (130B in "
+                    "Clark et al. 2022): it says nothing of other D and cannot share a "
+                    "budget out. Fit ludziejewski or abnar to runs of several D, or take "
+                    "--law ludziejewski2025",
+                    form.name));
+  }
   if (!form_needs(form, "params") || !form_needs(form, "tokens") ||
       form.target != LawTarget::kLoss) {
     throw refusal("no_trade_off",
@@ -53,6 +62,12 @@ void check_form(const LawForm& form, const SurfaceSettings& settings) {
 }
 
 }  // namespace
+
+bool knows_experts(const LawForm& form) {
+  const bool fine = std::any_of(form.parameters.begin(), form.parameters.end(),
+                                [](const auto& p) { return p.only_with == "granularity"; });
+  return fine || form_needs(form, "experts") || form_needs(form, "sparsity");
+}
 
 double effective_tokens(double tokens, double unique_tokens, double repeat_decay) {
   if (tokens <= unique_tokens) return tokens;
@@ -90,7 +105,7 @@ double LossSurface::excess(double params, double tokens) const {
 double LossSurface::of_form(double params, double tokens) const {
   const bool knows_repetition = form_needs(*form_, "unique_tokens");
   const double total = total_params(params, settings_);
-  LawPoint point{.params = form_needs(*form_, "sparsity") ? total : params, .tokens = tokens};
+  LawPoint point{.params = knows_experts(*form_) ? total : params, .tokens = tokens};
   point.active_params = params;
   point.unique_tokens = settings_.unique_tokens.value_or(tokens);
   if (!knows_repetition && settings_.unique_tokens) {

@@ -13,8 +13,9 @@
 // and L(N, D') is the law's. A law that knows repetition (its form has unique_tokens) is used as it
 // is.
 //
-// N is what a token passes through (the active parameters of a sparse model), D all tokens of
-// training, repeated ones included. Losses in nats per token.
+// N is what a token passes through (the active parameters of a sparse model); a law of all
+// parameters (Krajewski's, Abnar's) is asked at total_params. D is all tokens of training, repeated
+// ones included. Losses in nats per token.
 //
 // Errors: Error(kUsage) for settings that are not positive and finite, or that the law asks for and
 // were not given; Error(kRefused, "no_trade_off") for a law that is not one of N and D.
@@ -45,6 +46,9 @@ struct SurfaceSettings {
 
 // Tokens that were worth as much, had all been new.
 double effective_tokens(double tokens, double unique_tokens, double repeat_decay);
+
+// Whether the law has experts, sparsity or granularity among its coordinates.
+bool knows_experts(const LawForm& form);
 
 class LossSurface {
  public:

@@ -126,5 +126,41 @@ TEST_F(PlanCommand, ATrialFileAndFlagsOfItsOwnAreOneTooMany) {
   EXPECT_EQ(run("train --tokens 1M").code, 2);
 }
 
+// Dense or sparse: a law of experts without a number of them, or several numbers.
+TEST_F(PlanCommand, NumbersOfExpertsAreCompared) {
+  const auto compared = [&](const std::string& arguments) {
+    const Ran ran = run("plan --flops 1e22 --law ludziejewski2025 --json " + arguments);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return ran.json();
+  };
+  const auto all = compared("");
+  EXPECT_EQ(all["equal_flops"]["choices"].size(), 6u);
+  EXPECT_EQ(all["experts"], 32.0);
+  EXPECT_EQ(all["params"], all["equal_flops"]["choices"][5]["params"]);
+  const auto some = compared("--experts 1,8 --memory 16GB --bytes-per-param 16");
+  EXPECT_EQ(some["equal_memory"]["params"].get<double>(), 1e9);
+  EXPECT_TRUE(some["equal_memory"]["choices"][1]["capped"].get<bool>());
+  // One number of experts is a plan, as it was.
+  EXPECT_EQ(compared("--experts 8")["params"], some["equal_flops"]["choices"][1]["params"]);
+  EXPECT_NE(run("plan --flops 1e22 --law ludziejewski2025").out.find("at equal memory: "),
+            std::string::npos);
+  const struct {
+    const char* arguments;
+    int code;
+    const char* says;
+  } wrongs[] = {
+      {"--flops 1e22 --law clark2022-sbase", 3, "no_trade_off"},
+      {"--flops 1e22 --law epoch2024 --experts 1,8", 2, "knows nothing of experts"},
+      {"--loss 2 --law ludziejewski2025", 2, "--loss"},
+      {"--flops 1e22 --law ludziejewski2025 --rates", 2, "--experts 8"},
+      {"--flops 1e22 --law ludziejewski2025 --experts 0.5,2", 2, "at least 1"},
+  };
+  for (const auto& wrong : wrongs) {
+    const Ran ran = run("plan " + std::string(wrong.arguments));
+    EXPECT_EQ(ran.code, wrong.code) << wrong.arguments << "\n" << ran.err;
+    EXPECT_NE(ran.err.find(wrong.says), std::string::npos) << wrong.arguments << "\n" << ran.err;
+  }
+}
+
 }  // namespace
 }  // namespace isoflop

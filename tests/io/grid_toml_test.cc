@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "io/hyper_json.h"
 #include "tests/data/temp_folder.h"
 
 namespace isoflop {
@@ -172,6 +173,16 @@ TEST(GridToml, NamesFileLineAndKeyOfWhatIsMalformed) {
       {good_but("[bracket]\nrates = 2"), {"x.toml:7: bracket.rates:", "did you mean rate?"}},
       {good_but("[bracket]\nrate = 1"), {"x.toml:7: bracket.rate: 1 is not above 1"}},
       {good_but("[bracket]\nrate = \"twice\""), {"x.toml:7: bracket.rate: \"twice\""}},
+      {good_but("[bracket]\nbatch = 1"), {"x.toml:7: bracket.batch: 1 is not above 1"}},
+      {good_but("[rates]\nlow = 1"), {"x.toml:7: rates.low:", "did you mean law?"}},
+      {good_but("[rates]"), {"x.toml:6: rates.law: is missing"}},
+      {good_but("[rates]\nlaw = \"stepflaw\""),
+       {"x.toml:7: rates.law: law of rates: stepflaw", "known are steplaw"}},
+      {good_but("[rates]\nlaw = \"gone.json\""), {"x.toml:7: rates.law:", "gone.json"}},
+      {good_but("[rates]\nlaw = \"a\"\nrate = [1, 2]"),
+       {"x.toml:8: rates.rate: must be [c, n, d, e]"}},
+      {good_but("[rates]\nlaw = \"a\"\nrate = [1, -0.5, 0, 0]\ncounted = \"some\""),
+       {"x.toml:9: rates.counted:", "non-embedding"}},
       {good_but("[target]\nflop = 1"), {"x.toml:7: target.flop:", "did you mean flops?"}},
       {good_but("[target]\nflops = -1"), {"x.toml:7: target.flops: -1 is not above 0"}},
       {"trainer = 3\n" + good_but("[trial]\ntrainer = \"tabular\""),
@@ -205,6 +216,32 @@ TEST(GridToml, EpochsAreAnAxisThatIsNoTrialsKey) {
   EXPECT_THAT(said("[axes]\nepochs = [0.5]"), HasSubstr("g:7: epochs: 0.5 is less than one pass"));
   EXPECT_THAT(said("[axes]\nepochs = [4, 4]"), HasSubstr("listed twice"));
   EXPECT_THAT(said("[trial]\nepochs = 4"), HasSubstr("epochs"));
+}
+
+TEST(GridToml, RatesAreALawByItsNameOrByItsFile) {
+  const GridSpec named = parse_grid(grid_with(kGood, "[rates]\nlaw = \"steplaw\""), "x.toml");
+  ASSERT_TRUE(named.rates);
+  EXPECT_EQ(named.rates->name, "steplaw");
+  EXPECT_EQ(named.rates->counted, CountedParams::kNonEmbedding);
+  EXPECT_EQ(named.rates->rate->power.params, -0.713);
+  // Written in numbers: a law's file may move, and draws have no use in a grid.
+  EXPECT_EQ(parse_grid(grid_toml(named), "y.toml"), named);
+  const TempFolder folder;
+  HyperLaw own{.name = "own", .warmup_per_param = 2};
+  own.rate = HyperTerm{.power = {.coefficient = 0.3, .params = -0.4, .tokens = 0.1}};
+  own.rate->draws = {own.rate->power};
+  const std::string file = folder.write("law.json", hyper_law_json(own));
+  const GridSpec fitted = parse_grid(grid_with(kGood, "[rates]\nlaw = '" + file + "'"), "x.toml");
+  own.rate->draws.clear();
+  EXPECT_EQ(*fitted.rates, own);
+  EXPECT_EQ(parse_grid(grid_toml(fitted), "y.toml"), fitted);
+}
+
+TEST(GridToml, ABracketMayBeOfBatchesAlone) {
+  const GridSpec spec = parse_grid(grid_with(kGood, "[bracket]\nbatch = 2"), "x.toml");
+  EXPECT_EQ(spec.bracket, 0);
+  EXPECT_EQ(spec.batch_bracket, 2);
+  EXPECT_EQ(parse_grid(grid_toml(spec), "y.toml"), spec);
 }
 
 }  // namespace

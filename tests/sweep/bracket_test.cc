@@ -45,5 +45,31 @@ TEST(BracketTest, AFactorOfOneAndALearnerWithoutARateAreRefused) {
   EXPECT_THROW(bracket_trials(grid, 2), Error);
 }
 
+TEST(BracketTest, BatchesAreTriedBesideTheRatesAtTheCellsOwnRate) {
+  PlannedTrial cell = decoder_at(16, 128 * 101);
+  cell.trial.train.batch = 4;
+  const std::vector<PlannedTrial> grid{cell};
+  const auto trials = bracket_trials(grid, 2, 2);
+  ASSERT_EQ(trials.size(), 4u);
+  const Trial &half = trials[2].trial, &twice = trials[3].trial;
+  EXPECT_EQ(half.train.batch, 2);
+  EXPECT_EQ(twice.train.batch, 8);
+  EXPECT_EQ(half.train.rate, 0.01);
+  EXPECT_EQ(half.train.tokens, 128 * 100) << "whole batches of 2";
+  EXPECT_EQ(twice.train.tokens, 128 * 96) << "whole batches of 8";
+  EXPECT_EQ(trials[2].role, TrialRole::kBracket);
+  EXPECT_EQ(bracket_trials(grid, 0, 2).size(), 2u);
+  EXPECT_THROW(bracket_trials(grid, 2, 0.5), Error);
+}
+
+TEST(BracketTest, ABatchOfOneCannotBeHalved) {
+  PlannedTrial cell = decoder_at(16, 1e6);
+  cell.trial.train.batch = 1;
+  const std::vector<PlannedTrial> grid{cell};
+  const auto trials = bracket_trials(grid, 0, 2);
+  ASSERT_EQ(trials.size(), 1u);
+  EXPECT_EQ(trials[0].trial.train.batch, 2);
+}
+
 }  // namespace
 }  // namespace isoflop
