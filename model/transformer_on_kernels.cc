@@ -20,8 +20,8 @@ float* gradient_of(const torch::Tensor& tensor) {
 
 // The kernels look back only, and know nothing of experts and sentences.
 bool TransformerImpl::runs_on_kernels() const {
-  return pass_ != nullptr && !config_.masked() && !config_.sparse() && embedding_.is_cpu() &&
-         embedding_.scalar_type() == torch::kFloat32;
+  return pass_ != nullptr && products_ == torch::kFloat32 && !config_.masked() &&
+         !config_.sparse() && embedding_.is_cpu() && embedding_.scalar_type() == torch::kFloat32;
 }
 
 template <class Float, class Pointer>
