@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kNormEpsilon = 1e-6;
 constexpr std::int64_t kNotPredicted = -1;  // TokenBatch::targets
+constexpr std::size_t kWithRouter = 8;      // numbers of a sparse model's losses
 
 torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
                          const torch::Tensor& bias) {
@@ -342,8 +343,11 @@ torch::Tensor TransformerImpl::add_gradients(const DeviceBatch& batch, double sc
   return torch::cat({loss, next, take_router_stats().to(loss.scalar_type())});
 }
 
+std::int64_t loss_numbers(const ModelConfig& config) {
+  return config.sparse() ? static_cast<std::int64_t>(kWithRouter) : config.next_sentence ? 2 : 1;
+}
+
 BatchLosses batch_losses(std::span<const double> numbers) {
-  constexpr std::size_t kWithRouter = 8;
   BatchLosses losses{.loss = numbers[0]};
   if (numbers.size() > 1) losses.next_sentence = numbers[1];
   if (numbers.size() < kWithRouter) return losses;

@@ -12,7 +12,14 @@ Transformer on_device(const Trial& trial, torch::Device device) {
   Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed));
   model->set_router_weights({.balance = trial.train.balance_loss, .z = trial.train.router_z_loss});
   model->to(device);
+  if (trial.train.dtype == "bfloat16") model->compute_in(torch::kBFloat16);
   return model;
+}
+
+std::unique_ptr<StepRunner> steps_on(torch::Device device, TransformerImpl& model, AdamW& optimizer,
+                                     const TrainSpec& spec) {
+  if (device.is_cpu()) return host_steps(model, optimizer, spec);
+  return device_steps(model, optimizer, make_step_recorder(device));
 }
 
 }  // namespace
@@ -22,12 +29,15 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
     : context_(context),
       progress_(trial, source, context),
       model_(on_device(trial, device)),
-      optimizer_(model_->groups(), trial.train) {}
+      optimizer_(model_->groups(), trial.train),
+      steps_(steps_on(device, *model_, optimizer_, trial.train)) {}
 
 Outcome Training::run() {
   if (const auto found = progress_.find_checkpoint()) restore(*found);
   progress_.begin();
-  return progress_.outcome_of(train(),
+  const Verdict verdict = train();
+  if (!steps_->note().empty()) progress_.notes().push_back(steps_->note());
+  return progress_.outcome_of(verdict,
                               [&] { return evaluate(losses_of(*model_), progress_.source()); });
 }
 
@@ -35,11 +45,15 @@ Outcome Training::run() {
 
 void Training::restore(const Checkpoint& checkpoint) {
   optimizer_.restore({checkpoint.weights, checkpoint.means, checkpoint.squares}, checkpoint.step);
-  if (checkpoint.sequences > 0) optimizer_.restore_gradients(checkpoint.gradients);
+  if (checkpoint.sequences > 0) {
+    optimizer_.restore_gradients(checkpoint.gradients);
+    steps_->go_on(checkpoint.step_loss);
+  }
   progress_.go_on_from(checkpoint);
 }
 
 void Training::save() {
+  if (progress_.state().sequences > 0) progress_.state().step_loss = steps_->loss();
   Checkpoint arrays;
   AdamW::State optimizer = optimizer_.state();
   arrays.weights = std::move(optimizer.weights);
@@ -72,13 +86,16 @@ Verdict Training::train() {
 Verdict Training::take_step() {
   const Stopwatch watch;
   Checkpoint& state = progress_.state();
-  if (state.sequences == 0) optimizer_.zero_gradients();
+  if (state.sequences == 0) steps_->begin();
   if (add_micro_batches() == Verdict::kStop) return Verdict::kStop;
-  const double loss = std::exchange(state.step_loss, 0);
+  state.step_loss = 0;
   state.sequences = 0;
-  const double norm = optimizer_.clip_gradients(progress_.trial().train.clip);
-  if (progress_.note_loss(loss, norm) != Verdict::kGoOn) return Verdict::kDiverged;
-  optimizer_.step(progress_.rate());
+  steps_->update(progress_.rate());
+  read_ahead();
+  const StepResult result = steps_->result();
+  if (progress_.note_loss(result.losses.loss, result.norm) != Verdict::kGoOn) {
+    return Verdict::kDiverged;
+  }
   if (progress_.end_step(watch.seconds()) != Verdict::kGoOn) return Verdict::kDiverged;
   if (progress_.is_curve_point()) note_curve();
   return asked_to_stop() && !progress_.at_end() ? Verdict::kStop : Verdict::kGoOn;
@@ -87,21 +104,38 @@ Verdict Training::take_step() {
 // Adds the gradients of what is left of the step's batch.
 Verdict Training::add_micro_batches() {
   Checkpoint& state = progress_.state();
-  const Trial& trial = progress_.trial();
-  const std::int64_t batch = trial.train.batch;
-  const std::int64_t most = context_.micro_batch > 0 ? context_.micro_batch : batch;
+  const std::int64_t batch = progress_.trial().train.batch;
   while (state.sequences < batch) {
-    const std::int64_t count = std::min(most, batch - state.sequences);
-    windows_.resize(static_cast<std::size_t>(count * (trial.model.context + 1)));
-    progress_.source().train_batch(state.step * batch + state.sequences, windows_);
+    const std::int64_t count = next_count(), first = state.step * batch + state.sequences;
+    const bool is_ahead = ahead_.first == first && ahead_.count == count;
     const double share = static_cast<double>(count) / static_cast<double>(batch);
-    const BatchLosses losses =
-        model_->add_gradients(next_token_batch(windows_, trial.model.context), share);
-    state.step_loss += share * losses.loss;
+    steps_->add(is_ahead ? ahead_.batch : batch_of(first, count), share);
     state.sequences += count;
     if (state.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
   return Verdict::kGoOn;
+}
+
+// Sequences of the next micro-batch.
+std::int64_t Training::next_count() const {
+  const std::int64_t left = progress_.trial().train.batch - progress_.state().sequences;
+  return context_.micro_batch > 0 ? std::min(context_.micro_batch, left) : left;
+}
+
+TokenBatch Training::batch_of(std::int64_t first, std::int64_t count) {
+  const std::int64_t context = progress_.trial().model.context;
+  windows_.resize(static_cast<std::size_t>(count * (context + 1)));
+  progress_.source().train_batch(first, windows_);
+  return next_token_batch(windows_, context);
+}
+
+// The first micro-batch of the next step.
+void Training::read_ahead() {
+  const std::int64_t next = progress_.state().step + 1;
+  if (next >= progress_.schedule().steps) return;
+  ahead_.first = next * progress_.trial().train.batch;
+  ahead_.count = next_count();
+  ahead_.batch = batch_of(ahead_.first, ahead_.count);
 }
 
 // Also writes a checkpoint when one is due.
