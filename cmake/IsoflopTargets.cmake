@@ -15,12 +15,14 @@ endif()
 # Flags of our own code only; third-party headers come in as SYSTEM.
 add_library(isoflop_options INTERFACE)
 target_include_directories(isoflop_options INTERFACE "${PROJECT_SOURCE_DIR}")
-target_compile_options(isoflop_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
-                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)  # GCC 12: false alarms, PR 105651
+set(cxx $<COMPILE_LANGUAGE:CXX>)  # nvcc has flags of its own: model/CMakeLists.txt
+target_compile_options(isoflop_options INTERFACE
+  "$<${cxx}:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Wno-missing-field-initializers>"
+  $<$<AND:${cxx},$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>)  # GCC 12: false alarms, PR 105651
 # Results must not depend on which machine compiled them: no fused multiply-add behind our back.
-target_compile_options(isoflop_options INTERFACE -ffp-contract=off)
+target_compile_options(isoflop_options INTERFACE $<${cxx}:-ffp-contract=off>)
 if(ISOFLOP_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(isoflop_options INTERFACE -fpch-preprocess)
+  target_compile_options(isoflop_options INTERFACE $<${cxx}:-fpch-preprocess>)
 endif()
 if(ISOFLOP_OPTIMIZE)
   # Of the rooms; test code is compiled as isoflop_test says.

@@ -32,6 +32,15 @@ set(torch_rpath "${torch_root}/lib" ${torch_runtime_dirs})
 
 if(ISOFLOP_CUDA)
   find_package(CUDAToolkit 13 REQUIRED)
+  # Our kernels: A100 and H100/H200, and code that later devices compile themselves.
+  set(CMAKE_CUDA_COMPILER "${CUDAToolkit_NVCC_EXECUTABLE}")
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+  endif()
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # LibTorch's own
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
   target_link_libraries(torch_target INTERFACE
     "${torch_root}/lib/libtorch.so" "${torch_root}/lib/libtorch_cuda.so"
     "${torch_root}/lib/libc10_cuda.so")

@@ -4,17 +4,32 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "model/cuda/add_norm.h"
+#include "model/cuda/head_loss.h"
+#include "model/cuda/turned_heads.h"
 
 namespace isoflop {
 namespace {
 
 constexpr double kNormEpsilon = 1e-6;
 constexpr std::int64_t kNotPredicted = -1;  // TokenBatch::targets
+constexpr std::size_t kWithRouter = 8;      // numbers of a sparse model's losses
 
 torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
                          const torch::Tensor& bias) {
   if (bias.defined()) return torch::layer_norm(x, gain.sizes(), gain, bias, kNormEpsilon);
   return torch::rms_norm(x, gain.sizes(), gain, kNormEpsilon);
+}
+
+bool is_fused(const torch::Tensor& x, Fusing fusing) {
+  return fusing == Fusing::kEverywhere || x.is_cuda() || x.scalar_type() == torch::kBFloat16;
+}
+
+AddedAndNormed normed(const ResidualStream& stream, const torch::Tensor& gain,
+                      const torch::Tensor& bias, Fusing fusing) {
+  if (is_fused(stream.x, fusing)) return add_norm(stream.x, stream.y, gain, bias, kNormEpsilon);
+  const torch::Tensor sum = stream.sum();
+  return {.sum = sum, .normed = apply_norm(sum, gain, bias)};
 }
 
 // Turns the pairs (i, i + k/2) of x [..., T, k]: x * (cos, cos) + (x2, x1) * (-sin, sin).
@@ -41,15 +56,6 @@ RotaryTables rotary_tables(const ModelConfig& config) {
 // to the residual stream are scaled down by sqrt(2 L), as in GPT-2.
 double init_std(double fan_in) { return 1.0 / std::sqrt(fan_in); }
 
-// Where something is predicted.
-std::vector<std::int32_t> predicted_places(const std::vector<std::int32_t>& targets) {
-  std::vector<std::int32_t> places;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    if (targets[i] != kNotPredicted) places.push_back(static_cast<std::int32_t>(i));
-  }
-  return places;
-}
-
 std::vector<float> on_host(const torch::Tensor& values) {
   const auto there = values.to(torch::kCPU, torch::kFloat32).contiguous();
   return {there.data_ptr<float>(), there.data_ptr<float>() + there.numel()};
@@ -58,8 +64,8 @@ std::vector<float> on_host(const torch::Tensor& values) {
 }  // namespace
 
 BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
-                     const torch::Tensor& rotary_sin)
-    : config_(config), rotary_cos_(rotary_cos), rotary_sin_(rotary_sin) {
+                     const torch::Tensor& rotary_sin, Fusing fusing)
+    : config_(config), fusing_(fusing), rotary_cos_(rotary_cos), rotary_sin_(rotary_sin) {
   const auto d = config.width;
   const auto attention_width = config.heads * config.head_size;
   const bool swiglu = config.feed_forward == FeedForward::kSwiglu;
@@ -83,39 +89,62 @@ BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
   }
 }
 
-torch::Tensor BlockImpl::forward(torch::Tensor x) {
-  x = x + attention(apply_norm(x, attention_norm_, attention_norm_bias_));
-  return x + feed_forward(apply_norm(x, feed_forward_norm_, feed_forward_norm_bias_));
+ResidualStream BlockImpl::forward(const ResidualStream& stream) {
+  const auto first = normed(stream, attention_norm_, attention_norm_bias_, fusing_);
+  const auto second = normed({first.sum, attention(first.normed)}, feed_forward_norm_,
+                             feed_forward_norm_bias_, fusing_);
+  return {second.sum, feed_forward(second.normed)};
 }
 
+// Inputs of scaled_dot_product_attention for which it takes flash attention on devices, causal or
+// not: bfloat16, heads' values side by side, no mask.
 torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
   const auto B = x.size(0), T = x.size(1);
   const auto h = config_.heads, k = config_.head_size;
-  const auto qkv = torch::linear(x, qkv_).view({B, T, 3, h, k}).permute({2, 0, 3, 1, 4});
-  const auto parts = qkv.split_with_sizes({2, 1});
+  const auto qkv = product(x, qkv_).view({B, T, 3, h, k});
+  const Heads heads = is_fused(qkv, fusing_) ? fused_heads(qkv) : plain_heads(qkv);
+  const auto mixed = torch::scaled_dot_product_attention(heads.q, heads.k, heads.v, {}, 0.0,
+                                                         /*is_causal=*/!config_.masked());
+  return product(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
+}
+
+Heads BlockImpl::fused_heads(const torch::Tensor& qkv) const {
+  HeadTables tables{.gain = qk_gain_, .epsilon = kNormEpsilon};
+  if (rotary_cos_.defined()) {
+    tables.cos = rotary_cos_.slice(0, 0, qkv.size(1));
+    tables.sin = rotary_sin_.slice(0, 0, qkv.size(1));
+  }
+  return turned_heads(qkv, tables);
+}
+
+Heads BlockImpl::plain_heads(const torch::Tensor& qkv) const {
+  const auto parts = qkv.permute({2, 0, 3, 1, 4}).split_with_sizes({2, 1});
   torch::Tensor qk = parts[0];  // [2, B, h, T, k]: q and k have the same way to go
-  if (config_.qk_norm) qk = torch::rms_norm(qk, {k}, {}, kNormEpsilon) * qk_gain_;
-  if (rotary_cos_.defined())
+  if (config_.qk_norm) {
+    qk = torch::rms_norm(qk, {config_.head_size}, {}, kNormEpsilon) * qk_gain_;
+  }
+  if (rotary_cos_.defined()) {
+    const auto T = qkv.size(1);
     qk = rotate(qk, rotary_cos_.slice(0, 0, T), rotary_sin_.slice(0, 0, T));
+  }
   const auto q_and_k = qk.unbind();
-  const auto mixed = torch::scaled_dot_product_attention(
-      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/!config_.masked());
-  return torch::linear(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
+  return {q_and_k[0], q_and_k[1], parts[1].squeeze(0)};
 }
 
 torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
   if (!experts_.is_empty()) return experts_->forward(x);
-  const auto inner = torch::linear(x, feed_forward_in_);
+  const auto inner = product(x, feed_forward_in_);
   if (config_.feed_forward == FeedForward::kGelu) {
-    return torch::linear(torch::gelu(inner, "tanh"), feed_forward_out_);
+    return product(torch::gelu(inner, "tanh"), feed_forward_out_);
   }
   const auto parts = inner.chunk(2, -1);
-  return torch::linear(torch::silu(parts[0]) * parts[1], feed_forward_out_);
+  return product(torch::silu(parts[0]) * parts[1], feed_forward_out_);
 }
 
 TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
                                  TransformerPath path)
-    : config_(config) {
+    : config_(config),
+      fusing_(path == TransformerPath::kFused ? Fusing::kEverywhere : Fusing::kOnDevices) {
   validate(config);
   if (path == TransformerPath::kFastest) pass_ = std::make_unique<TransformerPass>(config);
   torch::Tensor cos, sin;
@@ -133,7 +162,8 @@ TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
     next_sentence_ = register_parameter("next_sentence", torch::empty({2, config.width}));
   }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
-    blocks_.push_back(register_module("block" + std::to_string(layer), Block(config, cos, sin)));
+    blocks_.push_back(
+        register_module("block" + std::to_string(layer), Block(config, cos, sin, fusing_)));
   }
   final_norm_ = register_parameter("final_norm", torch::ones({config.width}));
   if (config.norm == Norm::kLayerNorm) {
@@ -192,38 +222,70 @@ double TransformerImpl::relative_width() const {
 torch::Tensor TransformerImpl::last_hidden(const torch::Tensor& tokens,
                                            const torch::Tensor& segments,
                                            std::vector<torch::Tensor>* stream) {
-  auto x = torch::embedding(embedding_, tokens);
+  auto x = look_up(embedding_, tokens);
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
   if (segments.defined()) x = x + torch::embedding(segments_, segments);
+  if (products_ == torch::kBFloat16) x = x.to(products_);
   if (stream != nullptr) stream->assign(1, x);
+  ResidualStream residual{x};
   for (auto& block : blocks_) {
-    x = block->forward(x);
-    if (stream != nullptr) stream->push_back(x);
+    residual = block->forward(residual);
+    if (stream != nullptr) stream->push_back(residual.sum());
   }
-  x = apply_norm(x, final_norm_, final_norm_bias_);
+  x = normed(residual, final_norm_, final_norm_bias_, fusing_).normed;
   return config_.mup_base > 0 ? x / relative_width() : x;
 }
 
 torch::Tensor TransformerImpl::logits(const torch::Tensor& hidden) const {
-  return torch::linear(hidden, head_.defined() ? head_ : embedding_);
+  return product(hidden, head_.defined() ? head_ : embedding_);
+}
+
+LowCopies* TransformerImpl::fresh_copies() {
+  if (products_ != torch::kBFloat16) return nullptr;
+  if (low_copies_ == nullptr) {
+    std::vector<torch::Tensor> matrices;
+    for (const torch::Tensor& parameter : parameters()) {
+      if (parameter.dim() == 2) matrices.push_back(parameter);
+    }
+    low_copies_ = std::make_unique<LowCopies>(matrices);
+  }
+  low_copies_->refresh();
+  return low_copies_.get();
 }
 
 torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
                                        std::vector<torch::Tensor>* stream) {
+  const LowPrecision low(fresh_copies(), tokens.device());
   const auto first = segments_.defined() ? torch::zeros_like(tokens) : torch::Tensor();
-  return logits(last_hidden(tokens, first, stream));
+  const auto all = logits(last_hidden(tokens, first, stream));
+  return all.scalar_type() == torch::kBFloat16 ? all.to(torch::kFloat32) : all;
 }
 
 torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
-  return torch::cross_entropy_loss(forward(tokens).flatten(0, 1), targets.flatten(), {},
-                                   at::Reduction::Mean, kNotPredicted);
+  const LowPrecision low(fresh_copies(), tokens.device());
+  const auto first = segments_.defined() ? torch::zeros_like(tokens) : torch::Tensor();
+  return cross_entropy(last_hidden(tokens, first, nullptr).flatten(0, 1), targets.flatten(),
+                       at::Reduction::Mean);
+}
+
+torch::Tensor TransformerImpl::cross_entropy(const torch::Tensor& hidden,
+                                             const torch::Tensor& targets,
+                                             std::int64_t reduction) const {
+  if (!is_fused(hidden, fusing_)) {
+    return torch::cross_entropy_loss(logits(hidden), targets, {}, reduction, kNotPredicted);
+  }
+  const torch::Tensor& head = head_.defined() ? head_ : embedding_;
+  return reduction == at::Reduction::Mean ? head_loss(hidden, head, targets)
+                                          : head_losses(hidden, head, targets);
 }
 
 TransformerImpl::Losses TransformerImpl::losses(const DeviceBatch& batch, std::int64_t reduction) {
+  const LowPrecision low(fresh_copies(), batch.inputs.device());
   auto hidden = last_hidden(batch.inputs, batch.segments, nullptr);
   Losses losses;
   if (batch.follows.defined()) {
-    const auto logits = torch::linear(hidden.select(1, 0), next_sentence_);
+    auto logits = product(hidden.select(1, 0), next_sentence_);
+    if (logits.scalar_type() == torch::kBFloat16) logits = logits.to(torch::kFloat32);
     losses.next_sentence = torch::cross_entropy_loss(logits, batch.follows, {}, reduction);
   }
   auto targets = batch.targets.flatten();
@@ -232,11 +294,11 @@ TransformerImpl::Losses TransformerImpl::losses(const DeviceBatch& batch, std::i
     hidden = hidden.index_select(0, batch.predicted);
     targets = targets.index_select(0, batch.predicted);
   }
-  losses.tokens = torch::cross_entropy_loss(logits(hidden), targets, {}, reduction, kNotPredicted);
+  losses.tokens = cross_entropy(hidden, targets, reduction);
   return losses;
 }
 
-TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
+DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
   const auto move = [&](const std::vector<std::int32_t>& values, at::IntArrayRef sizes) {
     // from_blob takes no const pointer; the copy is all that reads it.
     auto* first = const_cast<std::int32_t*>(values.data());
@@ -263,15 +325,42 @@ BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale
         pass_->add_gradients(weights(), gradients(), batch, scale, router_weights_);
     return {.loss = losses.loss, .router = losses.router};
   }
+  const torch::Tensor numbers =
+      add_gradients(on_device(batch), scale).to(torch::kCPU, torch::kFloat64);
+  return batch_losses({numbers.data_ptr<double>(), static_cast<std::size_t>(numbers.numel())});
+}
+
+torch::Tensor TransformerImpl::add_gradients(const DeviceBatch& batch, double scale) {
   train();  // experts of limited capacity drop tokens in training only
-  const Losses means = losses(on_device(batch), at::Reduction::Mean);
+  const Losses means = losses(batch, at::Reduction::Mean);
   torch::Tensor whole = means.tokens;
   if (means.next_sentence.defined()) whole = whole + means.next_sentence;
   if (config_.sparse()) whole = whole + router_loss();
   (whole * scale).backward();
-  BatchLosses out{.loss = means.tokens.item<double>(), .router = take_router_stats()};
-  if (means.next_sentence.defined()) out.next_sentence = means.next_sentence.item<double>();
-  return out;
+  const auto one = [](const torch::Tensor& mean) { return mean.detach().view(1); };
+  const torch::Tensor loss = one(means.tokens);
+  const bool has_next = means.next_sentence.defined();
+  if (!has_next && !config_.sparse()) return loss;
+  const torch::Tensor next = has_next ? one(means.next_sentence) : torch::zeros_like(loss);
+  if (!config_.sparse()) return torch::cat({loss, next});
+  return torch::cat({loss, next, take_router_stats().to(loss.scalar_type())});
+}
+
+std::int64_t loss_numbers(const ModelConfig& config) {
+  return config.sparse() ? static_cast<std::int64_t>(kWithRouter) : config.next_sentence ? 2 : 1;
+}
+
+BatchLosses batch_losses(std::span<const double> numbers) {
+  BatchLosses losses{.loss = numbers[0]};
+  if (numbers.size() > 1) losses.next_sentence = numbers[1];
+  if (numbers.size() < kWithRouter) return losses;
+  losses.router = {.largest_load = numbers[2],
+                   .unused = numbers[3],
+                   .dropped = numbers[4],
+                   .entropy = numbers[5],
+                   .balance = numbers[6],
+                   .z = numbers[7]};
+  return losses;
 }
 
 torch::Tensor TransformerImpl::router_loss() const {
@@ -285,14 +374,13 @@ torch::Tensor TransformerImpl::router_loss() const {
 }
 
 // Also lets go of the layers' graphs.
-RouterStats TransformerImpl::take_router_stats() {
-  if (!config_.sparse()) return {};
+torch::Tensor TransformerImpl::take_router_stats() {
   std::vector<torch::Tensor> layers;
   for (Block& block : blocks_) {
     layers.push_back(block->experts_->last().stats);
     block->experts_->reset_last();
   }
-  return router_stats_of(torch::stack(layers).mean(0));
+  return torch::stack(layers).mean(0);
 }
 
 std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch) {

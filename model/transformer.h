@@ -35,7 +35,7 @@
 // On the CPU, training and evaluation (add_gradients, token_losses) run on the kernels of kernels/,
 // which give the same numbers to rounding, several times faster at small widths; elsewhere, and
 // where the path is kPlain, on LibTorch's operations as written in transformer.cc, which are the
-// reference.
+// reference. On devices norms, heads and the loss are model/cuda's operations.
 #ifndef ISOFLOP_MODEL_TRANSFORMER_H_
 #define ISOFLOP_MODEL_TRANSFORMER_H_
 
@@ -48,23 +48,41 @@
 #include "core/router_stats.h"
 #include "core/token_batch.h"
 #include "kernels/transformer_pass.h"
+#include "model/cuda/product.h"
+#include "model/cuda/turned_heads.h"
+#include "model/device_batch.h"
 #include "model/experts.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
 
+// The residual stream, x + y: y is what half a block has given last, or undefined. The next norm
+// adds it (model/cuda/add_norm.h).
+struct ResidualStream {
+  torch::Tensor x, y = {};  // [B, T, d]
+
+  torch::Tensor sum() const { return y.defined() ? x + y : x; }
+};
+
+// Where model/cuda's operations stand for LibTorch's: on devices and in bfloat16; everywhere where
+// a model's path says so.
+enum class Fusing { kOnDevices, kEverywhere };
+
 class BlockImpl : public torch::nn::Module {
  public:
   BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
-            const torch::Tensor& rotary_sin);
-  torch::Tensor forward(torch::Tensor x);  // [B, T, d] -> [B, T, d]
+            const torch::Tensor& rotary_sin, Fusing fusing);
+  ResidualStream forward(const ResidualStream& stream);
 
  private:
   friend class TransformerImpl;
   torch::Tensor attention(const torch::Tensor& x);
+  Heads plain_heads(const torch::Tensor& qkv) const;
+  Heads fused_heads(const torch::Tensor& qkv) const;
   torch::Tensor feed_forward(const torch::Tensor& x);
 
   ModelConfig config_;
+  Fusing fusing_;
   torch::Tensor rotary_cos_, rotary_sin_;  // [S, k], shared by all blocks
   torch::Tensor attention_norm_, attention_norm_bias_;
   torch::Tensor qkv_;            // [3 h k, d]
@@ -91,7 +109,13 @@ struct BatchLosses {
   RouterStats router = {};   // of sparse models
 };
 
-enum class TransformerPath { kFastest, kPlain };
+// Of the result of add_gradients(DeviceBatch), on the host: the loss, and where there are more
+// numbers the next sentence's and the router's in their order.
+BatchLosses batch_losses(std::span<const double> numbers);
+std::int64_t loss_numbers(const ModelConfig& config);  // how many there are
+
+// kFused: the operations that devices use, on the CPU too.
+enum class TransformerPath { kFastest, kPlain, kFused };
 
 class TransformerImpl : public torch::nn::Module {
  public:
@@ -114,6 +138,9 @@ class TransformerImpl : public torch::nn::Module {
   // batch's predictions; of sparse models the router's losses x `router_weights` are added, of
   // models with next-sentence prediction its mean cross-entropy.
   BatchLosses add_gradients(const TokenBatch& batch, double scale);
+  // The same, never by kernels/, of a batch that is where the model is, and without waiting for the
+  // device: what batch_losses makes of the result on the host.
+  torch::Tensor add_gradients(const DeviceBatch& batch, double scale);
   // Cross-entropy of every target, nats, [B x T]; 0 where nothing is predicted.
   std::vector<float> token_losses(const TokenBatch& batch);
   // The same, and with next-sentence prediction its cross-entropy, nats, into next_sentence [B];
@@ -125,26 +152,23 @@ class TransformerImpl : public torch::nn::Module {
   // weights.
   torch::Tensor router_loss() const;
 
+  // The type of products and activations, float32 or bfloat16; parameters and their gradients stay
+  // float32. Call it once the model is on its device.
+  void compute_in(torch::ScalarType type) { products_ = type; }
+
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;
 
   const ModelConfig& config() const { return config_; }
 
  private:
-  struct DeviceBatch {
-    torch::Tensor inputs, targets;  // int64 [B, T] on the model's device
-    // Of masked models, else not defined.
-    torch::Tensor predicted;  // int64 [P]: where targets are, in [B x T]
-    torch::Tensor segments;   // int64 [B, T]
-    torch::Tensor follows;    // int64 [B]
-  };
   struct Losses {
     torch::Tensor tokens;         // of every target [B x T], or of the predicted ones [P]
     torch::Tensor next_sentence;  // [B], or not defined
   };
   void initialise(std::uint64_t seed);
   void initialise_routers(std::uint64_t seed);
-  RouterStats take_router_stats();
+  torch::Tensor take_router_stats();
   double relative_width() const;  // m
   bool runs_on_kernels() const;
   // The parameters as the kernels see them. `pointer` gives a tensor's Float*, null where there is
@@ -159,10 +183,17 @@ class TransformerImpl : public torch::nn::Module {
   torch::Tensor last_hidden(const torch::Tensor& tokens, const torch::Tensor& segments,
                             std::vector<torch::Tensor>* stream);
   torch::Tensor logits(const torch::Tensor& hidden) const;
+  // Of rows [.., d] and their targets [..].
+  torch::Tensor cross_entropy(const torch::Tensor& hidden, const torch::Tensor& targets,
+                              std::int64_t reduction) const;
+  LowCopies* fresh_copies();  // null: float32
   // `reduction` as LibTorch's: each token's, or the mean over all that are predicted.
   Losses losses(const DeviceBatch& batch, std::int64_t reduction);
 
   ModelConfig config_;
+  Fusing fusing_;
+  torch::ScalarType products_ = torch::kFloat32;
+  std::unique_ptr<LowCopies> low_copies_;  // of bfloat16
   RouterLossWeights router_weights_;
   torch::Tensor embedding_;                 // [V, d]
   torch::Tensor positions_;                 // [S, d] if learned
@@ -171,7 +202,7 @@ class TransformerImpl : public torch::nn::Module {
   torch::Tensor final_norm_, final_norm_bias_;
   torch::Tensor head_;  // [V, d] if untied
 
-  std::unique_ptr<TransformerPass> pass_;  // null: kPlain
+  std::unique_ptr<TransformerPass> pass_;  // null: another path
   std::vector<BlockTensors<const float>> block_weights_;
   std::vector<BlockTensors<float>> block_gradients_;
 };

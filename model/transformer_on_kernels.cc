@@ -19,8 +19,8 @@ float* gradient_of(const torch::Tensor& tensor) {
 }  // namespace
 
 bool TransformerImpl::runs_on_kernels() const {
-  return pass_ != nullptr && !config_.next_sentence && embedding_.is_cpu() &&
-         embedding_.scalar_type() == torch::kFloat32;
+  return pass_ != nullptr && products_ == torch::kFloat32 && !config_.next_sentence &&
+         embedding_.is_cpu() && embedding_.scalar_type() == torch::kFloat32;
 }
 
 template <class Float, class Pointer>

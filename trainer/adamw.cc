@@ -1,6 +1,9 @@
 #include "trainer/adamw.h"
 
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <algorithm>
+#include <optional>
 
 #include "core/error.h"
 
@@ -95,6 +98,44 @@ void AdamW::step(double rate) {
                       spec_.beta2, range.decay, spec_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false);
   }
+}
+
+std::vector<AdamW::Call> AdamW::calls() const {
+  std::vector<Call> calls;
+  for (const Range& range : ranges_) {
+    auto call = std::find_if(calls.begin(), calls.end(), [&](const Call& other) {
+      return other.decay == range.decay && other.rate_scale == range.rate_scale;
+    });
+    if (call == calls.end()) {
+      calls.push_back({.decay = range.decay, .rate_scale = range.rate_scale});
+      call = calls.end() - 1;
+    }
+    call->weights.push_back(range.weights);
+    call->gradients.push_back(range.gradients);
+    call->means.push_back(range.means);
+    call->squares.push_back(range.squares);
+    call->steps.push_back(range.steps);
+  }
+  return calls;
+}
+
+// The fused kernel divides by grad_scale as it reads the gradients: a pass over them less than
+// scaling them first.
+torch::Tensor AdamW::update(const torch::Tensor& rate) {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor norm = gradients_.norm();
+  std::optional<torch::Tensor> divisor;
+  if (spec_.clip > 0) divisor = ((norm + 1e-6) / spec_.clip).clamp_min(1.0);
+  const torch::Tensor not_finite = (norm * 0).ne(0).to(torch::kFloat32);
+  for (const Call& call : calls()) {
+    at::_foreach_add_(call.steps, 1);
+    const torch::Tensor scaled = call.rate_scale == 1 ? rate : rate * call.rate_scale;
+    at::_fused_adamw_(call.weights, call.gradients, call.means, call.squares,
+                      /*max_exp_avg_sqs=*/{}, call.steps, scaled, spec_.beta1, spec_.beta2,
+                      call.decay, spec_.epsilon, /*amsgrad=*/false, /*maximize=*/false, divisor,
+                      not_finite);
+  }
+  return norm;
 }
 
 AdamW::State AdamW::state() const {

@@ -29,6 +29,11 @@ class AdamW {
   // the norm before.
   double clip_gradients(double clip);
   void step(double rate);
+  // Both, at the clip that `spec` has, without waiting for the device, so that it can be recorded
+  // (trainer/step_graph.h): `rate` is one float32 there. Where the norm is not finite weights and
+  // moments stay. Returns the norm before; the gradients are scaled as clip_gradients would, to
+  // rounding.
+  torch::Tensor update(const torch::Tensor& rate);
 
   // On the host, for checkpoints. The order is that of the groups, each tensor padded to 64 bytes.
   struct State {
@@ -47,6 +52,12 @@ class AdamW {
     double decay = 0;
     double rate_scale = 1;
   };
+  // Ranges with the same decay and rate, in one call.
+  struct Call {
+    std::vector<torch::Tensor> weights, gradients, means, squares, steps;
+    double decay = 0, rate_scale = 1;
+  };
+  std::vector<Call> calls() const;
   void adopt(const torch::Tensor& parameter, std::int64_t offset);
   void add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group);
 

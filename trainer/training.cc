@@ -12,7 +12,14 @@ Transformer on_device(const Trial& trial, torch::Device device) {
   Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed));
   model->set_router_weights({.balance = trial.train.balance_loss, .z = trial.train.router_z_loss});
   model->to(device);
+  if (trial.train.dtype == "bfloat16") model->compute_in(torch::kBFloat16);
   return model;
+}
+
+std::unique_ptr<StepRunner> steps_on(torch::Device device, TransformerImpl& model, AdamW& optimizer,
+                                     const TrainSpec& spec) {
+  if (device.is_cpu()) return host_steps(model, optimizer, spec);
+  return device_steps(model, optimizer, make_step_recorder(device));
 }
 
 }  // namespace
@@ -23,29 +30,41 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
       progress_(trial, source, context),
       model_(on_device(trial, device)),
       optimizer_(model_->groups(), trial.train),
-      batches_(trial, source) {}
+      batches_(trial, source),
+      steps_(steps_on(device, *model_, optimizer_, trial.train)) {}
 
 Outcome Training::run() {
   if (const auto found = progress_.find_checkpoint()) restore(*found);
   progress_.begin();
-  return progress_.outcome_of(train(), [&] { return evaluate(losses_of(*model_), batches_); });
+  const Verdict verdict = train();
+  if (!steps_->note().empty()) progress_.notes().push_back(steps_->note());
+  return progress_.outcome_of(verdict, [&] { return evaluate(losses_of(*model_), batches_); });
 }
 
 // --- Checkpoints.
 
 void Training::restore(const Checkpoint& checkpoint) {
   optimizer_.restore({checkpoint.weights, checkpoint.means, checkpoint.squares}, checkpoint.step);
-  if (checkpoint.sequences > 0) optimizer_.restore_gradients(checkpoint.gradients);
+  if (checkpoint.sequences > 0) {
+    optimizer_.restore_gradients(checkpoint.gradients);
+    steps_->go_on({.loss = checkpoint.step_loss, .router = checkpoint.step_router});
+  }
   progress_.go_on_from(checkpoint);
 }
 
 void Training::save() {
+  Checkpoint& state = progress_.state();
+  if (state.sequences > 0) {
+    const BatchLosses losses = steps_->losses();
+    state.step_loss = losses.loss;
+    state.step_router = losses.router;
+  }
   Checkpoint arrays;
   AdamW::State optimizer = optimizer_.state();
   arrays.weights = std::move(optimizer.weights);
   arrays.means = std::move(optimizer.means);
   arrays.squares = std::move(optimizer.squares);
-  if (progress_.state().sequences > 0) arrays.gradients = optimizer_.gradients();
+  if (state.sequences > 0) arrays.gradients = optimizer_.gradients();
   progress_.save(std::move(arrays));
 }
 
@@ -72,13 +91,17 @@ Verdict Training::train() {
 Verdict Training::take_step() {
   const Stopwatch watch;
   Checkpoint& state = progress_.state();
-  if (state.sequences == 0) optimizer_.zero_gradients();
+  if (state.sequences == 0) steps_->begin();
   if (add_micro_batches() == Verdict::kStop) return Verdict::kStop;
-  const double loss = std::exchange(state.step_loss, 0);
+  state.step_loss = 0;
   state.sequences = 0;
-  const double norm = optimizer_.clip_gradients(progress_.trial().train.clip);
-  if (progress_.note_loss(loss, norm) != Verdict::kGoOn) return Verdict::kDiverged;
-  optimizer_.step(progress_.rate());
+  steps_->update(progress_.rate());
+  read_ahead();
+  const StepResult result = steps_->result();
+  state.step_router = result.losses.router;
+  if (progress_.note_loss(result.losses.loss, result.norm) != Verdict::kGoOn) {
+    return Verdict::kDiverged;
+  }
   if (progress_.end_step(watch.seconds()) != Verdict::kGoOn) return Verdict::kDiverged;
   if (progress_.is_curve_point()) note_curve();
   return asked_to_stop() && !progress_.at_end() ? Verdict::kStop : Verdict::kGoOn;
@@ -87,20 +110,35 @@ Verdict Training::take_step() {
 // Adds the gradients of what is left of the step's batch.
 Verdict Training::add_micro_batches() {
   Checkpoint& state = progress_.state();
-  const Trial& trial = progress_.trial();
-  const std::int64_t batch = trial.train.batch;
-  const std::int64_t most = context_.micro_batch > 0 ? context_.micro_batch : batch;
+  const std::int64_t batch = progress_.trial().train.batch;
   while (state.sequences < batch) {
-    const std::int64_t count = std::min(most, batch - state.sequences);
-    batches_.train(state.step * batch + state.sequences, count, batch_);
+    const std::int64_t count = next_count(), first = state.step * batch + state.sequences;
+    if (ahead_.first != first || ahead_.count != count) read_batch(first, count);
     const double share = static_cast<double>(count) / static_cast<double>(batch);
-    const BatchLosses losses = model_->add_gradients(batch_, share);
-    state.step_loss += share * losses.loss;
-    add_share(state.step_router, losses.router, share);
+    steps_->add(ahead_.batch, share);
     state.sequences += count;
     if (state.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
   return Verdict::kGoOn;
+}
+
+// Sequences of the next micro-batch.
+std::int64_t Training::next_count() const {
+  const std::int64_t left = progress_.trial().train.batch - progress_.state().sequences;
+  return context_.micro_batch > 0 ? std::min(context_.micro_batch, left) : left;
+}
+
+void Training::read_batch(std::int64_t first, std::int64_t count) {
+  ahead_.first = first;
+  ahead_.count = count;
+  batches_.train(first, count, ahead_.batch);
+}
+
+// The first micro-batch of the next step.
+void Training::read_ahead() {
+  const std::int64_t next = progress_.state().step + 1;
+  if (next >= progress_.schedule().steps) return;
+  read_batch(next * progress_.trial().train.batch, next_count());
 }
 
 // Also writes a checkpoint when one is due.

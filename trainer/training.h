@@ -12,12 +12,14 @@
 #define ISOFLOP_TRAINER_TRAINING_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/trial_runner.h"
 #include "data/batch_maker.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
+#include "trainer/step_runner.h"
 #include "trainer/trial_progress.h"
 
 namespace isoflop {
@@ -36,6 +38,9 @@ class Training {
   Verdict train();
   Verdict take_step();
   Verdict add_micro_batches();
+  void read_batch(std::int64_t first, std::int64_t count);
+  std::int64_t next_count() const;
+  void read_ahead();
   bool asked_to_stop();
   void note_curve();
 
@@ -44,7 +49,12 @@ class Training {
   Transformer model_;
   AdamW optimizer_;
   BatchMaker batches_;
-  TokenBatch batch_;
+  std::unique_ptr<StepRunner> steps_;
+  // The next micro-batch, read while the device works.
+  struct {
+    std::int64_t first = -1, count = 0;
+    TokenBatch batch;
+  } ahead_;
 };
 
 }  // namespace isoflop

@@ -65,6 +65,7 @@ struct LowLookUp : torch::autograd::Function<LowLookUp> {
 
 LowCopies::LowCopies(const std::vector<Tensor>& weights) : weights_(weights) {
   torch::NoGradGuard no_grad;
+  const torch::InferenceMode kept_for_training(false);
   for (std::size_t i = 0; i < weights.size(); ++i) {
     copies_.push_back(torch::empty(
         weights[i].sizes(), weights[i].options().requires_grad(false).dtype(torch::kBFloat16)));

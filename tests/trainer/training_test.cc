@@ -211,6 +211,22 @@ TEST_F(TrainingTest, AClockThatRunsOutBeginsTheCooldownOfATrialThatCouldHaveBeen
   EXPECT_EQ(final_loss(train(same)), final_loss(timed));
 }
 
+// In bfloat16 a run of 60 steps ends near the float32 one: 8 bits of each product are noise that
+// the steps average; and it resumes with the same bits as any other.
+TEST_F(TrainingTest, Bfloat16TrainsNearlyAsFloat32AndResumesToTheBit) {
+  Trial trial = small_trial(60);
+  const TrainingRun full = train(trial);
+  trial.train.dtype = "bfloat16";
+  const TrainingRun low = train(trial);
+  ASSERT_EQ(low.outcome.status, OutcomeStatus::kDone) << low.outcome.reason;
+  EXPECT_NE(final_loss(low), final_loss(full));
+  EXPECT_NEAR(final_loss(low), final_loss(full), 0.03);
+  train(trial, stopping_after(20));
+  const TrainingRun resumed = train(trial, keeping());
+  EXPECT_EQ(resumed.outcome.resumed_at, 20);
+  EXPECT_EQ(final_loss(resumed), final_loss(low));
+}
+
 TEST_F(TrainingTest, CountsTokensThatAreNewAndFlopsOfTheAttempt) {
   const Trial trial = cooling_trial(80);
   train(cooling_trial(40), keeping());
