@@ -343,7 +343,8 @@ TEST(SparseTransformer, WithOneExpertIsTheDenseModel) {
     config.feed_forward = kind;
     ModelConfig dense_config = config;
     dense_config.experts = 0;
-    Transformer sparse(config, 4), dense(dense_config, 4, TransformerPath::kPlain);
+    Transformer sparse(config, 4, TransformerPath::kPlain),
+        dense(dense_config, 4, TransformerPath::kPlain);
     const TokenBatch batch = batch_of_tokens(config);
     const auto weights = sparse->named_parameters();
     const BatchLosses one = sparse->add_gradients(batch, 1), other = dense->add_gradients(batch, 1);
@@ -371,7 +372,7 @@ TEST(SparseTransformer, WithOneExpertIsTheDenseModel) {
 TEST(SparseTransformer, GradientsOfTheLossAndTheRoutersLossesAgreeWithDifferences) {
   for (const ModelConfig& config : sparse_variants()) {
     SCOPED_TRACE(shape_name(config));
-    Transformer model(config, 3);
+    Transformer model(config, 3, TransformerPath::kPlain);
     model->to(torch::kFloat64);
     model->set_router_weights({.balance = 0.5, .z = 0.3});
     const auto tokens = tokens_of(config, 5), targets = tokens_of(config, 6);
@@ -405,7 +406,7 @@ TEST(SparseTransformer, AddsTheRoutersLossesByTheirWeights) {
   const ModelConfig config = sparse_model(4, 2);
   const TokenBatch batch = batch_of_tokens(config);
   const auto router_gradient = [&](const RouterLossWeights& weights) {
-    Transformer model(config, 3);
+    Transformer model(config, 3, TransformerPath::kPlain);
     model->set_router_weights(weights);
     model->add_gradients(batch, 1);
     return model->named_parameters()["block1.experts.router"].grad().clone();
@@ -420,7 +421,7 @@ TEST(SparseTransformer, AddsTheRoutersLossesByTheirWeights) {
 
 TEST(SparseTransformer, SaysHowItsRoutersDid) {
   const ModelConfig config = sparse_model(4, 2);
-  Transformer model(config, 3);
+  Transformer model(config, 3, TransformerPath::kPlain);
   const BatchLosses losses = model->add_gradients(batch_of_tokens(config), 1);
   EXPECT_GE(losses.router.largest_load, 1);
   EXPECT_LE(losses.router.largest_load, 2);  // a token chooses an expert once: E / k
@@ -433,7 +434,7 @@ TEST(SparseTransformer, SaysHowItsRoutersDid) {
 TEST(SparseTransformer, EvaluatesAWindowAlikeWhateverIsEvaluatedWithIt) {
   ModelConfig config = sparse_model(4, 2);
   config.capacity_factor = 0.5;
-  Transformer model(config, 3);
+  Transformer model(config, 3, TransformerPath::kPlain);
   const TokenBatch batch = batch_of_tokens(config);
   const auto together = model->token_losses(batch);
   const auto length = static_cast<std::size_t>(config.context);
