@@ -274,7 +274,7 @@ double student_quantile_of(double p, double freedom) {
   // With t = sqrt(freedom) tan(phi) the density is cos(phi)^(freedom - 1): Simpson's rule, then
   // bisection.
   const auto area = [&](double end) {
-    constexpr int kSteps = 2000;
+    constexpr int kSteps = 400;
     double sum = 0;
     for (int i = 0; i <= kSteps; ++i) {
       const double weight = i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2;

@@ -43,7 +43,7 @@ TEST(Tune, TheLawWhoseRangeHoldsTheModelIsTheAnswer) {
   EXPECT_EQ(chosen_of(tiny).rate->value, rate_rule(1e5, 2e6, 128).rate);
   // In nobody's range: Step Law from 30M parameters, the program's rule below.
   EXPECT_EQ(chosen_of(tune({.params = 7e10, .tokens = 1e12})).law, "steplaw");
-  EXPECT_EQ(chosen_of(tune({.params = 2e7, .tokens = 4e10})).law, "isoflop");
+  EXPECT_EQ(chosen_of(tune({.params = 2e7, .tokens = 1e13})).law, "isoflop");
 }
 
 TEST(Tune, AnOwnLawOrOneAskedForComesFirst) {
