@@ -11,7 +11,7 @@ while [ $i -lt 4000 ]; do
   echo "line $i of a text that is long enough to be cut into windows, $((i * 7919 % 1000))"
   i=$((i + 1))
 done > "$work/text.txt"
-"$program" data prepare "$work/text.txt" --tokenizer bytes --out "$work/corpus" > /dev/null
+"$program" data prepare "$work/text.txt" --out "$work/corpus" > /dev/null
 cd "$source"
 "$python" -B bench/gpu_trials.py --device cpu --quick --program "$program" --python "$python" \
   --corpus "$work/corpus" > "$work/out"
