@@ -5,9 +5,10 @@ initialisation) and "nanogpt" (LayerNorm, learned positions, no QK-norm). Both h
 head and no dropout.
 
 As a program it is a worker: it reads one JSON request a line from stdin and answers each with one line.
-  {"threads", "cores"}                                   first line
+  {"threads", "cores", "corpus", "context" (default 128)}   first line
   {"do": "speed", "mode": "eager" | "compile", "arch", "width", "layers", "heads", "batch", "seconds"}  -> {"tokens_per_second"}
   {"do": "loss", "arch", "width", ..., "tokens", "seed", "recipe", "heldout_windows"}                   -> {"loss"}
+  {"do": "trials", "device", "dtype", "mode", "arch", "width", ..., "steps", "seeds", "recipe"}         -> {"seconds", "losses"}
 """
 
 import json
@@ -208,16 +209,62 @@ def loss(corpus, ask):
     return {"loss": sum(parts) / wanted, "params": sum(p.numel() for p in parameters)}
 
 
+def trials(corpus, ask):
+    """One trial after the other, as nanoGPT's train.py would: seconds of each one's steps, and its mean loss over the last tenth.
+
+    torch.compile compiles in the first, whose seconds are therefore not comparable; the caller leaves them out.
+    """
+    device, recipe, size, steps = torch.device(ask["device"]), ask["recipe"], ask["batch"], ask["steps"]
+    low = ask["dtype"] == "bfloat16"
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    seconds, losses = [], []
+    model = Transformer(ask["width"], ask["layers"], ask["heads"], ask["arch"]).to(device)
+    run = torch.compile(model) if ask["mode"] == "compile" else model
+    for seed in ask["seeds"]:
+        torch.manual_seed(seed)
+        with torch.no_grad():  # the compiled model takes the weights of a new one
+            for old, new in zip(model.parameters(), Transformer(ask["width"], ask["layers"], ask["heads"], ask["arch"]).parameters()):
+                old.copy_(new)
+        parameters, optimizer = list(model.parameters()), adamw(model, recipe)
+        starts, tail = shuffled(corpus.train_starts, seed), []
+        wait()
+        begin = time.perf_counter()
+        for number in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = recipe["rate"] * rate_factor(recipe, number, steps)
+            first = number * size % (len(starts) - size + 1)
+            inputs, targets = corpus.batch(starts[first : first + size])
+            if device.type == "cuda":
+                inputs, targets = (part.pin_memory().to(device, non_blocking=True) for part in (inputs, targets))
+            with torch.autocast(device.type, torch.bfloat16, enabled=low):
+                value = run(inputs, targets)
+            value.backward()
+            nn.utils.clip_grad_norm_(parameters, recipe["clip"])
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            if number >= steps - max(1, steps // 10):
+                tail.append(value.detach())
+        wait()
+        seconds.append(time.perf_counter() - begin)
+        losses.append(torch.stack(tail).mean().item())
+    return {"seconds": seconds, "losses": losses, "params": sum(p.numel() for p in model.parameters())}
+
+
 def main():
+    global CONTEXT
     first = json.loads(sys.stdin.readline())
-    os.sched_setaffinity(0, first["cores"])
+    CONTEXT = first.get("context", CONTEXT)
+    if first["cores"]:
+        os.sched_setaffinity(0, first["cores"])
     torch.set_num_threads(first["threads"])
     corpus = Corpus(first["corpus"])
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         ask = json.loads(line)
         try:
-            answer = (speed if ask["do"] == "speed" else loss)(corpus, ask)
+            answer = {"speed": speed, "loss": loss, "trials": trials}[ask["do"]](corpus, ask)
         except Exception as error:  # torch.compile needs a C++ compiler and Python's headers
             answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"}
         print(json.dumps(answer), flush=True)

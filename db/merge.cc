@@ -144,8 +144,10 @@ INSERT INTO main.fits (study, created, version, json)
 // Attempts that ended since are counted as they were: easier to count all of them again.
 constexpr const char* kCountSpent[] = {
     "DELETE FROM main.spent WHERE study IN (SELECT study FROM temp.merge_studies)",
-    "INSERT INTO main.spent SELECT st.study, a.device, t.params, count(*), sum(a.seconds),"
-    " sum(coalesce(a.flops, 0)), sum(iif(a.flops > 0, 0, a.seconds))"
+    "INSERT INTO main.spent (study, device, params, attempts, seconds, flops, uncounted, energy,"
+    " metered) SELECT st.study, a.device, t.params, count(*), sum(a.seconds),"
+    " sum(coalesce(a.flops, 0)), sum(iif(a.flops > 0, 0, a.seconds)), sum(coalesce(a.energy, 0)),"
+    " sum(iif(a.energy IS NULL, 0, a.seconds))"
     " FROM main.attempts a JOIN main.trials t ON t.id = a.trial"
     " JOIN main.study_trials st ON st.trial = t.id"
     " WHERE a.outcome <> 'running' AND st.study IN (SELECT study FROM temp.merge_studies)"

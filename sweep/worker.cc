@@ -197,7 +197,11 @@ void Worker::run_stack(const std::vector<Claim>& claims) {
     finished[i] = true;
   };
   try {
-    const AttemptOptions attempt = attempt_options();
+    AttemptOptions attempt = attempt_options();
+    attempt.corpus_dir = [this, where = attempt.corpus_dir](const Trial& trial) {
+      const std::lock_guard lock(mutex_);
+      return where(trial);
+    };
     const StackTrouble trouble = run_stacked_attempts(runner_, claims, pointers, attempt, end);
     if (trouble == StackTrouble::kNone) return;
     const std::size_t half = trouble == StackTrouble::kMemory ? claims.size() / 2 : 1;
