@@ -64,9 +64,9 @@ struct ResidualStream {
   torch::Tensor sum() const { return y.defined() ? x + y : x; }
 };
 
-// Where model/cuda's operations stand for LibTorch's: on devices and in bfloat16; everywhere where
-// a model's path says so.
-enum class Fusing { kOnDevices, kEverywhere };
+// Where model/cuda's operations stand for LibTorch's: by TransformerPath kPlain, kFastest (there in
+// bfloat16 on the CPU too), kFused.
+enum class Fusing { kNever, kOnDevices, kEverywhere };
 
 class BlockImpl : public torch::nn::Module {
  public:
