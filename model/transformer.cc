@@ -334,8 +334,11 @@ DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
 }
 
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
-  if (runs_on_kernels())
-    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
+  if (runs_on_kernels()) {
+    const PassLosses losses =
+        pass_->add_gradients(weights(), gradients(), batch, scale, router_weights_);
+    return {.loss = losses.loss, .router = losses.router};
+  }
   const torch::Tensor numbers =
       add_gradients(on_device(batch), scale).to(torch::kCPU, torch::kFloat64);
   return batch_losses({numbers.data_ptr<double>(), static_cast<std::size_t>(numbers.numel())});
@@ -365,13 +368,16 @@ BatchLosses batch_losses(std::span<const double> numbers) {
   BatchLosses losses{.loss = numbers[0]};
   if (numbers.size() > 1) losses.next_sentence = numbers[1];
   if (numbers.size() < kWithRouter) return losses;
-  losses.router = {.largest_load = numbers[2],
-                   .unused = numbers[3],
-                   .dropped = numbers[4],
-                   .entropy = numbers[5],
-                   .balance = numbers[6],
-                   .z = numbers[7]};
+  for (std::size_t i = 0; const auto& field : kRouterStatsFields) {
+    losses.router.*field.value = numbers[2 + i++];
+  }
   return losses;
+}
+
+std::vector<double> numbers_of(const BatchLosses& losses) {
+  std::vector<double> numbers{losses.loss, losses.next_sentence};
+  for (const auto& field : kRouterStatsFields) numbers.push_back(losses.router.*field.value);
+  return numbers;
 }
 
 torch::Tensor TransformerImpl::router_loss() const {

@@ -18,22 +18,17 @@ class HostSteps : public StepRunner {
     optimizer_.zero_gradients();
     result_ = {};
   }
-  void go_on(double loss) override { result_ = {.losses = {.loss = loss}}; }
+  void go_on(const BatchLosses& so_far) override { result_ = {.losses = so_far}; }
 
   void add(const TokenBatch& batch, double share) override {
     const BatchLosses part = model_.add_gradients(batch, share);
     BatchLosses& sum = result_.losses;
     sum.loss += share * part.loss;
     sum.next_sentence += share * part.next_sentence;
-    sum.router.largest_load += share * part.router.largest_load;
-    sum.router.unused += share * part.router.unused;
-    sum.router.dropped += share * part.router.dropped;
-    sum.router.entropy += share * part.router.entropy;
-    sum.router.balance += share * part.router.balance;
-    sum.router.z += share * part.router.z;
+    add_share(sum.router, part.router, share);
   }
 
-  double loss() override { return result_.losses.loss; }
+  BatchLosses losses() override { return result_.losses; }
 
   void update(double rate) override {
     result_.norm = optimizer_.clip_gradients(clip_);
@@ -69,9 +64,11 @@ class DeviceSteps : public StepRunner {
     sums_.zero_();
   }
 
-  void go_on(double loss) override {
-    sums_.zero_();
-    sums_[0].fill_(loss);
+  void go_on(const BatchLosses& so_far) override {
+    std::vector<double> numbers = numbers_of(so_far);
+    numbers.resize(static_cast<std::size_t>(sums_.numel()));
+    sums_.copy_(torch::tensor(numbers, torch::kFloat32));
+    is_clean_ = false;
   }
 
   void add(const TokenBatch& batch, double share) override {
@@ -88,7 +85,10 @@ class DeviceSteps : public StepRunner {
     });
   }
 
-  double loss() override { return sums_[0].item<double>(); }
+  BatchLosses losses() override {
+    const torch::Tensor here = sums_.to(torch::kCPU, torch::kFloat64);
+    return batch_losses({here.data_ptr<double>(), static_cast<std::size_t>(here.numel())});
+  }
 
   void update(double rate) override {
     rate_.fill_(rate);

@@ -3,12 +3,12 @@
 //   begin, add, add, ..., update, result
 //
 // Two ways. host_steps: every call is done when it returns; what runs on the CPU. device_steps: no
-// call but result and loss waits for the device; losses, norm, rate and clipping stay there, so
+// call but result and losses waits for the device; losses, norm, rate and clipping stay there, so
 // that the host waits once a step, and a StepRecorder (step_graph.h) turns each micro-batch and the
 // update into one launch. Both give the same losses to rounding, on every device.
 //
-// Between add and update a step can be left (for a checkpoint: loss, AdamW::gradients) and gone on
-// with in another process: go_on. Not thread-safe.
+// Between add and update a step can be left (for a checkpoint: losses, AdamW::gradients) and gone
+// on with in another process: go_on. Not thread-safe.
 #ifndef ISOFLOP_TRAINER_STEP_RUNNER_H_
 #define ISOFLOP_TRAINER_STEP_RUNNER_H_
 
@@ -32,10 +32,10 @@ class StepRunner {
   virtual ~StepRunner() = default;
 
   virtual void begin() = 0;
-  // In the middle of a step: the gradients are the optimizer's, their losses came to `loss`.
-  virtual void go_on(double loss) = 0;
+  // In the middle of a step: the gradients are the optimizer's, with these losses.
+  virtual void go_on(const BatchLosses& so_far) = 0;
   virtual void add(const TokenBatch& batch, double share) = 0;
-  virtual double loss() = 0;  // so far
+  virtual BatchLosses losses() = 0;  // so far
 
   // Clips and steps, where loss and norm are finite; else the weights stay.
   virtual void update(double rate) = 0;

@@ -30,6 +30,7 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
       progress_(trial, source, context),
       model_(on_device(trial, device)),
       optimizer_(model_->groups(), trial.train),
+      batches_(trial, source),
       steps_(steps_on(device, *model_, optimizer_, trial.train)) {}
 
 Outcome Training::run() {
@@ -37,8 +38,7 @@ Outcome Training::run() {
   progress_.begin();
   const Verdict verdict = train();
   if (!steps_->note().empty()) progress_.notes().push_back(steps_->note());
-  return progress_.outcome_of(verdict,
-                              [&] { return evaluate(losses_of(*model_), progress_.source()); });
+  return progress_.outcome_of(verdict, [&] { return evaluate(losses_of(*model_), batches_); });
 }
 
 // --- Checkpoints.
@@ -47,13 +47,17 @@ void Training::restore(const Checkpoint& checkpoint) {
   optimizer_.restore({checkpoint.weights, checkpoint.means, checkpoint.squares}, checkpoint.step);
   if (checkpoint.sequences > 0) {
     optimizer_.restore_gradients(checkpoint.gradients);
-    steps_->go_on(checkpoint.step_loss);
+    steps_->go_on({.loss = checkpoint.step_loss, .router = checkpoint.step_router});
   }
   progress_.go_on_from(checkpoint);
 }
 
 void Training::save() {
-  if (progress_.state().sequences > 0) progress_.state().step_loss = steps_->loss();
+  if (Checkpoint& state = progress_.state(); state.sequences > 0) {
+    const BatchLosses so_far = steps_->losses();
+    state.step_loss = so_far.loss;
+    state.step_router = so_far.router;
+  }
   Checkpoint arrays;
   AdamW::State optimizer = optimizer_.state();
   arrays.weights = std::move(optimizer.weights);
@@ -93,6 +97,7 @@ Verdict Training::take_step() {
   steps_->update(progress_.rate());
   read_ahead();
   const StepResult result = steps_->result();
+  state.step_router = result.losses.router;
   if (progress_.note_loss(result.losses.loss, result.norm) != Verdict::kGoOn) {
     return Verdict::kDiverged;
   }
@@ -107,9 +112,10 @@ Verdict Training::add_micro_batches() {
   const std::int64_t batch = progress_.trial().train.batch;
   while (state.sequences < batch) {
     const std::int64_t count = next_count(), first = state.step * batch + state.sequences;
-    const bool is_ahead = ahead_.first == first && ahead_.count == count;
-    const double share = static_cast<double>(count) / static_cast<double>(batch);
-    steps_->add(is_ahead ? ahead_.batch : batch_of(first, count), share);
+    const bool is_here = first == batch_first_ && count == batch_.sequences;
+    if (!is_here) batches_.train(first, count, batch_);
+    batch_first_ = -1;
+    steps_->add(batch_, static_cast<double>(count) / static_cast<double>(batch));
     state.sequences += count;
     if (state.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
@@ -122,20 +128,12 @@ std::int64_t Training::next_count() const {
   return context_.micro_batch > 0 ? std::min(context_.micro_batch, left) : left;
 }
 
-TokenBatch Training::batch_of(std::int64_t first, std::int64_t count) {
-  const std::int64_t context = progress_.trial().model.context;
-  windows_.resize(static_cast<std::size_t>(count * (context + 1)));
-  progress_.source().train_batch(first, windows_);
-  return next_token_batch(windows_, context);
-}
-
-// The first micro-batch of the next step.
+// The first micro-batch of the next step, while the device works.
 void Training::read_ahead() {
   const std::int64_t next = progress_.state().step + 1;
   if (next >= progress_.schedule().steps) return;
-  ahead_.first = next * progress_.trial().train.batch;
-  ahead_.count = next_count();
-  ahead_.batch = batch_of(ahead_.first, ahead_.count);
+  batch_first_ = next * progress_.trial().train.batch;
+  batches_.train(batch_first_, next_count(), batch_);
 }
 
 // Also writes a checkpoint when one is due.
@@ -148,8 +146,7 @@ bool Training::asked_to_stop() {
 
 void Training::note_curve() {
   std::optional<Evaluation> seen;
-  if (progress_.is_glance())
-    seen = glance(losses_of(*model_), progress_.source(), kWindowsOfAGlance);
+  if (progress_.is_glance()) seen = glance(losses_of(*model_), batches_, kWindowsOfAGlance);
   progress_.note_curve(seen);
 }
 

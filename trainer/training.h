@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
 #include "trainer/step_runner.h"
@@ -38,7 +38,6 @@ class Training {
   Verdict train();
   Verdict take_step();
   Verdict add_micro_batches();
-  TokenBatch batch_of(std::int64_t first, std::int64_t count);
   std::int64_t next_count() const;
   void read_ahead();
   bool asked_to_stop();
@@ -48,13 +47,10 @@ class Training {
   TrialProgress progress_;
   Transformer model_;
   AdamW optimizer_;
+  BatchMaker batches_;
   std::unique_ptr<StepRunner> steps_;
-  std::vector<std::int32_t> windows_;
-  // The next micro-batch, read while the device works.
-  struct {
-    std::int64_t first = -1, count = 0;
-    TokenBatch batch;
-  } ahead_;
+  TokenBatch batch_;
+  std::int64_t batch_first_ = -1;  // the window that batch_ begins with, if it was read ahead
 };
 
 }  // namespace isoflop

@@ -147,7 +147,7 @@ TEST(StepRunner, AStepGoesOnInAnotherRunner) {
     before.steps->add(step_batch(step_model(), 0, 3), 0.75);
     after.optimizer->restore(before.optimizer->state(), 0);
     after.optimizer->restore_gradients(before.optimizer->gradients());
-    after.steps->go_on(before.steps->loss());
+    after.steps->go_on(before.steps->losses());
     after.steps->add(step_batch(step_model(), 1, 1), 0.25);
     after.steps->update(0.01);
     const StepResult pieces = after.steps->result();
