@@ -39,8 +39,7 @@ if(ISOFLOP_CUDA)
   endif()
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # LibTorch's own
   enable_language(CUDA)
-  set(CMAKE_CUDA_STANDARD 20)
-  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25.1 does not know that nvcc has C++20
   target_link_libraries(torch_target INTERFACE
     "${torch_root}/lib/libtorch.so" "${torch_root}/lib/libtorch_cuda.so"
     "${torch_root}/lib/libc10_cuda.so")

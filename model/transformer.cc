@@ -22,7 +22,20 @@ torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
 }
 
 bool is_fused(const torch::Tensor& x, Fusing fusing) {
-  return fusing == Fusing::kEverywhere || x.is_cuda() || x.scalar_type() == torch::kBFloat16;
+  if (fusing != Fusing::kOnDevices) return fusing == Fusing::kEverywhere;
+  return x.is_cuda() || x.scalar_type() == torch::kBFloat16;
+}
+
+Fusing fusing_of(TransformerPath path) {
+  switch (path) {
+    case TransformerPath::kPlain:
+      return Fusing::kNever;
+    case TransformerPath::kFused:
+      return Fusing::kEverywhere;
+    case TransformerPath::kFastest:
+      break;
+  }
+  return Fusing::kOnDevices;
 }
 
 AddedAndNormed normed(const ResidualStream& stream, const torch::Tensor& gain,
@@ -143,8 +156,7 @@ torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
 
 TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
                                  TransformerPath path)
-    : config_(config),
-      fusing_(path == TransformerPath::kFused ? Fusing::kEverywhere : Fusing::kOnDevices) {
+    : config_(config), fusing_(fusing_of(path)) {
   validate(config);
   if (path == TransformerPath::kFastest) pass_ = std::make_unique<TransformerPass>(config);
   torch::Tensor cos, sin;
@@ -272,7 +284,9 @@ torch::Tensor TransformerImpl::cross_entropy(const torch::Tensor& hidden,
                                              const torch::Tensor& targets,
                                              std::int64_t reduction) const {
   if (!is_fused(hidden, fusing_)) {
-    return torch::cross_entropy_loss(logits(hidden), targets, {}, reduction, kNotPredicted);
+    auto all = logits(hidden);
+    if (all.scalar_type() == torch::kBFloat16) all = all.to(torch::kFloat32);
+    return torch::cross_entropy_loss(all, targets, {}, reduction, kNotPredicted);
   }
   const torch::Tensor& head = head_.defined() ? head_ : embedding_;
   return reduction == at::Reduction::Mean ? head_loss(hidden, head, targets)
@@ -354,13 +368,16 @@ BatchLosses batch_losses(std::span<const double> numbers) {
   BatchLosses losses{.loss = numbers[0]};
   if (numbers.size() > 1) losses.next_sentence = numbers[1];
   if (numbers.size() < kWithRouter) return losses;
-  losses.router = {.largest_load = numbers[2],
-                   .unused = numbers[3],
-                   .dropped = numbers[4],
-                   .entropy = numbers[5],
-                   .balance = numbers[6],
-                   .z = numbers[7]};
+  for (std::size_t i = 0; const auto& field : kRouterStatsFields) {
+    losses.router.*field.value = numbers[2 + i++];
+  }
   return losses;
+}
+
+std::vector<double> numbers_of(const BatchLosses& losses) {
+  std::vector<double> numbers{losses.loss, losses.next_sentence};
+  for (const auto& field : kRouterStatsFields) numbers.push_back(losses.router.*field.value);
+  return numbers;
 }
 
 torch::Tensor TransformerImpl::router_loss() const {

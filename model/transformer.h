@@ -64,9 +64,9 @@ struct ResidualStream {
   torch::Tensor sum() const { return y.defined() ? x + y : x; }
 };
 
-// Where model/cuda's operations stand for LibTorch's: on devices and in bfloat16; everywhere where
-// a model's path says so.
-enum class Fusing { kOnDevices, kEverywhere };
+// Where model/cuda's operations stand for LibTorch's: by TransformerPath kPlain, kFastest (there in
+// bfloat16 on the CPU too), kFused.
+enum class Fusing { kNever, kOnDevices, kEverywhere };
 
 class BlockImpl : public torch::nn::Module {
  public:
@@ -112,7 +112,8 @@ struct BatchLosses {
 // Of the result of add_gradients(DeviceBatch), on the host: the loss, and where there are more
 // numbers the next sentence's and the router's in their order.
 BatchLosses batch_losses(std::span<const double> numbers);
-std::int64_t loss_numbers(const ModelConfig& config);  // how many there are
+std::vector<double> numbers_of(const BatchLosses& losses);  // all of them
+std::int64_t loss_numbers(const ModelConfig& config);       // how many there are
 
 // kFused: the operations that devices use, on the CPU too.
 enum class TransformerPath { kFastest, kPlain, kFused };

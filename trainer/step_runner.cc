@@ -18,7 +18,7 @@ class HostSteps : public StepRunner {
     optimizer_.zero_gradients();
     result_ = {};
   }
-  void go_on(const BatchLosses& losses) override { result_ = {.losses = losses}; }
+  void go_on(const BatchLosses& so_far) override { result_ = {.losses = so_far}; }
 
   void add(const TokenBatch& batch, double share) override {
     const BatchLosses part = model_.add_gradients(batch, share);
@@ -64,12 +64,11 @@ class DeviceSteps : public StepRunner {
     sums_.zero_();
   }
 
-  void go_on(const BatchLosses& losses) override {
-    const RouterStats& r = losses.router;
-    const auto numbers = torch::tensor({losses.loss, losses.next_sentence, r.largest_load, r.unused,
-                                        r.dropped, r.entropy, r.balance, r.z},
-                                       torch::kFloat32);
-    sums_.copy_(numbers.narrow(0, 0, sums_.numel()));
+  void go_on(const BatchLosses& so_far) override {
+    std::vector<double> numbers = numbers_of(so_far);
+    numbers.resize(static_cast<std::size_t>(sums_.numel()));
+    sums_.copy_(torch::tensor(numbers, torch::kFloat32));
+    is_clean_ = false;
   }
 
   void add(const TokenBatch& batch, double share) override {
@@ -87,8 +86,8 @@ class DeviceSteps : public StepRunner {
   }
 
   BatchLosses losses() override {
-    const auto numbers = sums_.to(torch::kCPU, torch::kFloat64);
-    return batch_losses({numbers.data_ptr<double>(), static_cast<std::size_t>(numbers.numel())});
+    const torch::Tensor here = sums_.to(torch::kCPU, torch::kFloat64);
+    return batch_losses({here.data_ptr<double>(), static_cast<std::size_t>(here.numel())});
   }
 
   void update(double rate) override {

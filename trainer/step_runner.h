@@ -32,8 +32,8 @@ class StepRunner {
   virtual ~StepRunner() = default;
 
   virtual void begin() = 0;
-  // In the middle of a step: the gradients are the optimizer's, and these their losses.
-  virtual void go_on(const BatchLosses& losses) = 0;
+  // In the middle of a step: the gradients are the optimizer's, with these losses.
+  virtual void go_on(const BatchLosses& so_far) = 0;
   virtual void add(const TokenBatch& batch, double share) = 0;
   virtual BatchLosses losses() = 0;  // so far
 

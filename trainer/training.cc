@@ -53,18 +53,17 @@ void Training::restore(const Checkpoint& checkpoint) {
 }
 
 void Training::save() {
-  Checkpoint& state = progress_.state();
-  if (state.sequences > 0) {
-    const BatchLosses losses = steps_->losses();
-    state.step_loss = losses.loss;
-    state.step_router = losses.router;
+  if (Checkpoint& state = progress_.state(); state.sequences > 0) {
+    const BatchLosses so_far = steps_->losses();
+    state.step_loss = so_far.loss;
+    state.step_router = so_far.router;
   }
   Checkpoint arrays;
   AdamW::State optimizer = optimizer_.state();
   arrays.weights = std::move(optimizer.weights);
   arrays.means = std::move(optimizer.means);
   arrays.squares = std::move(optimizer.squares);
-  if (state.sequences > 0) arrays.gradients = optimizer_.gradients();
+  if (progress_.state().sequences > 0) arrays.gradients = optimizer_.gradients();
   progress_.save(std::move(arrays));
 }
 
@@ -113,9 +112,10 @@ Verdict Training::add_micro_batches() {
   const std::int64_t batch = progress_.trial().train.batch;
   while (state.sequences < batch) {
     const std::int64_t count = next_count(), first = state.step * batch + state.sequences;
-    if (ahead_.first != first || ahead_.count != count) read_batch(first, count);
-    const double share = static_cast<double>(count) / static_cast<double>(batch);
-    steps_->add(ahead_.batch, share);
+    const bool is_here = first == batch_first_ && count == batch_.sequences;
+    if (!is_here) batches_.train(first, count, batch_);
+    batch_first_ = -1;
+    steps_->add(batch_, static_cast<double>(count) / static_cast<double>(batch));
     state.sequences += count;
     if (state.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
@@ -128,17 +128,12 @@ std::int64_t Training::next_count() const {
   return context_.micro_batch > 0 ? std::min(context_.micro_batch, left) : left;
 }
 
-void Training::read_batch(std::int64_t first, std::int64_t count) {
-  ahead_.first = first;
-  ahead_.count = count;
-  batches_.train(first, count, ahead_.batch);
-}
-
-// The first micro-batch of the next step.
+// The first micro-batch of the next step, while the device works.
 void Training::read_ahead() {
   const std::int64_t next = progress_.state().step + 1;
   if (next >= progress_.schedule().steps) return;
-  read_batch(next * progress_.trial().train.batch, next_count());
+  batch_first_ = next * progress_.trial().train.batch;
+  batches_.train(batch_first_, next_count(), batch_);
 }
 
 // Also writes a checkpoint when one is due.

@@ -38,7 +38,6 @@ class Training {
   Verdict train();
   Verdict take_step();
   Verdict add_micro_batches();
-  void read_batch(std::int64_t first, std::int64_t count);
   std::int64_t next_count() const;
   void read_ahead();
   bool asked_to_stop();
@@ -50,11 +49,8 @@ class Training {
   AdamW optimizer_;
   BatchMaker batches_;
   std::unique_ptr<StepRunner> steps_;
-  // The next micro-batch, read while the device works.
-  struct {
-    std::int64_t first = -1, count = 0;
-    TokenBatch batch;
-  } ahead_;
+  TokenBatch batch_;
+  std::int64_t batch_first_ = -1;  // the window that batch_ begins with, if it was read ahead
 };
 
 }  // namespace isoflop

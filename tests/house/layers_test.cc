@@ -28,7 +28,8 @@ const std::map<std::string, Room>& house() {
       {"published", {{"core", "io"}, {"fmt/"}}},
       {"data", {{"core"}, {"sentencepiece_", "nlohmann/", "fmt/"}}},
       {"kernels", {{"core"}, {}}},
-      {"model", {{"core", "kernels"}, {"torch/", "ATen/", "c10/"}}},
+      {"model",
+       {{"core", "kernels"}, {"torch/", "ATen/", "c10/", "cuda_"}}},  // cuda_: .cu, see below
       {"trainer", {{"core", "io", "data", "model"}, {"torch/", "ATen/", "c10/"}}},
       {"db", {{"core"}, {"SQLiteCpp/", "sqlite3.h", "fmt/"}}},
       {"sweep", {{"core", "db"}, {"fmt/"}}},
@@ -78,6 +79,9 @@ std::optional<std::string> complaint(const std::string& file, const std::string&
   if (match[1] == "<") {
     if (is_system(header)) return std::nullopt;
     if (!allowed_third_party(room, header)) return file + " includes <" + header + ">";
+    if (header.rfind("cuda_", 0) == 0 && file.rfind("model/cuda/", 0) != 0) {
+      return file + " includes <" + header + ">: CUDA's own headers belong in model/cuda";
+    }
     if (room_name == "core" && file != "core/hash.cc") return file + " includes <" + header + ">";
     const bool header_file = file.size() > 2 && file.substr(file.size() - 2) == ".h";
     if (header_file && header.rfind("fmt/", 0) == 0) return file + ": fmt belongs in .cc files";
@@ -121,6 +125,8 @@ TEST(House, AForbiddenIncludeIsSeen) {
   EXPECT_TRUE(complaint("plan/plan.h", "#include <fmt/format.h>"));
   EXPECT_TRUE(complaint("model/transformer.cc", "#include \"data/token_source.h\""));
   EXPECT_TRUE(complaint("app/main.cc", "#include \"kitchen/sink.h\""));
+  EXPECT_TRUE(complaint("model/transformer.cc", "#include <cuda_runtime.h>"));
+  EXPECT_FALSE(complaint("model/cuda/block.h", "#include <cuda_runtime.h>"));
   EXPECT_FALSE(complaint("core/hash.cc", "#include <openssl/evp.h>"));
   EXPECT_FALSE(complaint("trainer/evaluation.h", "#include \"model/transformer.h\""));
   EXPECT_FALSE(complaint("db/store.cc", "#include <unistd.h>"));
