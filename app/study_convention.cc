@@ -8,7 +8,6 @@
 #include "app/output.h"
 #include "core/error.h"
 #include "core/shape_rule.h"
-#include "fit/mixed_models.h"
 #include "io/grid_toml.h"
 #include "law/law_form.h"
 

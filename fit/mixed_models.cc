@@ -39,11 +39,6 @@ bool has_other_experts(std::span<const Observation> runs, const LawForm& form) {
 
 }  // namespace
 
-bool knows_experts(const LawForm& form) {
-  return needs_coordinate(form, "experts") || needs_coordinate(form, "sparsity") ||
-         has_term_for(form, "granularity");
-}
-
 std::vector<Warning> warn_of_mixed_models(std::span<const Observation> runs, const LawForm& form) {
   std::vector<Warning> warnings;
   if (runs.empty()) return warnings;

@@ -19,9 +19,6 @@
 
 namespace isoflop {
 
-// Whether the form has a term for experts of any kind.
-bool knows_experts(const LawForm& form);
-
 std::vector<Warning> warn_of_mixed_models(std::span<const Observation> runs, const LawForm& form);
 
 }  // namespace isoflop

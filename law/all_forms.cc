@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
@@ -57,6 +58,15 @@ std::vector<std::string> parameter_names(const LawForm& form) {
   std::vector<std::string> names;
   for (const FormParameter& parameter : form.parameters) names.emplace_back(parameter.name);
   return names;
+}
+
+bool knows_experts(const LawForm& form) {
+  const auto needs = [&](std::string_view name) {
+    return std::find(form.needs.begin(), form.needs.end(), name) != form.needs.end();
+  };
+  const bool fine = std::any_of(form.parameters.begin(), form.parameters.end(),
+                                [](const auto& p) { return p.only_with == "granularity"; });
+  return fine || needs("experts") || needs("sparsity");
 }
 
 std::optional<double> target_of(const LawForm& form, const Observation& observation) {

@@ -83,6 +83,9 @@ const LawForm& law_form(std::string_view name);
 
 std::vector<std::string> parameter_names(const LawForm& form);
 
+// Whether experts, sparsity or granularity are among the form's coordinates.
+bool knows_experts(const LawForm& form);
+
 // What the form predicts, as measured; empty where the run does not say it.
 std::optional<double> target_of(const LawForm& form, const Observation& observation);
 

@@ -63,12 +63,6 @@ void check_form(const LawForm& form, const SurfaceSettings& settings) {
 
 }  // namespace
 
-bool knows_experts(const LawForm& form) {
-  const bool fine = std::any_of(form.parameters.begin(), form.parameters.end(),
-                                [](const auto& p) { return p.only_with == "granularity"; });
-  return fine || form_needs(form, "experts") || form_needs(form, "sparsity");
-}
-
 double effective_tokens(double tokens, double unique_tokens, double repeat_decay) {
   if (tokens <= unique_tokens) return tokens;
   const double repeats = tokens / unique_tokens - 1;

@@ -47,9 +47,6 @@ struct SurfaceSettings {
 // Tokens that were worth as much, had all been new.
 double effective_tokens(double tokens, double unique_tokens, double repeat_decay);
 
-// Whether the law has experts, sparsity or granularity among its coordinates.
-bool knows_experts(const LawForm& form);
-
 class LossSurface {
  public:
   LossSurface(const LawParameters& law, const SurfaceSettings& settings);
