@@ -77,7 +77,7 @@ void run(const FitCommandFlags& flags) {
   const auto inputs = read_fit_inputs(input, with_curves);
   const bool several = inputs.size() > 1;
   std::vector<LawFit> fits;
-  for (const FitInput& input : inputs) fits.push_back(fit_one(flags, input));
+  for (const FitInput& one : inputs) fits.push_back(fit_one(flags, one));
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < fits.size(); ++i) {
     texts.push_back(fit_json(fits[i]));
