@@ -101,11 +101,12 @@ NormGradients backward_by_operators(const Tensor& d_normed, const Tensor& d_sum,
 }
 
 struct AddNorm : torch::autograd::Function<AddNorm> {
-  static variable_list forward(AutogradContext* context, const Tensor& in_x, const Tensor& in_y,
-                               const Tensor& in_gain, const Tensor& in_bias, double epsilon) {
+  static variable_list forward(AutogradContext* context, const Tensor& in_x,
+                               const std::optional<Tensor>& in_y, const Tensor& in_gain,
+                               const std::optional<Tensor>& in_bias, double epsilon) {
     context->set_materialize_grads(false);
-    const Tensor x = in_one_piece(in_x), y = in_one_piece(in_y), gain = in_one_piece(in_gain),
-                 bias = in_one_piece(in_bias);
+    const Tensor x = in_one_piece(in_x), y = in_one_piece(in_y.value_or(Tensor())),
+                 gain = in_one_piece(in_gain), bias = in_one_piece(in_bias.value_or(Tensor()));
     const NormPass pass = norm_on_kernels(x) ? forward_by_kernel(x, y, gain, bias, epsilon)
                                              : forward_by_operators(x, y, gain, bias, epsilon);
     context->save_for_backward({pass.sum, pass.means, pass.inverses, gain});
@@ -133,8 +134,8 @@ struct AddNorm : torch::autograd::Function<AddNorm> {
 
 AddedAndNormed add_norm(const Tensor& x, const Tensor& y, const Tensor& gain, const Tensor& bias,
                         double epsilon) {
-  const variable_list results =
-      AddNorm::apply(x, y.defined() ? y.to(x.scalar_type()) : y, gain, bias, epsilon);
+  const auto same_type = if_defined(y.defined() ? y.to(x.scalar_type()) : y);
+  const variable_list results = AddNorm::apply(x, same_type, gain, if_defined(bias), epsilon);
   return {.sum = y.defined() ? results[1] : x, .normed = results[0]};
 }
 

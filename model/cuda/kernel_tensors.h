@@ -2,6 +2,8 @@
 #ifndef ISOFLOP_MODEL_CUDA_KERNEL_TENSORS_H_
 #define ISOFLOP_MODEL_CUDA_KERNEL_TENSORS_H_
 
+#include <optional>
+
 #include "model/cuda/element.h"
 #include "model/torch_headers.h"
 
@@ -21,6 +23,11 @@ inline torch::Tensor in_one_piece(const torch::Tensor& x) {
   const auto whole = x.contiguous();
   constexpr std::uintptr_t kBytes = 16;
   return reinterpret_cast<std::uintptr_t>(whole.data_ptr()) % kBytes == 0 ? whole : whole.clone();
+}
+
+// An operation of autograd takes no undefined tensors, but takes optional ones.
+inline std::optional<torch::Tensor> if_defined(const torch::Tensor& x) {
+  return x.defined() ? std::optional(x) : std::nullopt;
 }
 
 // Null where there is no tensor.

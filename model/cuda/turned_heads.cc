@@ -105,13 +105,15 @@ HeadGradients back_by_operators(const variable_list& outer, const Tensor& qkv,
 }
 
 struct TurnedHeads : torch::autograd::Function<TurnedHeads> {
-  static variable_list forward(AutogradContext* context, const Tensor& in_qkv, const Tensor& gain,
-                               const Tensor& cos, const Tensor& sin, double epsilon) {
+  static variable_list forward(AutogradContext* context, const Tensor& in_qkv,
+                               const std::optional<Tensor>& gain, const std::optional<Tensor>& cos,
+                               const std::optional<Tensor>& sin, double epsilon) {
     const Tensor qkv = in_one_piece(in_qkv);
-    const HeadTables tables{gain, cos, sin, epsilon};
+    const HeadTables tables{gain.value_or(Tensor()), cos.value_or(Tensor()), sin.value_or(Tensor()),
+                            epsilon};
     const Tensor turned =
         heads_on_kernels(qkv) ? turn_by_kernel(qkv, tables) : turn_by_operators(qkv, tables);
-    context->save_for_backward({qkv, gain, cos, sin});
+    context->save_for_backward({qkv, tables.gain, tables.cos, tables.sin});
     context->saved_data["epsilon"] = epsilon;
     const auto heads_first = [](const Tensor& part) { return part.transpose(1, 2); };
     return {heads_first(turned[0]), heads_first(turned[1]), heads_first(qkv.detach().select(2, 2))};
@@ -135,8 +137,8 @@ struct TurnedHeads : torch::autograd::Function<TurnedHeads> {
 }  // namespace
 
 Heads turned_heads(const Tensor& qkv, const HeadTables& tables) {
-  const variable_list heads =
-      TurnedHeads::apply(qkv, tables.gain, tables.cos, tables.sin, tables.epsilon);
+  const variable_list heads = TurnedHeads::apply(
+      qkv, if_defined(tables.gain), if_defined(tables.cos), if_defined(tables.sin), tables.epsilon);
   return {heads[0], heads[1], heads[2]};
 }
 

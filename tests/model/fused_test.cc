@@ -16,7 +16,10 @@ namespace {
 using torch::Tensor;
 
 struct FusedTest : testing::Test {
-  FusedTest() { torch::manual_seed(3); }
+  FusedTest() {
+    torch::manual_seed(3);
+    torch::set_num_threads(1);
+  }
 
   static Tensor values(at::IntArrayRef sizes, torch::ScalarType type = torch::kFloat64) {
     return torch::randn(sizes, type).requires_grad_(true);
@@ -55,15 +58,17 @@ TEST_F(FusedTest, TheNormWithItsAdditionIsTheTwoOperations) {
       const auto x = values({3, 5, 12}), y = adds ? values({3, 5, 12}) : Tensor();
       const auto gain = values({12}), bias = layer_norm ? values({12}) : Tensor();
       const auto [sum, normed] = add_norm(x, y, gain, bias, 1e-6);
-      const auto plain_sum = adds ? x + y : x * 1.0;
-      const auto plain = layer_norm ? torch::layer_norm(plain_sum, {12}, gain, bias, 1e-6)
-                                    : torch::rms_norm(plain_sum, {12}, gain, 1e-6);
+      const auto plain_sum = adds ? x + y : x;
+      const auto plain = [&] {
+        return layer_norm ? torch::layer_norm(plain_sum, {12}, gain, bias, 1e-6)
+                          : torch::rms_norm(plain_sum, {12}, gain, 1e-6);
+      };
       std::vector<Tensor> inputs{x, gain};
       if (adds) inputs.push_back(y);
       if (layer_norm) inputs.push_back(bias);
-      expect_same({sum, normed}, {plain_sum, plain}, inputs, 1e-12);
+      expect_same({sum, normed}, {plain_sum, plain()}, inputs, 1e-12);
       // Where only one of the two goes on.
-      expect_same({add_norm(x, y, gain, bias, 1e-6).normed}, {plain}, inputs, 1e-12);
+      expect_same({add_norm(x, y, gain, bias, 1e-6).normed}, {plain()}, inputs, 1e-12);
     }
   }
 }
@@ -75,8 +80,9 @@ TEST_F(FusedTest, TheNormOfBfloat16RoundsItsResultsAlone) {
   ASSERT_EQ(normed.scalar_type(), torch::kBFloat16);
   EXPECT_TRUE(torch::equal(sum, x + y));
   const auto exact = torch::rms_norm(sum.to(torch::kFloat64), {64}, gain.to(torch::kFloat64), 1e-6);
-  const auto error = ((normed.to(torch::kFloat64) - exact) / exact).abs().max().item<double>();
-  EXPECT_LT(error, 0x1p-8 + 1e-5);  // half a unit in the last of 8 bits
+  const auto error = (normed.to(torch::kFloat64) - exact).abs();
+  // Half a unit in the last of 8 bits.
+  EXPECT_TRUE((error <= exact.abs() * (0x1p-8 + 1e-5)).all().item<bool>());
   normed.sum().backward();
   EXPECT_EQ(x.grad().scalar_type(), torch::kBFloat16);
   EXPECT_EQ(gain.grad().scalar_type(), torch::kFloat32);
@@ -249,7 +255,8 @@ TEST_F(FusedTest, Bfloat16HasNearlyTheLossesAndTheDirectionOfFloat32) {
     const auto losses = low->token_losses(batch), expected = full->token_losses(batch);
     double sum = 0, expected_sum = 0;
     for (std::size_t i = 0; i < losses.size(); ++i) {
-      EXPECT_NEAR(losses[i], expected[i], 0.2);
+      // A token that the router is not sure of may go to another expert.
+      EXPECT_NEAR(losses[i], expected[i], config.sparse() ? 1.0 : 0.2);
       sum += losses[i];
       expected_sum += expected[i];
     }

@@ -57,6 +57,7 @@ struct Stepper {
   Stepper(const ModelConfig& config, const TrainSpec& spec,
           TransformerPath path = TransformerPath::kPlain)
       : model(config, 1, path), optimizer(std::make_unique<AdamW>(model->groups(), spec)) {
+    torch::set_num_threads(1);
     model->set_router_weights({.balance = 0.01, .z = 0.001});
   }
   static Stepper on_host(const ModelConfig& config, const TrainSpec& spec) {
