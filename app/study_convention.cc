@@ -58,6 +58,29 @@ bool has_same_experts(const ModelConfig& one, const ModelConfig& other) {
   return key(one) == key(other);
 }
 
+// What a loss is a loss of: masks that differ leave other tokens to predict.
+auto task_of(const Trial& trial) {
+  const TrainSpec masks = trial.model.masked() ? trial.train : TrainSpec{};
+  return std::tuple(trial.model.objective, trial.model.next_sentence,
+                    trial.model.masked() ? trial.model.mask_fraction : 0, masks.mask_replaced,
+                    masks.mask_random, masks.whole_words);
+}
+
+void require_one_task(const std::vector<TrialRow>& rows, const std::string& study) {
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done") continue;
+    if (first == nullptr) first = &row;
+    if (task_of(row.trial) == task_of(first->trial)) continue;
+    throw refusal("mixed_objectives",
+                  "fit: study \"" + study +
+                      "\" holds finished trials that predict different things (model.objective, "
+                      "or how tokens are masked), whose losses cannot be compared: run each in a "
+                      "study of its own (sweep run --study NAME), or take one kind of them with "
+                      "--where \"objective = 'masked'\"");
+  }
+}
+
 }  // namespace
 
 void require_known_experts(const std::vector<TrialRow>& rows, const std::string& study,
@@ -89,6 +112,7 @@ void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& st
                       "\" holds finished trials of more than one corpus or trainer: run "
                       "each in a study of its own (sweep run --study NAME)");
   }
+  require_one_task(rows, study);
 }
 
 void note_company(const Store& store, const std::string& study) {

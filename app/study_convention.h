@@ -27,7 +27,9 @@ FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention co
                             ParamsCounted counted = ParamsCounted::kTotal);
 
 // One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
-// What imported runs were trained on nobody knows; see note_company.
+// So would one for losses of different things, of next tokens and of masked ones or of tokens
+// masked in other ways: "mixed_objectives". What imported runs were trained on nobody knows; see
+// note_company.
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
 // A law that knows nothing of experts is not fitted to trials that differ in them:
 // Error(kRefused, "mixed_experts").

@@ -258,8 +258,11 @@ TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch)
 }
 
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
-  if (runs_on_kernels())
-    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
+  if (runs_on_kernels()) {
+    const PassLosses losses =
+        pass_->add_gradients(weights(), gradients(), batch, scale, router_weights_);
+    return {.loss = losses.loss, .router = losses.router};
+  }
   train();  // experts of limited capacity drop tokens in training only
   const Losses means = losses(on_device(batch), at::Reduction::Mean);
   torch::Tensor whole = means.tokens;
