@@ -8,6 +8,7 @@
 #include "app/output.h"
 #include "core/error.h"
 #include "core/shape_rule.h"
+#include "fit/mixed_models.h"
 #include "io/grid_toml.h"
 #include "law/law_form.h"
 
@@ -39,6 +40,24 @@ Error two_conventions(const std::string& what, const std::string& study, FlopCon
 
 namespace {
 
+// The same text or facts by the same trainer; how often they are seen may differ.
+bool has_one_source(const Trial& one, const Trial& other) {
+  DataSpec a = one.data, b = other.data;
+  a.epochs = b.epochs;
+  a.unique_tokens = b.unique_tokens;
+  return a == b && one.trainer == other.trainer;
+}
+
+// Whether a token meets the same choice of experts; one expert is a dense model.
+bool has_same_experts(const ModelConfig& one, const ModelConfig& other) {
+  const auto key = [](const ModelConfig& m) {
+    return m.experts > 1
+               ? std::tuple(m.experts, m.experts_per_token, m.granularity, m.shared_experts)
+               : std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>();
+  };
+  return key(one) == key(other);
+}
+
 // What a loss is a loss of: masks that differ leave other tokens to predict.
 auto task_of(const Trial& trial) {
   const TrainSpec masks = trial.model.masked() ? trial.train : TrainSpec{};
@@ -57,26 +76,9 @@ void require_one_task(const std::vector<TrialRow>& rows, const std::string& stud
                   "fit: study \"" + study +
                       "\" holds finished trials that predict different things (model.objective, "
                       "or how tokens are masked), whose losses cannot be compared: run each in a "
-                      "study of its own (sweep run --study NAME)");
+                      "study of its own (sweep run --study NAME), or take one kind of them with "
+                      "--where \"objective = 'masked'\"");
   }
-}
-
-// The same text or facts by the same trainer; how often they are seen may differ.
-bool has_one_source(const Trial& one, const Trial& other) {
-  DataSpec a = one.data, b = other.data;
-  a.epochs = b.epochs;
-  a.unique_tokens = b.unique_tokens;
-  return a == b && one.trainer == other.trainer;
-}
-
-// Whether a token meets the same choice of experts; one expert is a dense model.
-bool has_same_experts(const ModelConfig& one, const ModelConfig& other) {
-  const auto key = [](const ModelConfig& m) {
-    return m.experts > 1
-               ? std::tuple(m.experts, m.experts_per_token, m.granularity, m.shared_experts)
-               : std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>();
-  };
-  return key(one) == key(other);
 }
 
 }  // namespace

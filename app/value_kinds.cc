@@ -83,7 +83,7 @@ constexpr Kind kKinds[] = {
     {"", "--corpus", "DIR"},
     {"", "--device", kDevices},
     {"", "--convention", kConventions},
-    {"", "--count", "total|active|nonembedding"},
+    {"fit", "--count", "total|active|nonembedding"},
     {"", "--trainer", "decoder|tabular"},
     {"", "--approach", "1|2|3|all"},
     {"", "--bootstrap", "row|run|budget|residual|wild"},

@@ -67,10 +67,10 @@ TEST_F(KindsProgram, ASweepOverEpochsOfTheTabularLearnerLeadsToALawOfRepeatedDat
   const Ran fit = run("fit --db runs.db --law muennighoff --json");
   ASSERT_EQ(fit.code, 0) << fit.err;
   EXPECT_EQ(fit.json()["observations"], 100);
-  // A repetition is worth nothing to this learner: R_D goes to its bound, and the law is as good
-  // for 16 passes as for one. Its own bend (data/tabular_learner.h) leaves about 1 %.
-  EXPECT_LT(fit.json()["law"]["parameters"]["R_D"].get<double>(), 0.1);
-  EXPECT_LT(fit.json()["residual_rms"].get<double>(), 0.02);
+  // A repetition is worth nothing to this learner, so that R_D is near its bound of 0.01; how near,
+  // the learner's own bend decides (data/tabular_learner.h). Muennighoff et al. found 15.
+  EXPECT_LT(fit.json()["law"]["parameters"]["R_D"].get<double>(), 0.5);
+  EXPECT_GT(fit.json()["r_squared"].get<double>(), 0.95);
   const Ran plain = run("fit --db runs.db");
   ASSERT_EQ(plain.code, 0) << plain.err;
   EXPECT_THAT(plain.out, AllOf(HasSubstr("16 times"), HasSubstr("--law muennighoff")));

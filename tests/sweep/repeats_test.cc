@@ -6,7 +6,6 @@
 #include "io/grid_toml.h"
 #include "law/law_form.h"
 #include "sweep/grid.h"
-#include "sweep/worker.h"
 #include "tests/sweep/test_sweep.h"
 
 namespace isoflop {
@@ -20,30 +19,18 @@ double true_loss(double params, double tokens, double unique) {
   return law_form("muennighoff").predict(kTruth, point, nullptr);
 }
 
-// Trains nothing: a trial's loss is the law's at its N, D and distinct tokens, and 0.1 % off.
-class RepeatsRunner : public TrialRunner {
- public:
-  std::vector<Outcome> run(std::span<const Trial> pack, RunContext&) override {
-    std::vector<Outcome> outcomes;
-    for (const Trial& trial : pack) {
-      const double cap = trial.data.unique_tokens;
-      const double unique = cap > 0 ? cap : trial.train.tokens;
-      const double scatter = 1 + 1e-3 * std::sin(1.7 * static_cast<double>(++count_));
-      outcomes.push_back(
-          {.status = OutcomeStatus::kDone,
-           .reason = "",
-           .evaluations = {{.loss =
-                                scatter * true_loss(params_of(trial), trial.train.tokens, unique)}},
-           .tokens = trial.train.tokens,
-           .unique_tokens = unique,
-           .epochs = trial.train.tokens / unique});
-    }
-    return outcomes;
-  }
-
- private:
-  int count_ = 0;
-};
+// The law's loss at a trial's N, D and distinct tokens, up to 0.1 % off.
+Outcome repeats_outcome(const Trial& trial, int count) {
+  const double cap = trial.data.unique_tokens;
+  const double unique = cap > 0 ? cap : trial.train.tokens;
+  const double loss = true_loss(params_of(trial), trial.train.tokens, unique);
+  return {.status = OutcomeStatus::kDone,
+          .reason = "",
+          .evaluations = {{.loss = loss * (1 + 1e-3 * std::sin(1.7 * count))}},
+          .tokens = trial.train.tokens,
+          .unique_tokens = unique,
+          .epochs = trial.train.tokens / unique};
+}
 
 TEST(RepeatsTest, ASweepOverEpochsGivesTheLawOfRepeatedData) {
   const GridSpec spec = read_grid(ISOFLOP_SOURCE_DIR "/examples/repeats.toml");
@@ -51,8 +38,10 @@ TEST(RepeatsTest, ASweepOverEpochsGivesTheLawOfRepeatedData) {
   ASSERT_EQ(grid.trials.size(), 64u);
   const TestSweep sweep(grid.trials);
   Store store(sweep.path());
-  RepeatsRunner runner;
-  run_worker(store, "s", runner);
+  int count = 0;
+  while (const auto claim = store.claim_next("s", {})) {
+    EXPECT_TRUE(store.finish(*claim, repeats_outcome(claim->trial, ++count)));
+  }
   const std::vector<Observation> runs = store.results("s", FlopConvention::k6nd);
   ASSERT_EQ(runs.size(), 64u);
 
