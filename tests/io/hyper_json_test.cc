@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string message_of(const std::function<void()>& work) {
+std::string said_of_law(const std::function<void()>& work) {
   try {
     work();
   } catch (const Error& error) {
@@ -43,7 +43,7 @@ TEST(HyperJson, ALawComesBackAsItWas) {
 
 TEST(HyperJson, WhatIsNoLawIsNamedWithItsFile) {
   const auto read = [](const char* text) {
-    return message_of([&] { parse_hyper_law(text, "x.json"); });
+    return said_of_law([&] { parse_hyper_law(text, "x.json"); });
   };
   EXPECT_THAT(read("{}"), HasSubstr("x.json: kind: is not a law of rates"));
   EXPECT_THAT(read(R"({"kind": "hyper_law", "name": "a"})"), HasSubstr("and so is batch"));
@@ -86,12 +86,12 @@ TEST(TunedRunsCsv, ColumnsByUsualNamesOrByTheMap) {
 
 TEST(TunedRunsCsv, WhatIsMissingIsSaid) {
   const Table table = parse_csv("N,D,loss\n1M,20M,2\n", "t.csv");
-  EXPECT_THAT(message_of([&] { tuned_runs_from(table, "t.csv"); }),
+  EXPECT_THAT(said_of_law([&] { tuned_runs_from(table, "t.csv"); }),
               HasSubstr("t.csv:1: no column holds rate"));
-  EXPECT_THAT(message_of([&] { tuned_runs_from(table, "t.csv", "rat=lr"); }),
+  EXPECT_THAT(said_of_law([&] { tuned_runs_from(table, "t.csv", "rat=lr"); }),
               HasSubstr("did you mean rate=COLUMN?"));
   const Table bad = parse_csv("N,D,lr,loss\n1M,20M,0,2\n", "t.csv");
-  EXPECT_THAT(message_of([&] { tuned_runs_from(bad, "t.csv"); }), HasSubstr("t.csv:2: lr"));
+  EXPECT_THAT(said_of_law([&] { tuned_runs_from(bad, "t.csv"); }), HasSubstr("t.csv:2: lr"));
 }
 
 }  // namespace
