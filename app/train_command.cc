@@ -164,18 +164,19 @@ std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
   return text;
 }
 
+std::string share_text(double share) { return format_quantity(100 * share) + " %"; }
+
 // How the routers did in the curve's last stretch.
 std::string experts_text(const Trial& trial, const RouterStats& router) {
   const ModelConfig& model = trial.model;
-  const auto in_percent = [](double share) { return format_quantity(100 * share) + " %"; };
   return "experts  " + std::to_string(model.experts) + ", " +
          std::to_string(model.experts_per_token) + " a token" +
          (model.shared_experts > 0 ? " and " + std::to_string(model.shared_experts) + " shared"
                                    : "") +
          "; N " + format_quantity(params_of(trial)) + ", active " +
          format_quantity(active_params_of(trial)) + "; at the end largest load " +
-         fixed4(router.largest_load) + " of its share, unused " + in_percent(router.unused) +
-         ", dropped " + in_percent(router.dropped) + ", entropy " + fixed4(router.entropy) +
+         fixed4(router.largest_load) + " of its share, unused " + share_text(router.unused) +
+         ", dropped " + share_text(router.dropped) + ", entropy " + fixed4(router.entropy) +
          " of " + fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
 }
 

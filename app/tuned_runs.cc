@@ -27,7 +27,8 @@ std::string recipe_of(Trial trial) {
 TunedRun tuned_run_of(const TrialRow& row) {
   const TrainSpec& train = row.trial.train;
   const std::int64_t context = row.trial.model.context;
-  const RateAndBatch rule = rate_rule(params_of(row.trial), row.tokens, context, train.schedule);
+  const RateAndBatch rule =
+      rate_rule(active_params_of(row.trial), row.tokens, context, train.schedule);
   return {.params = active_params_of(row.trial),
           .tokens = row.tokens,
           .rate = train.rate,

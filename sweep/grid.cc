@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/rate_rule.h"
 #include "core/schedule.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
 #include "sweep/bracket.h"
+#include "sweep/grid_rates.h"
 
 namespace isoflop {
 namespace {
@@ -215,14 +215,13 @@ double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec)
   return *cell.ratio * active_params_of(trial);
 }
 
-void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
+void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const GridSpec& spec,
                          const GridContext& context) {
   if (trial.trainer == "tabular") {
     trial.train.tokens = std::round(tokens);
     return;
   }
-  const RateAndBatch rule =
-      rate_rule(active_params_of(trial), tokens, trial.model.context, trial.train.schedule);
+  const RateAndBatch rule = grid_rates(spec.rates, trial, tokens);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
@@ -342,7 +341,7 @@ CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
   drop_idle_fields(trial, spec);
   check_experts(trial, describe(cell, keys));
   const double tokens = wanted_tokens(trial, cell, spec);
-  set_rate_and_tokens(trial, tokens, keys, context);
+  set_rate_and_tokens(trial, tokens, keys, spec, context);
   set_unique_tokens(trial, epochs);
   check_tokens(trial, tokens, context, describe(cell, keys));
   check_trunk(trial, keys, describe(cell, keys));
@@ -362,10 +361,15 @@ void note_rounding(const CellTrial& made, const std::string& where,
 }
 
 void add_bracket(const GridSpec& spec, Grid& grid) {
-  if (names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
+  if (spec.bracket > 0 && names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
     throw grid_error("bracket", "and the axis train.rate both vary the rate; keep one of the two");
   }
-  const auto trials = bracket_trials(grid.trials, spec.bracket);
+  if (spec.batch_bracket > 0 && names_key(spec, "train.batch") &&
+      !has_key(spec.fixed, "train.batch")) {
+    throw grid_error("bracket",
+                     "and the axis train.batch both vary the batch; keep one of the two");
+  }
+  const auto trials = bracket_trials(grid.trials, spec.bracket, spec.batch_bracket);
   grid.trials.insert(grid.trials.end(), trials.begin(), trials.end());
 }
 
@@ -395,7 +399,7 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
       }
     }
   }
-  if (spec.bracket > 0) add_bracket(spec, grid);
+  if (spec.bracket > 0 || spec.batch_bracket > 0) add_bracket(spec, grid);
   return grid;
 }
 

@@ -7,7 +7,8 @@
 //            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape.
 //            A size is that of the dense model: experts multiply its feed-forward and leave the
 //            rest, and what a token passes through, as it is
-//   rate, batch   rate_rule.h's for the active parameters, unless fixed or an axis; so is the
+//   rate, batch   rate_rule.h's for the active parameters, or a law's (sweep/grid_rates.h), unless
+//   fixed or an axis; so is the
 //            warm-up in tokens of schedule cooldown, whose trials of one size then share a trunk
 //            (core/schedule.h)
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
