@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "app/answer.h"
 #include "app/commands.h"
@@ -120,11 +121,20 @@ Json evaluation_json(const Evaluation& evaluation) {
   Json json = {{"loss", evaluation.loss}, {"standard_error", evaluation.standard_error}};
   if (evaluation.bits_per_byte) json["bits_per_byte"] = *evaluation.bits_per_byte;
   if (evaluation.excess) json["excess"] = *evaluation.excess;
+  if (evaluation.accuracy) json["accuracy"] = *evaluation.accuracy;
   return json;
 }
 
-Json outcome_json(const Trial& trial, const Outcome& outcome) {
+Json router_json(const RouterStats& last) {
+  Json json = Json::object();
+  for (const auto& field : kRouterStatsFields) json[field.name] = last.*field.value;
+  return json;
+}
+
+Json outcome_json(const Trial& trial, const Outcome& outcome,
+                  const std::optional<RouterStats>& router) {
   Json json = {{"params", params_of(trial)},
+               {"active_params", active_params_of(trial)},
                {"tokens", outcome.tokens},
                {"unique_tokens", outcome.unique_tokens},
                {"epochs", outcome.epochs},
@@ -138,31 +148,55 @@ Json outcome_json(const Trial& trial, const Outcome& outcome) {
   json["resumed_at"] = outcome.resumed_at;
   json["seconds"] = outcome.seconds;
   if (outcome.mfu) json["mfu"] = *outcome.mfu;
+  if (router) json["router"] = router_json(*router);
   json["identity"] = identity(trial);
   return json;
 }
 
-std::string evaluation_text(const Evaluation& evaluation) {
-  std::string text =
-      fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats per token";
+std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
+  std::string text = fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats";
+  if (evaluation.accuracy) {
+    return text + " a pair, " + format_quantity(100 * *evaluation.accuracy) + " % of them right";
+  }
+  text += trial.model.masked() ? " per masked token" : " per token";
   if (evaluation.bits_per_byte) text += ", " + fixed4(*evaluation.bits_per_byte) + " bits per byte";
   if (evaluation.excess) text += ", " + fixed4(*evaluation.excess) + " above the source's entropy";
   return text;
 }
 
-std::string outcome_text(const Trial& trial, const Outcome& outcome) {
-  std::string text = "held-out loss " + evaluation_text(outcome.evaluations.front()) + "; N " +
-                     format_quantity(params_of(trial)) + ", D " + format_quantity(outcome.tokens) +
-                     ", " + format_flops(total_flops(trial, FlopConvention::kExact)) +
-                     " FLOP (exact), " + format_duration(outcome.seconds);
+std::string share_text(double share) { return format_quantity(100 * share) + " %"; }
+
+// How the routers did in the curve's last stretch.
+std::string experts_text(const Trial& trial, const RouterStats& router) {
+  const ModelConfig& model = trial.model;
+  return "experts  " + std::to_string(model.experts) + ", " +
+         std::to_string(model.experts_per_token) + " a token" +
+         (model.shared_experts > 0 ? " and " + std::to_string(model.shared_experts) + " shared"
+                                   : "") +
+         "; N " + format_quantity(params_of(trial)) + ", active " +
+         format_quantity(active_params_of(trial)) + "; at the end largest load " +
+         fixed4(router.largest_load) + " of its share, unused " + share_text(router.unused) +
+         ", dropped " + share_text(router.dropped) + ", entropy " + fixed4(router.entropy) +
+         " of " + fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
+}
+
+std::string outcome_text(const Trial& trial, const Outcome& outcome,
+                         const std::optional<RouterStats>& router) {
+  std::string text = "held-out loss " + evaluation_text(trial, outcome.evaluations.front()) +
+                     "; N " + format_quantity(params_of(trial)) + ", D " +
+                     format_quantity(outcome.tokens) + ", " +
+                     format_flops(total_flops(trial, FlopConvention::kExact)) + " FLOP (exact), " +
+                     format_duration(outcome.seconds);
   if (outcome.mfu) text += ", MFU " + format_quantity(100 * *outcome.mfu) + " %";
   text += '\n';
+  if (router) text += experts_text(trial, *router);
   if (outcome.epochs > 1) {
     text += format_quantity(outcome.epochs) + " passes over the data, " +
             format_quantity(outcome.unique_tokens) + " distinct tokens\n";
   }
   for (std::size_t i = 1; i < outcome.evaluations.size(); ++i) {
-    text += outcome.evaluations[i].heldout + "  " + evaluation_text(outcome.evaluations[i]) + '\n';
+    text += outcome.evaluations[i].heldout + "  " + evaluation_text(trial, outcome.evaluations[i]) +
+            '\n';
   }
   return text;
 }
@@ -199,7 +233,11 @@ void run(const TrainFlags& flags) {
                      .micro_batch = flags.micro_batch,
                      .peak_flops = peak_of(flags, trial)};
   RunPrinter printer(trial, context.trunk_seconds);
-  context.record_curve = [&](std::span<const CurvePoint> points) { printer.add(points); };
+  std::optional<RouterStats> router;
+  context.record_curve = [&](std::span<const CurvePoint> points) {
+    if (!points.empty()) router = points.back().router;
+    printer.add(points);
+  };
   context.should_stop = [&](double) { return stop.requested(); };
   const auto runner = make_runner();
   const Outcome outcome = runner->run({&trial, 1}, context).front();
@@ -211,9 +249,9 @@ void run(const TrainFlags& flags) {
   }
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   if (is_asked(flags.format)) {
-    print(answer_text(outcome_json(trial, outcome), flags.format));
+    print(answer_text(outcome_json(trial, outcome, router), flags.format));
   } else {
-    print_headed(outcome_text(trial, outcome));
+    print_headed(outcome_text(trial, outcome, router));
   }
   runner->forget(trial, flags.checkpoints);
 }

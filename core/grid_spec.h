@@ -3,11 +3,13 @@
 #ifndef ISOFLOP_CORE_GRID_SPEC_H_
 #define ISOFLOP_CORE_GRID_SPEC_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/flops.h"
+#include "core/hyper_law.h"
 
 namespace isoflop {
 
@@ -39,6 +41,9 @@ struct GridSpec {
   // Above 1: every size's cell with the fewest tokens is also trained at rate / bracket and rate x
   // bracket, to see that the rule's rate is not at an edge. 0: not.
   double bracket = 0;
+  double batch_bracket = 0;  // the same with the batch
+  // The law of rate and batch under [rates], without its draws; absent: rate_rule.h.
+  std::optional<HyperLaw> rates = {};
   double target_flops = 0;  // what `isoflop demo` plans for; 0: 1,000 times the largest budget
 
   bool operator==(const GridSpec&) const = default;

@@ -470,6 +470,11 @@ void validate(const Trial& trial) {
   const double cap = trial.data.unique_tokens;
   require(cap == 0 || cap >= static_cast<double>(trial.model.context), "data.unique_tokens", cap,
           "at least one window of model.context tokens, or 0 for all of the corpus");
+  if (trial.train.whole_words && !trial.model.masked()) {
+    throw usage_error(
+        "train.whole_words: belongs to masked models: set model.objective = \"masked\", or leave "
+        "it out");
+  }
   require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
           "at least 2 windows, so that there is a standard error");
 }

@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "core/router_stats.h"
 #include "core/trial.h"
 
 namespace isoflop {
 
-// One line of a training curve. Losses are nats per token.
+// One line of a training curve. Losses are nats per predicted token.
 struct CurvePoint {
   std::int64_t step = 0;
   double tokens = 0;                         // seen so far
@@ -26,12 +27,14 @@ struct CurvePoint {
   double rate = 0;
   double grad_norm = 0;  // before clipping
   double seconds = 0;    // since the attempt began
+  // Of sparse models: mean over the steps since the last point.
+  std::optional<RouterStats> router = {};
 };
 
 // A loss on one named held-out set at the end of the trial.
 struct Evaluation {
   std::string heldout = "heldout";
-  double loss = 0;                           // nats per token
+  double loss = 0;                           // nats per predicted token
   double standard_error = 0;                 // of that mean, over windows; 0 for exact losses
   std::optional<double> bits_per_byte = {};  // where a token is known to be so many bytes
   double tokens = 0;                         // evaluated
@@ -39,6 +42,9 @@ struct Evaluation {
   // mean[log p_true - log p_model] (data/zipf_facts.h).
   std::optional<double> excess = {};
   std::optional<double> excess_error = {};
+  // Next-sentence prediction: the share of windows that it got right. For whoever ran the trial:
+  // the store does not keep it.
+  std::optional<double> accuracy = {};
 };
 
 enum class OutcomeStatus { kDone, kDiverged, kInterrupted, kOutOfMemory, kFailed };

@@ -53,6 +53,7 @@ class MixtureSource : public TokenSource {
   bool heldout_true_log_probs(std::int64_t, std::span<double>) const override { return false; }
   std::optional<double> entropy_rate() const override { return std::nullopt; }
   std::optional<double> bytes_per_token() const override;
+  WordStarts word_starts() const override { return parts_.front()->word_starts(); }
 
  private:
   void open_parts(const std::string& mixture_dir, const TextSourceOptions& options,

@@ -31,11 +31,22 @@ std::int64_t checked_context(const CorpusManifest& manifest, std::int64_t contex
                     ": choose a shorter context, or prepare the corpus with larger blocks");
 }
 
+CorpusManifest tokenizer_alone(const CorpusManifest& manifest) {
+  CorpusManifest only;
+  only.name = manifest.name;
+  only.tokenizer = manifest.tokenizer;
+  only.tokenizer_file = manifest.tokenizer_file;
+  only.tokenizer_sha256 = manifest.tokenizer_sha256;
+  return only;
+}
+
 }  // namespace
 
 TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& manifest,
                        const TextSourceOptions& options)
     : file_(corpus_dir, manifest),
+      corpus_dir_(corpus_dir),
+      tokenizer_(tokenizer_alone(manifest)),
       split_(split_blocks(manifest.tokens, manifest.block_tokens, manifest.split_seed,
                           manifest.heldout_fraction)),
       vocab_(manifest.vocab),

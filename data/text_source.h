@@ -45,6 +45,7 @@ class TextSource : public TokenSource {
   bool heldout_true_log_probs(std::int64_t, std::span<double>) const override { return false; }
   std::optional<double> entropy_rate() const override { return std::nullopt; }
   std::optional<double> bytes_per_token() const override { return bytes_per_token_; }
+  WordStarts word_starts() const override { return read_word_starts(corpus_dir_, tokenizer_); }
 
   // Where windows lie in the corpus: their first token. Training windows go on for ever.
   std::int64_t train_window_start(std::int64_t ordinal) const;
@@ -52,6 +53,8 @@ class TextSource : public TokenSource {
 
  private:
   TokenFile file_;
+  std::string corpus_dir_;
+  CorpusManifest tokenizer_;  // name and tokenizer only
   BlockSplit split_;
   std::int64_t vocab_;
   std::int64_t context_;

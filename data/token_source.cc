@@ -23,6 +23,10 @@ std::vector<HeldoutSet> TokenSource::heldout_sets() const {
            .bytes_per_token = bytes_per_token()}};
 }
 
+WordStarts TokenSource::word_starts() const {
+  throw usage_error("train.whole_words: these data have no words: leave it out");
+}
+
 void check_train_window(std::int64_t i) {
   if (i >= 0) return;
   throw failure("training window " + std::to_string(i) + ": windows are counted from 0");
@@ -79,9 +83,12 @@ std::unique_ptr<TokenSource> source_of(const Trial& trial, const std::string& co
 std::unique_ptr<TokenSource> make_token_source(const Trial& trial, const std::string& corpus_dir,
                                                const ReadManifest& read_manifest) {
   auto source = source_of(trial, corpus_dir, read_manifest);
-  if (source->vocab() > trial.model.vocab) {
+  const std::int64_t special = special_tokens(trial.model);
+  if (source->vocab() + special > trial.model.vocab) {
     throw usage_error("model.vocab: " + std::to_string(trial.model.vocab) + " is less than the " +
-                      std::to_string(source->vocab()) + " ids of the data: set model.vocab to it");
+                      std::to_string(source->vocab()) + " ids of the data" +
+                      (special > 0 ? " and the model's own " + std::to_string(special) : "") +
+                      ": set model.vocab to " + std::to_string(source->vocab() + special));
   }
   return source;
 }

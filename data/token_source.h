@@ -27,6 +27,7 @@
 
 #include "core/corpus_manifest.h"
 #include "core/trial.h"
+#include "data/word_starts.h"
 
 namespace isoflop {
 
@@ -76,6 +77,9 @@ class TokenSource {
 
   // Bytes of text a token stands for, where there is text.
   virtual std::optional<double> bytes_per_token() const = 0;
+
+  // Which of its tokens begin a word. Throws Error(kUsage) where that is not known.
+  virtual WordStarts word_starts() const;
 };
 
 // Throw Error(kFailed) unless 0 <= i, and i < windows.

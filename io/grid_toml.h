@@ -2,6 +2,7 @@
 //
 //   name = "demo"
 //   trainer = "decoder"                      # short for trainer under [trial]
+//   objective = "masked"                     # short for model.objective there
 //   [data]                                   # corpus = ..., or any data.* key without its "data."
 //   corpus = "classics"
 //   [grid]
@@ -16,8 +17,11 @@
 //   [axes]                                   # each multiplies the grid
 //   seed = [1, 2]
 //   epochs = [1, 4, 16]                      # passes: D / epochs distinct tokens (sweep/grid.h)
-//   [bracket]                                # beside the grid, to check its rates
+//   [rates]                                  # rates and batches by a law, not by the rule
+//   law = "steplaw"                          # core/hyper_law.h, or a file of `isoflop tune --out`
+//   [bracket]                                # beside the grid, to check its rates and batches
 //   rate = 2                                 # every size once more at rate / 2 and rate x 2
+//   batch = 2                                # and at batch / 2 and batch x 2
 //   [target]
 //   flops = 1e15                             # what the demo plans for
 //

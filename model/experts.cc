@@ -20,13 +20,10 @@ torch::ScalarType product_type(const torch::Tensor& x) {
 
 RouterStats router_stats_of(const torch::Tensor& stats) {
   const auto host = stats.to(torch::kCPU, torch::kFloat64).contiguous();
-  const double* n = host.data_ptr<double>();
-  return {.largest_load = n[0],
-          .unused = n[1],
-          .dropped = n[2],
-          .entropy = n[3],
-          .balance = n[4],
-          .z = n[5]};
+  RouterStats result;
+  const double* number = host.data_ptr<double>();
+  for (const auto& field : kRouterStatsFields) result.*field.value = *number++;
+  return result;
 }
 
 ExpertsImpl::ExpertsImpl(const ModelConfig& config) : config_(config) {

@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/rate_rule.h"
 #include "core/schedule.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
 #include "sweep/bracket.h"
+#include "sweep/grid_rates.h"
 
 namespace isoflop {
 namespace {
@@ -90,10 +90,13 @@ const std::vector<double>& first_values(const GridSpec& spec) {
   return spec.tokens_per_param;
 }
 
-bool names_key(const GridSpec& spec, std::string_view key) {
-  return has_key(spec.fixed, key) ||
-         std::any_of(spec.axes.begin(), spec.axes.end(),
+bool has_axis(const GridSpec& spec, std::string_view key) {
+  return std::any_of(spec.axes.begin(), spec.axes.end(),
                      [&](const auto& axis) { return axis.first == key; });
+}
+
+bool names_key(const GridSpec& spec, std::string_view key) {
+  return has_key(spec.fixed, key) || has_axis(spec, key);
 }
 
 // --- Its cells.
@@ -153,23 +156,23 @@ void set_data(Trial& trial, const Keys& keys, const GridContext& context) {
   if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
   if (context.vocab <= 0) return;
   const std::int64_t special = special_tokens(trial.model);
-  const std::int64_t vocab = context.vocab + special;
-  if (has_key(keys, "model.vocab") && trial.model.vocab != vocab) {
+  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab + special) {
     throw grid_error(
         "model.vocab",
         "is " + std::to_string(trial.model.vocab) + ", but the data have " +
             std::to_string(context.vocab) + " tokens" +
-            (special > 0 ? " and a masked model " + std::to_string(special) + " of its own" : "") +
+            (special > 0 ? " and the model " + std::to_string(special) + " more" : "") +
             "; leave it out");
   }
-  trial.model.vocab = vocab;
+  trial.model.vocab = context.vocab + special;
 }
 
-// What says nothing of this trial says it in one way.
-void drop_idle_fields(Trial& trial) {
+// Dense trials beside sparse ones, and autoregressive ones beside masked ones, are one trial each
+// whatever the grid says of experts and masks.
+void drop_idle_fields(Trial& trial, const GridSpec& spec) {
   const Trial plain;
   ModelConfig& m = trial.model;
-  if (!m.sparse()) {
+  if (has_axis(spec, "model.experts") && !m.sparse()) {
     m.experts_per_token = plain.model.experts_per_token;
     m.granularity = plain.model.granularity;
     m.shared_experts = plain.model.shared_experts;
@@ -178,7 +181,7 @@ void drop_idle_fields(Trial& trial) {
     trial.train.balance_loss = plain.train.balance_loss;
     trial.train.router_z_loss = plain.train.router_z_loss;
   }
-  if (m.masked()) return;
+  if (!has_axis(spec, "model.objective") || m.masked()) return;
   m.next_sentence = plain.model.next_sentence;
   m.mask_fraction = plain.model.mask_fraction;
   trial.train.mask_replaced = plain.train.mask_replaced;
@@ -212,14 +215,13 @@ double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec)
   return *cell.ratio * active_params_of(trial);
 }
 
-void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
+void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const GridSpec& spec,
                          const GridContext& context) {
   if (trial.trainer == "tabular") {
     trial.train.tokens = std::round(tokens);
     return;
   }
-  const RateAndBatch rule =
-      rate_rule(active_params_of(trial), tokens, trial.model.context, trial.train.schedule);
+  const RateAndBatch rule = grid_rates(spec.rates, trial, tokens);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
@@ -250,32 +252,36 @@ void set_unique_tokens(Trial& trial, double epochs) {
   trial.data.unique_tokens = std::max(1.0, windows) * window;
 }
 
+// Whether so many passes over so many tokens are fewer than the trial needs.
+bool is_short(const Trial& trial, double once) {
+  constexpr double kRounding = 1e-9;  // of fractional epochs
+  return once > 0 && trial.train.tokens > once * trial.data.epochs * (1 + kRounding);
+}
+
 void check_passes(const Trial& trial, const GridContext& context, const std::string& where) {
   const double cap = trial.data.unique_tokens, corpus = context.unique_tokens;
+  const std::string needs = "needs " + format_quantity(trial.train.tokens) + " tokens, but ";
+  const std::string passes =
+      "makes more than data.epochs = " + exact_number(trial.data.epochs) + " passes over them";
+  if (is_short(trial, corpus)) {
+    const bool once = trial.data.epochs == 1;
+    throw grid_error(where, needs + "the corpus has " + format_quantity(corpus) +
+                                " for training and no trial " +
+                                (once ? "sees a token twice" : passes) +
+                                "; give a smaller budget, a larger size or a larger corpus, or "
+                                "raise data.epochs");
+  }
   if (corpus > 0 && cap > corpus) {
     throw grid_error(where, "caps data.unique_tokens at " + format_quantity(cap) +
                                 ", but the corpus has " + format_quantity(corpus) +
                                 " for training; give fewer, or a larger corpus");
   }
-  const double most = most_tokens(trial, corpus);
-  constexpr double kRounding = 1e-9;  // of fractional epochs
-  if (most <= 0 || trial.train.tokens <= most * (1 + kRounding)) return;
-  const double epochs = trial.data.epochs;
-  const std::string needs = "needs " + format_quantity(trial.train.tokens) + " tokens, but ";
-  if (cap > 0) {
-    throw grid_error(where,
-                     needs + "data.unique_tokens = " + format_quantity(cap) +
-                         " and no trial makes more than data.epochs = " + exact_number(epochs) +
-                         " passes over them; give a smaller budget, more unique tokens, or "
-                         "raise data.epochs");
+  if (is_short(trial, cap)) {
+    throw grid_error(where, needs + "data.unique_tokens = " + format_quantity(cap) +
+                                " and no trial " + passes +
+                                "; give a smaller budget, more unique tokens, or raise "
+                                "data.epochs");
   }
-  throw grid_error(
-      where, needs + "the corpus has " + format_quantity(corpus) + " for training and no trial " +
-                 (epochs == 1 ? std::string("sees a token twice")
-                              : "makes more than data.epochs = " + exact_number(epochs) +
-                                    " passes over them") +
-                 "; give a smaller budget, a larger size or a larger corpus, or raise "
-                 "data.epochs");
 }
 
 void check_tokens(const Trial& trial, double wanted, const GridContext& context,
@@ -332,10 +338,10 @@ CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
   if (epochs > 0) trial.data.epochs = epochs;
   set_data(trial, keys, context);
   set_shape(trial, cell, keys);
-  drop_idle_fields(trial);
+  drop_idle_fields(trial, spec);
   check_experts(trial, describe(cell, keys));
   const double tokens = wanted_tokens(trial, cell, spec);
-  set_rate_and_tokens(trial, tokens, keys, context);
+  set_rate_and_tokens(trial, tokens, keys, spec, context);
   set_unique_tokens(trial, epochs);
   check_tokens(trial, tokens, context, describe(cell, keys));
   check_trunk(trial, keys, describe(cell, keys));
@@ -355,10 +361,15 @@ void note_rounding(const CellTrial& made, const std::string& where,
 }
 
 void add_bracket(const GridSpec& spec, Grid& grid) {
-  if (names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
+  if (spec.bracket > 0 && names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
     throw grid_error("bracket", "and the axis train.rate both vary the rate; keep one of the two");
   }
-  const auto trials = bracket_trials(grid.trials, spec.bracket);
+  if (spec.batch_bracket > 0 && names_key(spec, "train.batch") &&
+      !has_key(spec.fixed, "train.batch")) {
+    throw grid_error("bracket",
+                     "and the axis train.batch both vary the batch; keep one of the two");
+  }
+  const auto trials = bracket_trials(grid.trials, spec.bracket, spec.batch_bracket);
   grid.trials.insert(grid.trials.end(), trials.begin(), trials.end());
 }
 
@@ -388,7 +399,7 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
       }
     }
   }
-  if (spec.bracket > 0) add_bracket(spec, grid);
+  if (spec.bracket > 0 || spec.batch_bracket > 0) add_bracket(spec, grid);
   return grid;
 }
 

@@ -7,7 +7,8 @@
 //            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape.
 //            A size is that of the dense model: experts multiply its feed-forward and leave the
 //            rest, and what a token passes through, as it is
-//   rate, batch   rate_rule.h's for the active parameters, unless fixed or an axis; so is the
+//   rate, batch   rate_rule.h's for the active parameters, or a law's (sweep/grid_rates.h), unless
+//   fixed or an axis; so is the
 //            warm-up in tokens of schedule cooldown, whose trials of one size then share a trunk
 //            (core/schedule.h)
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
@@ -17,9 +18,8 @@
 //            tokens), and data.epochs = e. At e = 1 there is no cap: it is the trial that a grid
 //            without the axis has
 //
-// Fields that mean nothing for a trial (of experts in a dense model, of masks in an autoregressive
-// one) take their defaults, so that what is one run is one trial on every axis. The vocabulary of a
-// masked model is the corpus' and its own special tokens.
+// Where model.experts or model.objective is an axis, what the grid says of experts or masks holds
+// for the sparse or masked trials, and the others keep the defaults: one run is one trial.
 //
 // Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
 // by more than 2 %. A D beyond data.epochs passes over the corpus' training tokens, or over
@@ -44,7 +44,8 @@ namespace isoflop {
 struct GridContext {
   std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
   double unique_tokens = 0;  // for training; 0: no end to them
-  std::int64_t vocab = 0;    // becomes model.vocab; 0: as the grid says
+  // With special_tokens (core/model_config.h) it becomes model.vocab; 0: as the grid says.
+  std::int64_t vocab = 0;
 };
 
 struct Grid {

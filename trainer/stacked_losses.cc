@@ -6,7 +6,9 @@
 namespace isoflop {
 
 TokenLosses StackedLosses::of(std::int64_t k) {
-  return [this, k, place = std::size_t{0}](const TokenBatch& batch) mutable {
+  return [this, k, place = std::size_t{0}](const TokenBatch& batch,
+                                           std::vector<float>& next_sentence) mutable {
+    next_sentence.clear();
     const auto row = at(place++, batch).losses[k].contiguous();
     const auto* first = row.data_ptr<float>();
     return std::vector<float>(first, first + row.numel());

@@ -48,6 +48,7 @@ StackedTraining::StackedTraining(std::vector<Row>& rows, torch::Device device)
       model_(first().model, seeds_of(rows), device, products_of(first())),
       optimizer_(model_.weights(), model_.gradients(), model_.layout(), specs_of(rows)),
       losses_(model_) {
+  for (Row& row : rows) batches_.emplace_back(row.progress->trial(), row.progress->source());
   const std::int64_t batch = first().train.batch, most = progress(0).state().micro_batch;
   part_ = most > 0 ? std::min(most, batch) : batch;
   const auto trials = static_cast<std::int64_t>(rows.size());
@@ -98,16 +99,14 @@ std::int64_t StackedTraining::live() const {
 // Into the buffer that the device does not read.
 void StackedTraining::read_batch(std::int64_t at_step) {
   filled_ = 1 - filled_;
-  const std::int64_t batch = first().train.batch, context = first().model.context;
-  windows_.resize(static_cast<std::size_t>(batch * (context + 1)));
+  const std::int64_t batch = first().train.batch;
   for (std::size_t k = 0; k < rows_.size(); ++k) {
     if (rows_[k].ended) continue;
-    progress(k).source().train_batch(at_step * batch, windows_);
-    const TokenBatch tokens = next_token_batch(windows_, context);
+    batches_[k].train(at_step * batch, batch, tokens_);
     const auto row = static_cast<std::int64_t>(k);
-    std::copy(tokens.inputs.begin(), tokens.inputs.end(),
+    std::copy(tokens_.inputs.begin(), tokens_.inputs.end(),
               host_batch_[filled_][0][row].data_ptr<std::int64_t>());
-    std::copy(tokens.targets.begin(), tokens.targets.end(),
+    std::copy(tokens_.targets.begin(), tokens_.targets.end(),
               host_batch_[filled_][1][row].data_ptr<std::int64_t>());
   }
 }
@@ -118,7 +117,8 @@ void StackedTraining::take_step() {
   for (std::size_t k = 0; k < rows_.size(); ++k) {
     const bool leaves_trunk = !rows_[k].ended && progress(k).leaves_trunk();
     if (leaves_trunk && progress(k).resumed_at() != step()) save(k);
-    rates.push_back(rows_[k].ended ? 0 : progress(k).rate());
+    // Of those that have ended too: trials of one rate share a call (trainer/stacked_adamw.h).
+    rates.push_back(progress(k).trial().train.rate * rate_factor(progress(k).schedule(), step()));
   }
   optimizer_.set_rates(rates);
   batch_.copy_(host_batch_[filled_], /*non_blocking=*/true);
@@ -168,8 +168,7 @@ void StackedTraining::note_curves() {
     if (rows_[k].ended || !progress(k).is_curve_point()) continue;
     std::optional<Evaluation> seen;
     if (progress(k).is_glance()) {
-      seen =
-          glance(losses_.of(static_cast<std::int64_t>(k)), progress(k).source(), kWindowsOfAGlance);
+      seen = glance(losses_.of(static_cast<std::int64_t>(k)), batches_[k], kWindowsOfAGlance);
     }
     progress(k).note_curve(seen);
   }
@@ -199,9 +198,8 @@ void StackedTraining::save(std::size_t k) {
 
 void StackedTraining::end(std::size_t k, Verdict verdict) {
   Row& row = rows_[k];
-  *row.outcome = progress(k).outcome_of(verdict, [&] {
-    return evaluate(losses_.of(static_cast<std::int64_t>(k)), progress(k).source());
-  });
+  *row.outcome = progress(k).outcome_of(
+      verdict, [&] { return evaluate(losses_.of(static_cast<std::int64_t>(k)), batches_[k]); });
   row.outcome->seconds /= static_cast<double>(rows_.size());
   row.ended = true;
   progress(k).context().ended(*row.outcome);

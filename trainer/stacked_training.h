@@ -28,7 +28,7 @@
 #include <vector>
 
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/stacked_transformer.h"
 #include "trainer/stacked_adamw.h"
 #include "trainer/stacked_losses.h"
@@ -83,13 +83,14 @@ class StackedTraining {
   StackedTransformer model_;
   StackedAdamW optimizer_;
   StackedLosses losses_;
-  std::int64_t part_ = 0;        // sequences at a time
-  torch::Tensor host_batch_[2];  // inputs and targets int64 [2, K, B, T]; one is read while the
-                                 // other is filled
-  torch::Tensor batch_;          // the same on the device
-  torch::Tensor results_;        // [2, K]: losses, norms
-  int filled_ = 0;               // which of host_batch_ is the next step's
-  std::vector<std::int32_t> windows_;
+  std::int64_t part_ = 0;            // sequences at a time
+  torch::Tensor host_batch_[2];      // inputs and targets int64 [2, K, B, T]; one is read while the
+                                     // other is filled
+  torch::Tensor batch_;              // the same on the device
+  torch::Tensor results_;            // [2, K]: losses, norms
+  int filled_ = 0;                   // which of host_batch_ is the next step's
+  std::vector<BatchMaker> batches_;  // a row each
+  TokenBatch tokens_;
 };
 
 }  // namespace isoflop

@@ -22,13 +22,13 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
     : context_(context),
       progress_(trial, source, context),
       model_(on_device(trial, device)),
-      optimizer_(model_->groups(), trial.train) {}
+      optimizer_(model_->groups(), trial.train),
+      batches_(trial, source) {}
 
 Outcome Training::run() {
   if (const auto found = progress_.find_checkpoint()) restore(*found);
   progress_.begin();
-  return progress_.outcome_of(train(),
-                              [&] { return evaluate(losses_of(*model_), progress_.source()); });
+  return progress_.outcome_of(train(), [&] { return evaluate(losses_of(*model_), batches_); });
 }
 
 // --- Checkpoints.
@@ -92,12 +92,11 @@ Verdict Training::add_micro_batches() {
   const std::int64_t most = context_.micro_batch > 0 ? context_.micro_batch : batch;
   while (state.sequences < batch) {
     const std::int64_t count = std::min(most, batch - state.sequences);
-    windows_.resize(static_cast<std::size_t>(count * (trial.model.context + 1)));
-    progress_.source().train_batch(state.step * batch + state.sequences, windows_);
+    batches_.train(state.step * batch + state.sequences, count, batch_);
     const double share = static_cast<double>(count) / static_cast<double>(batch);
-    const BatchLosses losses =
-        model_->add_gradients(next_token_batch(windows_, trial.model.context), share);
+    const BatchLosses losses = model_->add_gradients(batch_, share);
     state.step_loss += share * losses.loss;
+    add_share(state.step_router, losses.router, share);
     state.sequences += count;
     if (state.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
@@ -114,8 +113,7 @@ bool Training::asked_to_stop() {
 
 void Training::note_curve() {
   std::optional<Evaluation> seen;
-  if (progress_.is_glance())
-    seen = glance(losses_of(*model_), progress_.source(), kWindowsOfAGlance);
+  if (progress_.is_glance()) seen = glance(losses_of(*model_), batches_, kWindowsOfAGlance);
   progress_.note_curve(seen);
 }
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
 #include "trainer/trial_progress.h"
@@ -43,7 +43,8 @@ class Training {
   TrialProgress progress_;
   Transformer model_;
   AdamW optimizer_;
-  std::vector<std::int32_t> windows_;
+  BatchMaker batches_;
+  TokenBatch batch_;
 };
 
 }  // namespace isoflop

@@ -88,6 +88,7 @@ Verdict TrialProgress::end_step(double seconds) {
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
+  add_share(state_.router_sum, std::exchange(state_.step_router, {}), 1);
   step_seconds_ += seconds;
   return average_says_diverged() ? Verdict::kDiverged : Verdict::kGoOn;
 }
@@ -125,14 +126,17 @@ bool TrialProgress::is_glance() const {
 }
 
 void TrialProgress::note_curve(const std::optional<Evaluation>& glance) {
+  const auto steps = static_cast<double>(std::exchange(state_.loss_count, 0));
   CurvePoint point{.step = state_.step,
                    .tokens = tokens_done(),
                    .flops = tokens_done() * flops_per_token(trial_, FlopConvention::kExact),
-                   .train_loss = std::exchange(state_.loss_sum, 0) /
-                                 static_cast<double>(std::exchange(state_.loss_count, 0)),
+                   .train_loss = std::exchange(state_.loss_sum, 0) / steps,
                    .rate = rate_,
                    .grad_norm = norm_,
                    .seconds = seconds()};
+  if (trial_.model.sparse()) {
+    add_share(point.router.emplace(), std::exchange(state_.router_sum, {}), 1 / steps);
+  }
   if (glance) {
     point.heldout_loss = glance->loss;
     point.heldout_error = glance->standard_error;

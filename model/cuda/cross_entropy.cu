@@ -1,17 +1,16 @@
-#include "model/cuda/cross_entropy.h"
-
 #include <cfloat>
 #include <cmath>
 
 #include "model/cuda/block.h"
+#include "model/cuda/cross_entropy.h"
 
 namespace isoflop {
 namespace {
 
 // Maximum and sum of exp(z - maximum) of what was seen so far.
 struct SoftmaxSum {
-  float maximum = -FLT_MAX;
-  float sum = 0;
+  float maximum;
+  float sum;
 };
 
 __device__ SoftmaxSum together(SoftmaxSum a, SoftmaxSum b) {
@@ -45,7 +44,7 @@ __device__ SoftmaxSum over_block(SoftmaxSum mine, SoftmaxSum* of_warps) {
 template <class T, int N>
 __device__ SoftmaxSum sum_of_row(const T* row, std::int64_t vocab) {
   const std::int64_t packed = vocab / N * N;
-  SoftmaxSum mine;
+  SoftmaxSum mine{-FLT_MAX, 0.0f};
   float values[N], last[1];
   for (std::int64_t v = threadIdx.x * N; v < packed; v += blockDim.x * N) {
     load(row + v, values);
@@ -58,7 +57,7 @@ __device__ SoftmaxSum sum_of_row(const T* row, std::int64_t vocab) {
   return mine;
 }
 
-// row[v] = slope exp(row[v] - offset), without the target's -scale.
+// `offset` is the logarithm of the row's sum of exponentials.
 template <class T, int N>
 __device__ void write_gradient(T* row, std::int64_t vocab, std::int64_t target, float offset,
                                float scale) {

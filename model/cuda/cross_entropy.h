@@ -1,6 +1,7 @@
 // Softmax and cross-entropy of rows of logits, one block of threads a row.
 //
-//   loss[r] = logsumexp(z[r]) - z[r][target[r]],   dz[r][v] = scale (softmax(z[r])[v] - [v = target[r]])
+//   loss[r] = logsumexp(z[r]) - z[r][target[r]],   dz[r][v] = scale (softmax(z[r])[v] - [v =
+//   target[r]])
 //
 // Sums are float32 whatever the logits are (Milakov and Gimelshein 2018, arXiv:1805.02867, for the
 // sum and the maximum in one pass). The gradient takes the logits' place: they are needed no more.
