@@ -4,41 +4,10 @@
 
 #include "kernels/activation.h"
 #include "kernels/linear.h"
+#include "kernels/transpose.h"
 
 namespace isoflop::ISOFLOP_ISA {
 namespace {
-
-// body(chunk, column) for every real token in order.
-template <class Body>
-inline void for_each_token(const TokenChunks& tokens, const Body& body) {
-  for (std::int64_t window = 0; window < tokens.windows; ++window) {
-    const std::int64_t first = window % tokens.per_chunk * tokens.padded;
-    for (std::int64_t t = 0; t < tokens.context; ++t) body(window / tokens.per_chunk, first + t);
-  }
-}
-
-std::int64_t token_count(const ExpertsShape& shape) {
-  return shape.tokens.windows * shape.tokens.context;
-}
-
-// Places in [chunks][d, stride] and [chunks][k, stride].
-struct Choice {
-  std::int64_t token, choice;
-};
-
-// body(expert, choice): the first choices of all tokens, then the second ones, ...
-template <class Body>
-inline void for_each_choice(const ExpertsShape& shape, const ExpertsState& state,
-                            const Body& body) {
-  const std::int64_t stride = shape.tokens.stride;
-  for (std::int64_t j = 0; j < shape.per_token; ++j) {
-    for_each_token(shape.tokens, [&](std::int64_t chunk, std::int64_t column) {
-      const Choice choice{chunk * shape.width * stride + column,
-                          (chunk * shape.per_token + j) * stride + column};
-      body(state.routers.chosen[choice.choice], choice);
-    });
-  }
-}
 
 // Columns of one expert that go through it together.
 struct Block {
@@ -47,19 +16,6 @@ struct Block {
   std::int64_t count, columns;  // real ones, and with empty ones to a multiple of 16
   std::int64_t stride;
 };
-
-// The packed column of the i-th choice that falls on an expert whose first one is `first`.
-std::int64_t packed_column(const ExpertsShape& shape, std::int64_t first, std::int64_t i) {
-  const std::int64_t block = i / shape.block_columns;
-  return first + block * block_stride(shape.block_columns) + (i - block * shape.block_columns);
-}
-
-// Where the next expert's columns begin.
-std::int64_t columns_behind(const ExpertsShape& shape, std::int64_t first, std::int64_t count) {
-  const std::int64_t whole = count / shape.block_columns * shape.block_columns;
-  const std::int64_t last = packed_column(shape, first, whole);
-  return whole < count ? last + block_stride(count - whole) : last;
-}
 
 // In the order of experts; body(block).
 template <class Body>
@@ -82,7 +38,7 @@ struct BlockParts {
   LinearShape in, out;
   RowsShape active_rows;
   const std::int64_t *from, *choice;
-  float *packed, *slope, *active;
+  float *slope, *active;
 };
 
 BlockParts parts_of(const ExpertsShape& shape, const ExpertsState& state, const Block& block) {
@@ -92,33 +48,79 @@ BlockParts parts_of(const ExpertsShape& shape, const ExpertsState& state, const 
           .active_rows = {shape.hidden, block.columns, block.stride},
           .from = state.from + block.first,
           .choice = state.choice + block.first,
-          .packed = state.in + shape.width * block.first,
           .slope = state.slope + inner * block.first,
           .active = state.active + shape.hidden * block.first};
 }
 
-// packed[row, p] = source[row, from[p]], 0 in empty columns.
-void gather(std::int64_t rows, const Block& block, const std::int64_t* from, const float* source,
-            std::int64_t source_stride, float* packed) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const float* here = source + row * source_stride;
-    float* there = packed + row * block.stride;
-    for (std::int64_t p = 0; p < block.count; ++p) there[p] = here[from[p]];
-    for (std::int64_t p = block.count; p < block.columns; ++p) there[p] = 0.0f;
+// Where a packed column's token is; `none` for an empty column.
+template <class Float>
+inline Float* token_row(const Block& block, const std::int64_t* from, std::int64_t p, Float* rows,
+                        std::int64_t width, Float* none) {
+  return p < block.count ? rows + from[p] * width : none;
+}
+
+// packed[f, p] = rows[from[p], f], 0 in empty columns. `none`: a row of zeros.
+void gather(std::int64_t width, const Block& block, const std::int64_t* from, const float* rows,
+            const float* none, float* packed) {
+  const std::int64_t whole = width - width % 4;
+  for (std::int64_t p = 0; p < block.columns; p += 4) {
+    const float* token[4];
+    for (int i = 0; i < 4; ++i) token[i] = token_row(block, from, p + i, rows, width, none);
+    for (std::int64_t f = 0; f < whole; f += 4) {
+      Quad quads[4];
+      for (int i = 0; i < 4; ++i) quads[i] = load<Quad>(token[i] + f);
+      transpose_quads(quads);
+      for (int i = 0; i < 4; ++i) store<Quad>(packed + (f + i) * block.stride + p, quads[i]);
+    }
+    for (std::int64_t f = whole; f < width; ++f) {
+      for (int i = 0; i < 4; ++i) packed[f * block.stride + p + i] = token[i][f];
+    }
   }
 }
 
-// target[row, from[p]] += factors[p] packed[row, p], or without factors.
-void scatter(std::int64_t rows, const Block& block, const std::int64_t* from, const float* packed,
-             const float* factors, float* target, std::int64_t target_stride) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const float* here = packed + row * block.stride;
-    float* there = target + row * target_stride;
-    if (factors == nullptr) {
-      for (std::int64_t p = 0; p < block.count; ++p) there[from[p]] += here[p];
-    } else {
-      for (std::int64_t p = 0; p < block.count; ++p) there[from[p]] += factors[p] * here[p];
+// rows[from[p], f] += factors[p] packed[f, p]. `none`: a row that takes what is in empty columns.
+void scatter(std::int64_t width, const Block& block, const std::int64_t* from, const float* packed,
+             const float* factors, float* rows, float* none) {
+  const std::int64_t whole = width - width % 4;
+  for (std::int64_t p = 0; p < block.columns; p += 4) {
+    float* token[4];
+    for (int i = 0; i < 4; ++i) token[i] = token_row(block, from, p + i, rows, width, none);
+    for (std::int64_t f = 0; f < whole; f += 4) {
+      Quad quads[4];
+      for (int i = 0; i < 4; ++i) quads[i] = load<Quad>(packed + (f + i) * block.stride + p);
+      transpose_quads(quads);
+      for (int i = 0; i < 4; ++i) {
+        store<Quad>(token[i] + f, load<Quad>(token[i] + f) + quads[i] * factors[p + i]);
+      }
     }
+    for (std::int64_t f = whole; f < width; ++f) {
+      for (int i = 0; i < 4; ++i) token[i][f] += factors[p + i] * packed[f * block.stride + p + i];
+    }
+  }
+}
+
+// The gates of a block's columns, 0 for empty ones.
+void gather_gates(const Block& block, const std::int64_t* choice, const float* gates, float* row) {
+  for (std::int64_t p = 0; p < block.count; ++p) row[p] = gates[choice[p]];
+  for (std::int64_t p = block.count; p < block.columns; ++p) row[p] = 0.0f;
+}
+
+// Between [chunks][d, stride] and a row for each token.
+void to_rows(const ExpertsShape& shape, const float* columns, float* rows) {
+  const TokenChunks& tokens = shape.tokens;
+  for (std::int64_t chunk = 0; chunk < chunk_count(tokens); ++chunk) {
+    transpose(shape.width, chunk_grid(tokens, chunk).windows * tokens.padded,
+              columns + chunk * shape.width * tokens.stride, tokens.stride,
+              rows + chunk * tokens.per_chunk * tokens.padded * shape.width, shape.width);
+  }
+}
+
+void from_rows(const ExpertsShape& shape, const float* rows, float* columns) {
+  const TokenChunks& tokens = shape.tokens;
+  for (std::int64_t chunk = 0; chunk < chunk_count(tokens); ++chunk) {
+    transpose(chunk_grid(tokens, chunk).windows * tokens.padded, shape.width,
+              rows + chunk * tokens.per_chunk * tokens.padded * shape.width, shape.width,
+              columns + chunk * shape.width * tokens.stride, tokens.stride);
   }
 }
 
@@ -156,8 +158,20 @@ void activate(const ExpertsShape& shape, const BlockParts& parts) {
   }
 }
 
+// d_W_in += d_inner in^T, with the block's tokens in rows as the product wants them.
+void in_weight_gradient(const ExpertsShape& shape, const Block& block, const BlockParts& parts,
+                        const ExpertsScratch& scratch, const float* d_inner, float* d_weight) {
+  const std::int64_t width = shape.width;
+  for (std::int64_t p = 0; p < block.count; ++p) {
+    __builtin_memcpy(scratch.rows + p * width, scratch.in_rows + parts.from[p] * width,
+                     static_cast<std::size_t>(width) * sizeof(float));
+  }
+  gemm(parts.in.out, width, block.count, {d_inner, block.stride, 1}, {scratch.rows, width, 1},
+       d_weight, width, true);
+}
+
 // From the gradient of the output, gathered in scratch.narrow, to that of the gathered input, in
-// its place, and to those of the weights and gates.
+// its place, and to those of the weights and gates. Sums over tokens end before the empty columns.
 void block_gradients(const ExpertsShape& shape, const Block& block, const BlockParts& parts,
                      const ExpertsTensors<const float>& weights, const ExpertsState& state,
                      const ExpertsScratch& scratch, const ExpertsTensors<float>& d_weights,
@@ -168,121 +182,69 @@ void block_gradients(const ExpertsShape& shape, const Block& block, const BlockP
   linear_d_input(parts.out, weights.out + of_out, d_out, d_inner);
   sum_products(parts.active_rows, parts.active, d_inner, row);
   for (std::int64_t p = 0; p < block.count; ++p) d_gates[parts.choice[p]] = row[p];
-  gather(1, block, parts.choice, state.routers.gates, 0, row);
+  gather_gates(block, parts.choice, state.routers.gates, row);
   scale_packed(shape.width, block, row, d_out);
   scale_packed(shape.hidden, block, row, d_inner);
-  // Empty columns hold nothing: the sums over tokens end before them.
-  LinearShape of_weights = parts.out;
-  of_weights.columns = block.count;
-  linear_d_weight(of_weights, parts.active, d_out, d_weights.out + of_out);
+  LinearShape out = parts.out;
+  out.columns = block.count;
+  linear_d_weight(out, parts.active, d_out, d_weights.out + of_out);
   if (shape.gated) {
     const std::int64_t half = shape.hidden * block.stride;
     multiply(parts.active_rows, d_inner, parts.slope + half, d_inner + half);
   }
   multiply(parts.active_rows, d_inner, parts.slope, d_inner);
-  of_weights = parts.in;
-  of_weights.columns = block.count;
-  linear_d_weight(of_weights, parts.packed, d_inner, d_weights.in + of_in);
+  in_weight_gradient(shape, block, parts, scratch, d_inner, d_weights.in + of_in);
   linear_d_input(parts.in, weights.in + of_in, d_inner, scratch.narrow);
+}
+
+// The last row of each, which stands for no token.
+float* no_token(const ExpertsShape& shape, float* rows) {
+  return rows + (token_rows(shape.tokens) - 1) * shape.width;
 }
 
 }  // namespace
 
-RouterState router_of(const ExpertsShape& shape, const ExpertsState& state, std::int64_t chunk) {
-  const std::int64_t before = chunk * shape.tokens.stride;
-  return {.probabilities = state.routers.probabilities + before * shape.experts,
-          .log_sums = state.routers.log_sums + before,
-          .entropies = state.routers.entropies + before,
-          .gates = state.routers.gates + before * shape.per_token,
-          .chosen = state.routers.chosen + before * shape.per_token};
-}
-
-void dispatch(const ExpertsShape& shape, const ExpertsState& state) {
-  for (std::int64_t e = 0; e < shape.experts; ++e) state.loads[e] = 0;
-  for_each_choice(shape, state, [&](std::int64_t expert, const Choice&) { ++state.loads[expert]; });
-  std::int64_t first = 0;
-  for (std::int64_t e = 0; e < shape.experts; ++e) {
-    const bool full = shape.capacity > 0 && state.loads[e] > shape.capacity;
-    state.taken[e] = full ? shape.capacity : state.loads[e];
-    state.first[e] = first;
-    state.next[e] = 0;
-    first = columns_behind(shape, first, state.taken[e]);
-  }
-  for_each_choice(shape, state, [&](std::int64_t expert, const Choice& choice) {
-    const std::int64_t i = state.next[expert]++;
-    if (i >= state.taken[expert]) return;
-    const std::int64_t at = packed_column(shape, state.first[expert], i);
-    state.from[at] = choice.token;
-    state.choice[at] = choice.choice;
-  });
-}
-
-RouterStats router_stats(const ExpertsShape& shape, const ExpertsState& state) {
-  const auto tokens = static_cast<double>(token_count(shape));
-  const double choices = tokens * static_cast<double>(shape.per_token);
-  const auto experts = static_cast<double>(shape.experts);
-  RouterStats stats;
-  for (std::int64_t e = 0; e < shape.experts; ++e) {
-    const double share = static_cast<double>(state.loads[e]) / choices;
-    if (share * experts > stats.largest_load) stats.largest_load = share * experts;
-    if (state.loads[e] == 0) stats.unused += 1 / experts;
-    stats.dropped += static_cast<double>(state.loads[e] - state.taken[e]) / choices;
-    double probability = 0;
-    for_each_token(shape.tokens, [&](std::int64_t chunk, std::int64_t column) {
-      const RouterState router = router_of(shape, state, chunk);
-      probability += router.probabilities[e * shape.tokens.stride + column];
-    });
-    stats.balance += experts * share * probability / tokens;
-  }
-  for_each_token(shape.tokens, [&](std::int64_t chunk, std::int64_t column) {
-    const RouterState router = router_of(shape, state, chunk);
-    const double log_sum = router.log_sums[column];
-    stats.entropy += router.entropies[column] / tokens;
-    stats.z += log_sum * log_sum / tokens;
-  });
-  return stats;
-}
-
-void balance_gradient(const ExpertsShape& shape, const ExpertsState& state, float weight,
-                      float* d_shares) {
-  const auto tokens = static_cast<float>(token_count(shape));
-  const float even = static_cast<float>(shape.experts) / static_cast<float>(shape.per_token);
-  for (std::int64_t e = 0; e < shape.experts; ++e) {
-    const float share = static_cast<float>(state.loads[e]) / tokens;
-    d_shares[e] = weight * even * share / tokens;
-  }
-}
-
 void experts_forward(const ExpertsShape& shape, const ExpertsTensors<const float>& weights,
                      const float* in, const ExpertsState& state, const ExpertsScratch& scratch,
                      float* x) {
-  const std::int64_t stride = shape.tokens.stride;
+  to_rows(shape, in, scratch.in_rows);
+  to_rows(shape, x, scratch.x_rows);
+  clear(shape.width, no_token(shape, scratch.in_rows));
   for_each_block(shape, state, [&](const Block& block) {
     const BlockParts parts = parts_of(shape, state, block);
-    gather(shape.width, block, parts.from, in, stride, parts.packed);
-    linear(parts.in, weights.in + block.expert * inner_rows(shape) * shape.width, parts.packed,
+    gather(shape.width, block, parts.from, scratch.in_rows, no_token(shape, scratch.in_rows),
+           scratch.narrow);
+    linear(parts.in, weights.in + block.expert * inner_rows(shape) * shape.width, scratch.narrow,
            parts.slope);
     activate(shape, parts);
     linear(parts.out, weights.out + block.expert * shape.hidden * shape.width, parts.active,
            scratch.narrow);
-    gather(1, block, parts.choice, state.routers.gates, 0, scratch.row);
-    scatter(shape.width, block, parts.from, scratch.narrow, scratch.row, x, stride);
+    gather_gates(block, parts.choice, state.routers.gates, scratch.row);
+    scatter(shape.width, block, parts.from, scratch.narrow, scratch.row, scratch.x_rows,
+            no_token(shape, scratch.x_rows));
   });
+  from_rows(shape, scratch.x_rows, x);
 }
 
 void experts_backward(const ExpertsShape& shape, const ExpertsTensors<const float>& weights,
-                      const ExpertsState& state, const ExpertsScratch& scratch, const float* d_x,
-                      const ExpertsTensors<float>& d_weights, float* d_in, float* d_gates) {
-  const std::int64_t stride = shape.tokens.stride;
-  const std::int64_t floats = chunk_count(shape.tokens) * stride;
-  clear(floats * shape.width, d_in);
-  clear(floats * shape.per_token, d_gates);
+                      const float* in, const ExpertsState& state, const ExpertsScratch& scratch,
+                      const float* d_x, const ExpertsTensors<float>& d_weights, float* d_in,
+                      float* d_gates) {
+  to_rows(shape, in, scratch.in_rows);
+  to_rows(shape, d_x, scratch.x_rows);
+  clear(shape.width, no_token(shape, scratch.x_rows));
+  clear(token_rows(shape.tokens) * shape.width, scratch.d_in_rows);
+  clear(chunk_count(shape.tokens) * shape.tokens.stride * shape.per_token, d_gates);
   for_each_block(shape, state, [&](const Block& block) {
     const BlockParts parts = parts_of(shape, state, block);
-    gather(shape.width, block, parts.from, d_x, stride, scratch.narrow);
+    gather(shape.width, block, parts.from, scratch.x_rows, no_token(shape, scratch.x_rows),
+           scratch.narrow);
     block_gradients(shape, block, parts, weights, state, scratch, d_weights, d_gates);
-    scatter(shape.width, block, parts.from, scratch.narrow, nullptr, d_in, stride);
+    for (std::int64_t p = 0; p < block.columns; ++p) scratch.row[p] = 1.0f;
+    scatter(shape.width, block, parts.from, scratch.narrow, scratch.row, scratch.d_in_rows,
+            no_token(shape, scratch.d_in_rows));
   });
+  from_rows(shape, scratch.d_in_rows, d_in);
 }
 
 }  // namespace isoflop::ISOFLOP_ISA

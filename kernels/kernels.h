@@ -14,6 +14,7 @@
 #include "kernels/attention.h"
 #include "kernels/block.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/dispatch.h"
 #include "kernels/experts.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"

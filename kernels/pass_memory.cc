@@ -136,7 +136,6 @@ void PassMemory::lay_out_experts(Arenas& arenas) {
              .next = arenas.places.take(E),
              .from = arenas.places.take(columns),
              .choice = arenas.places.take(columns),
-             .in = arenas.floats.take(d * columns),
              .slope = arenas.floats.take(inner_rows(config_, shape.hidden) * columns),
              .active = arenas.floats.take(shape.hidden * columns)};
   }
@@ -144,8 +143,13 @@ void PassMemory::lay_out_experts(Arenas& arenas) {
   buffers_.experts = experts_.data();
   buffers_.router_stats = router_stats_.data();
   const std::int64_t block = ISOFLOP_ISA::block_stride(shape.block_columns);
+  const std::int64_t by_row = d * ISOFLOP_ISA::token_rows(shape.tokens);
   buffers_.routed = {
-      .block = {.narrow = arenas.floats.take(d * block),
+      .block = {.in_rows = arenas.floats.take(by_row),
+                .x_rows = arenas.floats.take(by_row),
+                .d_in_rows = arenas.floats.take(by_row),
+                .narrow = arenas.floats.take(d * block),
+                .rows = arenas.floats.take(d * block),
                 .wide = arenas.floats.take(inner_rows(config_, shape.hidden) * block),
                 .row = arenas.floats.take(block)},
       .d_in = rows(arenas, d * room_),

@@ -90,7 +90,8 @@ void backward(const TransformerPassShape& shape, const TransformerTensors<const 
   for (std::int64_t layer = shape.config.layers - 1; layer >= 0; --layer) {
     if (shape.config.experts > 0) {
       const ExpertsState& state = buffers.experts[layer];
-      experts_backward(shape.experts, experts_of(weights.blocks[layer]), state, routed.block,
+      const float* in = buffers.blocks[layer * buffers.room].feed_forward_in;
+      experts_backward(shape.experts, experts_of(weights.blocks[layer]), in, state, routed.block,
                        buffers.d_x, experts_of(d_weights.blocks[layer]), routed.d_in,
                        routed.d_gates);
       balance_gradient(shape.experts, state, shape.balance_scale, routed.d_shares);

@@ -3,20 +3,12 @@
 namespace isoflop::ISOFLOP_ISA {
 namespace {
 
-using Quad = VecOf<4>::Floats;
-
 inline void transpose_4x4(const float* source, std::int64_t source_row, float* target,
                           std::int64_t target_row) {
-  const Quad a = load<Quad>(source), b = load<Quad>(source + source_row),
-             c = load<Quad>(source + 2 * source_row), d = load<Quad>(source + 3 * source_row);
-  const Quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-             ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7),
-             cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
-             cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store<Quad>(target, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
-  store<Quad>(target + target_row, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
-  store<Quad>(target + 2 * target_row, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
-  store<Quad>(target + 3 * target_row, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
+  Quad rows[4] = {load<Quad>(source), load<Quad>(source + source_row),
+                  load<Quad>(source + 2 * source_row), load<Quad>(source + 3 * source_row)};
+  transpose_quads(rows);
+  for (int i = 0; i < 4; ++i) store<Quad>(target + i * target_row, rows[i]);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Layer {
   std::vector<float> probabilities, log_sums, entropies, gates;
   std::vector<std::int32_t> chosen;
   std::vector<std::int64_t> counts, from, choice;
-  std::vector<float> packed, slope, active, narrow, wide, row;
+  std::vector<float> slope, active, in_rows, x_rows, d_in_rows, narrow, rows, wide, row;
 
   explicit Layer(const Case& c)
       : shape{.experts = 5,
@@ -47,11 +47,14 @@ struct Layer {
     const auto columns = static_cast<size_t>(ISOFLOP_ISA::packed_columns(shape));
     from.resize(columns);
     choice.resize(columns);
-    packed.resize(6 * columns);
     slope.resize(static_cast<size_t>(inner()) * columns);
     active.resize(7 * columns);
     const auto block = static_cast<size_t>(ISOFLOP_ISA::block_stride(c.block_columns));
     narrow.resize(6 * block);
+    rows.resize(6 * block);
+    for (auto* by_token : {&in_rows, &x_rows, &d_in_rows}) {
+      by_token->resize(static_cast<size_t>(6 * ISOFLOP_ISA::token_rows(shape.tokens)));
+    }
     wide.resize(static_cast<size_t>(inner()) * block);
     row.resize(block);
     choose();
@@ -68,8 +71,9 @@ struct Layer {
       chosen[static_cast<size_t>(place(chunk, 2, 1, column))] = (first + 1) % 4;
     });
   }
-  std::int64_t place(std::int64_t chunk, std::int64_t rows, std::int64_t at, std::int64_t t) const {
-    return (chunk * rows + at) * stride + t;
+  std::int64_t place(std::int64_t chunk, std::int64_t count, std::int64_t at,
+                     std::int64_t t) const {
+    return (chunk * count + at) * stride + t;
   }
   template <class Body>
   void for_each_token(const Body& body) const {
@@ -87,11 +91,13 @@ struct Layer {
             .next = counts.data() + 15,
             .from = from.data(),
             .choice = choice.data(),
-            .in = packed.data(),
             .slope = slope.data(),
             .active = active.data()};
   }
-  ExpertsScratch scratch() { return {narrow.data(), wide.data(), row.data()}; }
+  ExpertsScratch scratch() {
+    return {in_rows.data(), x_rows.data(), d_in_rows.data(), narrow.data(),
+            rows.data(),    wide.data(),   row.data()};
+  }
   ExpertsTensors<const float> weights() const { return {weights_in.data(), weights_out.data()}; }
 
   std::vector<float> forward(const Kernels& kernels) {
@@ -188,13 +194,16 @@ struct Gradients {
 
 Gradients backward(const Kernels& kernels, Layer& layer) {
   layer.forward(kernels);
+  Gradients d{std::vector<float>(layer.in.size()), std::vector<float>(layer.gates.size(), 3.0f),
+              std::vector<float>(layer.weights_in.size()),
+              std::vector<float>(layer.weights_out.size())};
   // What is overwritten may hold anything; weights' gradients are added to.
-  Gradients d{
-      std::vector<float>(layer.in.size(), 3.0f), std::vector<float>(layer.gates.size(), 3.0f),
-      std::vector<float>(layer.weights_in.size()), std::vector<float>(layer.weights_out.size())};
-  kernels.experts_backward(layer.shape, layer.weights(), layer.state(), layer.scratch(),
-                           layer.d_x.data(), {d.weights_in.data(), d.weights_out.data()},
-                           d.in.data(), d.gates.data());
+  layer.for_each_token([&](std::int64_t chunk, std::int64_t t) {
+    d.in[static_cast<size_t>(layer.place(chunk, 6, 2, t))] = 3.0f;
+  });
+  kernels.experts_backward(
+      layer.shape, layer.weights(), layer.in.data(), layer.state(), layer.scratch(),
+      layer.d_x.data(), {d.weights_in.data(), d.weights_out.data()}, d.in.data(), d.gates.data());
   return d;
 }
 
