@@ -104,6 +104,8 @@ std::vector<std::string> worker_command(const std::string& study, const RunOptio
 
 class AnyRunner : public TrialRunner {
  public:
+  explicit AnyRunner(const TransformerRunnerOptions& options = {}) : options_(options) {}
+
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
     std::vector<Outcome> outcomes;
     for (const Trial& trial : pack) {
@@ -118,10 +120,11 @@ class AnyRunner : public TrialRunner {
  private:
   TrialRunner& runner_of(const Trial& trial) {
     if (trial.trainer == "tabular") return tabular_;
-    if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in);
+    if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in, options_);
     return *decoder_;
   }
 
+  TransformerRunnerOptions options_;
   TabularRunner tabular_;
   std::unique_ptr<TrialRunner> decoder_;
 };
@@ -184,6 +187,10 @@ double target_of(const GridSpec& spec) {
 }
 
 std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(); }
+
+std::unique_ptr<TrialRunner> make_ranked_runner(const TransformerRunnerOptions& options) {
+  return std::make_unique<AnyRunner>(options);
+}
 
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
 

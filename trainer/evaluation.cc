@@ -53,27 +53,40 @@ std::vector<std::int32_t> read_windows(const TokenSource& source, std::int64_t f
   return tokens;
 }
 
-WindowLosses losses_of_windows(TransformerImpl& model, const TokenSource& source,
-                               std::int64_t count) {
+// The windows that are not `ranks`' own stay zero.
+WindowLosses own_losses_of_windows(TransformerImpl& model, const TokenSource& source,
+                                   std::int64_t count, const Ranks& ranks) {
   const auto context = static_cast<std::ptrdiff_t>(source.context());
   const bool known_law = source.entropy_rate().has_value();
   std::vector<double> scratch(static_cast<size_t>(context));
-  WindowLosses all;
-  for (std::int64_t first = 0; first < count; first += kWindowsAtOnce) {
-    const std::int64_t now = std::min(kWindowsAtOnce, count - first);
+  WindowLosses all{.losses = std::vector<double>(static_cast<size_t>(count)),
+                   .excesses = std::vector<double>(static_cast<size_t>(known_law ? count : 0))};
+  const std::int64_t end = first_of_share(count, ranks.rank() + 1, ranks.world());
+  for (std::int64_t first = first_of_share(count, ranks.rank(), ranks.world()); first < end;
+       first += kWindowsAtOnce) {
+    const std::int64_t now = std::min(kWindowsAtOnce, end - first);
     const auto losses = model.token_losses(
         next_token_batch(read_windows(source, first, now, count), source.context()));
     for (std::int64_t i = 0; i < now; ++i) {
       const auto begin = losses.begin() + i * context;
       const double mean =
           std::accumulate(begin, begin + context, 0.0) / static_cast<double>(context);
-      all.losses.push_back(mean);
+      const auto place = static_cast<size_t>(first + i);
+      all.losses[place] = mean;
       if (!known_law) continue;
-      all.excesses.push_back(mean -
-                             mean_true_loss(source, window_at(source, first + i, count), scratch));
+      all.excesses[place] =
+          mean - mean_true_loss(source, window_at(source, first + i, count), scratch);
     }
   }
   return all;
+}
+
+WindowLosses losses_of_windows(TransformerImpl& model, const TokenSource& source,
+                               std::int64_t count, Ranks& ranks) {
+  const WindowLosses own = own_losses_of_windows(model, source, count, ranks);
+  // Each is one process' and zero elsewhere, so that adding up changes no bit.
+  return {.losses = ranks.sum(own.losses),
+          .excesses = own.excesses.empty() ? own.excesses : ranks.sum(own.excesses)};
 }
 
 Evaluation summary(const WindowLosses& all, const HeldoutSet& set, std::int64_t context) {
@@ -96,8 +109,8 @@ Evaluation summary(const WindowLosses& all, const HeldoutSet& set, std::int64_t 
 
 }  // namespace
 
-std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source) {
-  const WindowLosses all = losses_of_windows(model, source, source.heldout_windows());
+std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source, Ranks& ranks) {
+  const WindowLosses all = losses_of_windows(model, source, source.heldout_windows(), ranks);
   std::vector<Evaluation> evaluations;
   for (const HeldoutSet& set : source.heldout_sets()) {
     evaluations.push_back(summary(all, set, source.context()));
@@ -105,9 +118,10 @@ std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& sour
   return evaluations;
 }
 
-Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows) {
+Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows,
+                  Ranks& ranks) {
   const std::int64_t count = std::min(windows, source.heldout_windows());
-  const WindowLosses some = losses_of_windows(model, source, count);
+  const WindowLosses some = losses_of_windows(model, source, count, ranks);
   const HeldoutSet set{
       .name = "heldout", .first = 0, .count = count, .bytes_per_token = source.bytes_per_token()};
   return summary(some, set, source.context());

@@ -20,8 +20,8 @@ constexpr std::int64_t kStepsAboveTheStart = 100;
 
 bool is_power_of_two(std::int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
-Transformer on_device(const Trial& trial, torch::Device device) {
-  Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed));
+Transformer on_device(const Trial& trial, torch::Device device, TransformerPath path) {
+  Transformer model(trial.model, static_cast<std::uint64_t>(trial.seed), path);
   model->to(device);
   return model;
 }
@@ -40,13 +40,15 @@ std::int64_t steps_with_branch(Trial trial, std::int64_t branch) {
 }  // namespace
 
 Training::Training(const Trial& trial, const TokenSource& source, RunContext& context,
-                   torch::Device device)
+                   torch::Device device, Ranks& ranks, const TrainingOptions& options)
     : trial_(trial),
       source_(source),
       context_(context),
       schedule_(schedule_of(trial)),
-      model_(on_device(trial, device)),
-      optimizer_(model_->groups(), trial.train) {
+      model_(on_device(trial, device, options.path)),
+      ranks_(ranks),
+      optimizer_(model_->groups(), trial.train, DataParallel::shard_of(ranks, options.parallel)),
+      parallel_(ranks, optimizer_, model_->groups(), options.parallel) {
   state_.micro_batch = context.micro_batch;
   if (!context.checkpoint_dir.empty()) folder_.emplace(context.checkpoint_dir, trial);
 }
@@ -59,21 +61,47 @@ Outcome Training::run() {
 // --- Checkpoints.
 
 void Training::resume() {
-  std::optional<Checkpoint> found;
-  if (!context_.resume_from.empty()) {
-    found = read_checkpoint(context_.resume_from);
-    require_same(*found, trial_, context_.resume_from);
-    if (found->micro_batch != context_.micro_batch) {
-      throw refusal("checkpoint_mismatch", "checkpoint: " + context_.resume_from +
-                                               ": was made with micro-batches of " +
-                                               std::to_string(found->micro_batch) +
-                                               " sequences: give the same, or start without it");
-    }
-  } else if (folder_) {
-    found = folder_->newest(context_.micro_batch, notes_);
-  }
-  if (found) restore(*found);
+  const std::string found = ranks_.from_first([&] {
+    const std::optional<Checkpoint> checkpoint = find_checkpoint();
+    if (checkpoint) restore(*checkpoint);
+    return std::string(checkpoint ? "yes" : "");
+  });
+  if (!found.empty() && !ranks_.is_alone()) take_first_ranks_state();
   tokens_at_start_ = tokens_done();
+}
+
+std::optional<Checkpoint> Training::find_checkpoint() {
+  if (context_.resume_from.empty()) {
+    return folder_ ? folder_->newest(context_.micro_batch, notes_) : std::nullopt;
+  }
+  const Checkpoint found = read_checkpoint(context_.resume_from);
+  require_same(found, trial_, context_.resume_from);
+  if (found.micro_batch == context_.micro_batch) return found;
+  throw refusal("checkpoint_mismatch", "checkpoint: " + context_.resume_from +
+                                           ": was made with micro-batches of " +
+                                           std::to_string(found.micro_batch) +
+                                           " sequences: give the same, or start without it");
+}
+
+// Gradients and loss of a half-done step stay rank 0's part of it.
+void Training::take_first_ranks_state() {
+  const auto counts =
+      ranks_.sum(ranks_.is_first()
+                     ? std::vector<double>{static_cast<double>(state_.step),
+                                           static_cast<double>(state_.sequences),
+                                           static_cast<double>(state_.steps_above),
+                                           static_cast<double>(state_.loss_count),
+                                           state_.first_loss, state_.average_loss, state_.loss_sum}
+                     : std::vector<double>(7));
+  AdamW::State arrays = ranks_.is_first() ? optimizer_.state() : AdamW::State();
+  state_.step = resumed_at_ = static_cast<std::int64_t>(counts[0]);
+  state_.sequences = static_cast<std::int64_t>(counts[1]);
+  state_.steps_above = static_cast<std::int64_t>(counts[2]);
+  state_.loss_count = static_cast<std::int64_t>(counts[3]);
+  state_.first_loss = counts[4];
+  state_.average_loss = counts[5];
+  state_.loss_sum = counts[6];
+  parallel_.restore(arrays, state_.step);
 }
 
 void Training::restore(const Checkpoint& checkpoint) {
@@ -90,12 +118,12 @@ void Training::restore(const Checkpoint& checkpoint) {
 void Training::save() {
   Checkpoint checkpoint = state_;
   checkpoint.seconds = seconds();
-  AdamW::State arrays = optimizer_.state();
+  AdamW::State arrays = parallel_.state();
   checkpoint.weights = std::move(arrays.weights);
   checkpoint.means = std::move(arrays.means);
   checkpoint.squares = std::move(arrays.squares);
   if (state_.sequences > 0) checkpoint.gradients = optimizer_.gradients();
-  folder_->save(std::move(checkpoint));
+  ranks_.from_first([&] { return folder_->save(std::move(checkpoint)); });
   since_save_.restart();
 }
 
@@ -103,8 +131,7 @@ void Training::save() {
 
 Training::Verdict Training::train() {
   while (state_.step < schedule_.steps) {
-    const bool out_of_time = context_.trunk_seconds > 0 && seconds() >= context_.trunk_seconds;
-    if (out_of_time && state_.sequences == 0 && state_.step > schedule_.warmup_steps &&
+    if (is_out_of_time() && state_.sequences == 0 && state_.step > schedule_.warmup_steps &&
         state_.step < schedule_.branch_step) {
       cool_down_now();
     }
@@ -114,6 +141,11 @@ Training::Verdict Training::train() {
     if (verdict != Verdict::kGoOn) return verdict;
   }
   return Verdict::kGoOn;
+}
+
+bool Training::is_out_of_time() const {
+  if (!ranks_.is_alone()) return agreed_.out_of_time;
+  return context_.trunk_seconds > 0 && seconds() >= context_.trunk_seconds;
 }
 
 void Training::cool_down_now() {
@@ -127,13 +159,14 @@ Training::Verdict Training::take_step() {
   const Stopwatch watch;
   if (state_.sequences == 0) optimizer_.zero_gradients();
   if (add_micro_batches() == Verdict::kStop) return Verdict::kStop;
+  if (!ranks_.is_alone()) sum_over_ranks();
   loss_ = std::exchange(state_.step_loss, 0);
   state_.sequences = 0;
-  norm_ = optimizer_.clip_gradients(trial_.train.clip);
+  norm_ = parallel_.clip_gradients(trial_.train.clip);
   if (state_.step == 0) state_.first_loss = state_.average_loss = loss_;
   if (!std::isfinite(loss_) || !std::isfinite(norm_)) return Verdict::kDiverged;
   rate_ = trial_.train.rate * rate_factor(schedule_, state_.step);
-  optimizer_.step(rate_);
+  parallel_.step(rate_);
   ++state_.step;
   state_.loss_sum += loss_;
   ++state_.loss_count;
@@ -144,28 +177,46 @@ Training::Verdict Training::take_step() {
   return asked_to_stop() && !last ? Verdict::kStop : Verdict::kGoOn;
 }
 
-// Adds the gradients of what is left of the step's batch.
+// Adds the gradients of this process' share of what is left of the step's batch.
 Training::Verdict Training::add_micro_batches() {
   const std::int64_t batch = trial_.train.batch;
   const std::int64_t most = context_.micro_batch > 0 ? context_.micro_batch : batch;
   while (state_.sequences < batch) {
     const std::int64_t count = std::min(most, batch - state_.sequences);
-    windows_.resize(static_cast<std::size_t>(count * (trial_.model.context + 1)));
-    source_.train_batch(state_.step * batch + state_.sequences, windows_);
-    const double share = static_cast<double>(count) / static_cast<double>(batch);
-    const BatchLosses losses =
-        model_->add_gradients(next_token_batch(windows_, trial_.model.context), share);
-    state_.step_loss += share * losses.loss;
+    if (state_.sequences + count == batch) parallel_.expect_gradients();
+    const std::int64_t begin = first_of_share(count, ranks_.rank(), ranks_.world());
+    const std::int64_t own = first_of_share(count, ranks_.rank() + 1, ranks_.world()) - begin;
+    if (own > 0) add_windows(state_.step * batch + state_.sequences + begin, own);
     state_.sequences += count;
-    if (state_.sequences < batch && asked_to_stop()) return Verdict::kStop;
+    if (ranks_.is_alone() && state_.sequences < batch && asked_to_stop()) return Verdict::kStop;
   }
   return Verdict::kGoOn;
 }
 
+void Training::add_windows(std::int64_t first, std::int64_t count) {
+  windows_.resize(static_cast<std::size_t>(count * (trial_.model.context + 1)));
+  source_.train_batch(first, windows_);
+  const double share = static_cast<double>(count) / static_cast<double>(trial_.train.batch);
+  const BatchLosses losses =
+      model_->add_gradients(next_token_batch(windows_, trial_.model.context), share);
+  state_.step_loss += share * losses.loss;
+}
+
+void Training::sum_over_ranks() {
+  const bool clock = ranks_.is_first();
+  agreed_ = parallel_.sum(
+      {.sums = {state_.step_loss},
+       .stop = context_.should_stop(tokens_done()),
+       .save = clock && since_save_.seconds() >= context_.checkpoint_seconds,
+       .out_of_time = clock && context_.trunk_seconds > 0 && seconds() >= context_.trunk_seconds});
+  state_.step_loss = agreed_.sums[0];
+}
+
 // Also writes a checkpoint when one is due.
 bool Training::asked_to_stop() {
-  const bool stop = context_.should_stop(tokens_done());
-  const bool due = since_save_.seconds() >= context_.checkpoint_seconds;
+  const bool alone = ranks_.is_alone();
+  const bool stop = alone ? context_.should_stop(tokens_done()) : agreed_.stop;
+  const bool due = alone ? since_save_.seconds() >= context_.checkpoint_seconds : agreed_.save;
   if (folder_ && (stop || due) && state_.step < schedule_.steps) save();
   return stop;
 }
@@ -201,12 +252,12 @@ void Training::note_curve() {
                    .grad_norm = norm_,
                    .seconds = seconds()};
   if (state_.step >= kFirstGlance && is_power_of_two(state_.step)) {
-    const Evaluation evaluation = glance(*model_, source_, kWindowsOfAGlance);
+    const Evaluation evaluation = glance(*model_, source_, kWindowsOfAGlance, ranks_);
     point.heldout_loss = evaluation.loss;
     point.heldout_error = evaluation.standard_error;
   }
   state_.curve.push_back(point);
-  context_.record_curve({&point, 1});
+  if (ranks_.is_first()) context_.record_curve({&point, 1});
 }
 
 // --- The end.
@@ -227,7 +278,7 @@ std::string Training::diverged_reason() const {
 // Nothing runs faster than its peak: then the peak is wrong, and so would be the MFU.
 std::optional<double> Training::utilisation(double flops) {
   if (context_.peak_flops <= 0 || step_seconds_ <= 0) return std::nullopt;
-  const double mfu = flops / step_seconds_ / context_.peak_flops;
+  const double mfu = flops / step_seconds_ / (context_.peak_flops * ranks_.world());
   if (mfu <= 1) return mfu;
   notes_.push_back("MFU: " + format_quantity(100 * mfu) + " % of a peak of " +
                    format_flops(context_.peak_flops) +
@@ -254,7 +305,7 @@ Outcome Training::outcome_of(Verdict verdict) {
     outcome.status = OutcomeStatus::kInterrupted;
     outcome.reason = "asked to stop";
   } else {
-    outcome.evaluations = evaluate(*model_, source_);
+    outcome.evaluations = evaluate(*model_, source_, ranks_);
   }
   outcome.notes = notes_;
   outcome.seconds = watch_.seconds();

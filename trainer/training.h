@@ -11,6 +11,11 @@
 // depend on D before the branch. The held-out loss is glanced at (32 windows) at every power of two
 // of steps from 256.
 //
+// Over several processes (trainer/data_parallel.h) each takes its share of every micro-batch and of
+// every evaluation; curves, checkpoints and notes are rank 0's. They stop and save between steps
+// only, and decide on it together with the sum of the gradients. A checkpoint does not know how
+// many processes wrote it.
+//
 // Diverged: a loss or gradient that is not finite; or, after the warm-up, an average loss above the
 // first step's for 100 steps in a row. The average is exponential over about 50 steps.
 #ifndef ISOFLOP_TRAINER_TRAINING_H_
@@ -29,13 +34,20 @@
 #include "model/transformer.h"
 #include "trainer/adamw.h"
 #include "trainer/checkpoint_folder.h"
+#include "trainer/data_parallel.h"
+#include "trainer/ranks.h"
 
 namespace isoflop {
 
+struct TrainingOptions {
+  TransformerPath path = TransformerPath::kFastest;
+  DataParallelOptions parallel = {};
+};
+
 class Training {
  public:
-  Training(const Trial& trial, const TokenSource& source, RunContext& context,
-           torch::Device device);
+  Training(const Trial& trial, const TokenSource& source, RunContext& context, torch::Device device,
+           Ranks& ranks, const TrainingOptions& options = {});
 
   Outcome run();
 
@@ -43,12 +55,17 @@ class Training {
   enum class Verdict { kGoOn, kDiverged, kStop };
 
   void resume();
+  std::optional<Checkpoint> find_checkpoint();
+  void take_first_ranks_state();
   void restore(const Checkpoint& checkpoint);
   void save();
 
   Verdict train();
   Verdict take_step();
   Verdict add_micro_batches();
+  void add_windows(std::int64_t first, std::int64_t count);
+  void sum_over_ranks();
+  bool is_out_of_time() const;
   bool asked_to_stop();
   void cool_down_now();
   bool average_says_diverged();
@@ -67,7 +84,10 @@ class Training {
   Schedule schedule_;
   std::optional<CheckpointFolder> folder_;
   Transformer model_;
+  Ranks& ranks_;
   AdamW optimizer_;
+  DataParallel parallel_;
+  StepVote agreed_;  // at the end of the last step; alone: empty
   std::vector<std::int32_t> windows_;
 
   Checkpoint state_;  // its arrays stay empty: they are the optimizer's

@@ -60,6 +60,9 @@ const NotRun kNotRun[] = {
     {"docs/comparison.md", "bench/peers", When::kNever, "installs Python packages, minutes"},
     {"docs/data.md", "isoflop data info corpora/classics4k", When::kNever, "shows a corpus of 21 MB"},
     {"docs/design.md", "isoflop ", When::kNever, "a table of the verbs, no commands"},
+    {"docs/many_gpus.md", "torchrun", When::kNever, "needs two hosts with GPUs"},
+    {"docs/many_gpus.md", "srun", When::kNever, "needs Slurm and GPUs; tests/cluster/slurm_ranks.py"},
+    {"docs/many_gpus.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
     {"docs/training.md", "isoflop train --params 20k --minutes", When::kNever, "takes five minutes"},
     {"docs/training.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
 };
