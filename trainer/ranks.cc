@@ -27,7 +27,8 @@ constexpr milliseconds kLookForTheGone{100};
 // For what rank 0 does alone, such as writing a checkpoint; the watch still sees it die.
 constexpr std::chrono::hours kAsLongAsItTakes{24};
 constexpr const char* kWhatToDo =
-    ": start all of them again with the same command: the trial goes on from its last checkpoint";
+    ": start all of them again with the same `isoflop train`: the trial goes on from its last "
+    "checkpoint";
 
 std::string first_line(const std::exception& error) {
   const auto* known = dynamic_cast<const c10::Error*>(&error);
@@ -102,6 +103,10 @@ class Ranks::Group {
     return tensor.is_cpu() || !devices_ ? *hosts_ : *devices_;
   }
   c10d::Backend& hosts() { return *hosts_; }
+  // Gloo's is an all-reduce of a copy.
+  bool has_reduce_scatter(const torch::Tensor& tensor) const {
+    return devices_ && !tensor.is_cpu();
+  }
 
   // Runs a call of c10d; what goes wrong with it is told in our words.
   template <class Call>
@@ -225,8 +230,13 @@ void Ranks::reduce_scatter(const torch::Tensor& whole, const torch::Tensor& shar
     shard.copy_(whole);
     return;
   }
-  at::Tensor from = whole, to = shard;
-  group_->wait(group_->guarded([&] { return group_->of(whole)._reduce_scatter_base(to, from); }));
+  if (group_->has_reduce_scatter(whole)) {
+    at::Tensor from = whole, to = shard;
+    group_->wait(group_->guarded([&] { return group_->of(whole)._reduce_scatter_base(to, from); }));
+    return;
+  }
+  all_reduce(whole)();
+  shard.copy_(whole.narrow(0, shard.numel() * rank(), shard.numel()));
 }
 
 void Ranks::all_gather(const torch::Tensor& whole, const torch::Tensor& shard) {

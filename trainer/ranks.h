@@ -56,7 +56,8 @@ class Ranks {
 
   // Begins to replace `flat` by its sum over all; what is returned waits for it.
   std::function<void()> all_reduce(const torch::Tensor& flat);
-  // shard [n] = the rank's part of the sum over all of `whole` [world x n].
+  // shard [n] = the rank's part of the sum over all of `whole` [world x n], which is used up: Gloo,
+  // whose own reduce-scatter is an all-reduce of a copy, sums in place.
   void reduce_scatter(const torch::Tensor& whole, const torch::Tensor& shard);
   // whole [world x n] = the shards [n] of all, in order.
   void all_gather(const torch::Tensor& whole, const torch::Tensor& shard);
