@@ -22,6 +22,7 @@ void add_train_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
+void add_tune_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_reproduce_command(CLI::App& app);
 void add_suggest_command(CLI::App& app);

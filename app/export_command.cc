@@ -24,6 +24,9 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
   TextTable table{{"trial", "step", "tokens", "flops_exact", "train_loss", "heldout_loss", "rate",
                    "grad_norm", "seconds"},
                   {}};
+  for (const auto& field : kRouterStatsFields) {
+    table.columns.push_back(std::string("router_") + field.name);
+  }
   for (const TrialRow& row : rows) {
     for (const CurvePoint& point : store.curve(row.id)) {
       table.rows.push_back(
@@ -31,6 +34,10 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
            exact_number(point.flops), exact_number(point.train_loss),
            point.heldout_loss ? exact_number(*point.heldout_loss) : "", exact_number(point.rate),
            exact_number(point.grad_norm), exact_number(point.seconds)});
+      for (const auto& field : kRouterStatsFields) {
+        const bool sparse = point.router.has_value();
+        table.rows.back().push_back(sparse ? exact_number((*point.router).*field.value) : "");
+      }
     }
   }
   return table;

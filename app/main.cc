@@ -39,6 +39,7 @@ void add_verbs(CLI::App& app) {
   add_import_command(app);
   add_fit_command(app);
   add_plan_command(app);
+  add_tune_command(app);
   add_compare_command(app);
   add_reproduce_command(app);
   add_suggest_command(app);

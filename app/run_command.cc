@@ -1,6 +1,8 @@
 // isoflop sweep run
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -42,6 +44,34 @@ struct RunFlags : StoreFlags {
   OutputFormat format;
 };
 
+void add_column(TextTable& table, std::size_t at, const std::string& name,
+                const std::function<std::string(std::size_t)>& cell) {
+  const auto place = static_cast<std::ptrdiff_t>(at);
+  table.columns.insert(table.columns.begin() + place, name);
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    table.rows[i].insert(table.rows[i].begin() + place, cell(i));
+  }
+}
+
+// What most grids have no use for: parameters that a token passes through, distinct tokens.
+void add_columns_where_told(const Grid& grid, const SweepCost& cost,
+                            const std::function<std::string(double)>& number, TextTable& table) {
+  const auto any = [&](const auto& holds) {
+    return std::any_of(grid.trials.begin(), grid.trials.end(),
+                       [&](const PlannedTrial& planned) { return holds(planned.trial); });
+  };
+  if (any([](const Trial& t) { return t.data.unique_tokens > 0; })) {
+    add_column(table, 3, "unique", [&](std::size_t i) {
+      const double unique = grid.trials[i].trial.data.unique_tokens;
+      return unique > 0 ? number(unique) : "";
+    });
+  }
+  if (any([](const Trial& t) { return t.model.sparse(); })) {
+    add_column(table, 2, "active",
+               [&](std::size_t i) { return number(cost.trials[i].active_params); });
+  }
+}
+
 TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
   const auto number = exact ? exact_number : format_quantity;
   const auto flops = exact ? exact_number : format_flops;
@@ -60,6 +90,7 @@ TextTable cost_table(const Grid& grid, const SweepCost& cost, bool exact) {
          time(c.seconds * (1 - c.given / c.tokens)), std::string(name_of(planned.role)),
          planned.trial.trainer == "tabular" ? "tabular" : shape_name(planned.trial.model)});
   }
+  add_columns_where_told(grid, cost, number, table);
   return table;
 }
 

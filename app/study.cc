@@ -15,6 +15,7 @@
 #include "core/units.h"
 #include "data/interleave.h"
 #include "data/mix_corpora.h"
+#include "data/word_starts.h"
 #include "io/fit_json.h"
 #include "io/grid_toml.h"
 #include "io/manifest_json.h"
@@ -84,6 +85,11 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         ": no training window of " + std::to_string(context) +
                                         " predictions fits: set a smaller model.context, or add "
                                         "text and prepare it again");
+}
+
+bool masks_whole_words(const Grid& grid) {
+  return std::any_of(grid.trials.begin(), grid.trials.end(),
+                     [](const PlannedTrial& planned) { return planned.trial.train.whole_words; });
 }
 
 // What the driver execs; see add_sweep_command.
@@ -174,6 +180,9 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     context.vocab = loaded.corpus->manifest.vocab;
   }
   loaded.grid = expand(loaded.spec, context);
+  if (loaded.corpus && masks_whole_words(loaded.grid)) {
+    require_known_words(loaded.corpus->manifest);
+  }
   return loaded;
 }
 
@@ -285,11 +294,11 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
 }
 
 TextTable trial_table(const std::vector<TrialRow>& rows) {
-  TextTable table{{"trial",     "state",       "budget", "params",         "tokens",
-                   "flops_6nd", "flops_exact", "loss",   "standard_error", "bits_per_byte",
-                   "excess",    "seed",        "rate",   "batch",          "seconds",
-                   "attempts",  "shape",       "role",   "unique_tokens",  "epochs",
-                   "mfu",       "reason"},
+  TextTable table{{"trial",     "state",       "budget",       "params",         "tokens",
+                   "flops_6nd", "flops_exact", "loss",         "standard_error", "bits_per_byte",
+                   "excess",    "seed",        "rate",         "batch",          "seconds",
+                   "attempts",  "shape",       "role",         "unique_tokens",  "epochs",
+                   "mfu",       "reason",      "active_params"},
                   {}};
   const auto maybe = [](const std::optional<double>& value) {
     return value ? exact_number(*value) : std::string();
@@ -316,7 +325,8 @@ TextTable trial_table(const std::vector<TrialRow>& rows) {
                           maybe(row.unique_tokens),
                           maybe(row.epochs),
                           maybe(row.mfu),
-                          row.reason});
+                          row.reason,
+                          exact_number(row.active_params)});
   }
   return table;
 }
@@ -334,6 +344,15 @@ TextTable short_trial_table(const std::vector<TrialRow>& rows) {
          format_quantity(row.trial.train.rate), std::to_string(row.trial.train.batch),
          format_duration(row.seconds), row.state,
          row.trial.trainer == "tabular" ? "tabular" : shape_name(row.trial.model)});
+  }
+  const bool any_sparse = std::any_of(rows.begin(), rows.end(), [](const TrialRow& row) {
+    return row.active_params != row.params;
+  });
+  if (!any_sparse) return table;
+  table.columns.insert(table.columns.begin() + 2, "active");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto& cells = table.rows[i];
+    cells.insert(cells.begin() + 2, format_quantity(rows[i].active_params));
   }
   return table;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "app/output.h"
@@ -35,6 +36,32 @@ Error two_conventions(const std::string& what, const std::string& study, FlopCon
 
 }  // namespace
 
+namespace {
+
+// What a loss is a loss of: masks that differ leave other tokens to predict.
+auto task_of(const Trial& trial) {
+  const TrainSpec masks = trial.model.masked() ? trial.train : TrainSpec{};
+  return std::tuple(trial.model.objective, trial.model.next_sentence,
+                    trial.model.masked() ? trial.model.mask_fraction : 0, masks.mask_replaced,
+                    masks.mask_random, masks.whole_words);
+}
+
+void require_one_task(const std::vector<TrialRow>& rows, const std::string& study) {
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done") continue;
+    if (first == nullptr) first = &row;
+    if (task_of(row.trial) == task_of(first->trial)) continue;
+    throw refusal("mixed_objectives",
+                  "fit: study \"" + study +
+                      "\" holds finished trials that predict different things (model.objective, "
+                      "or how tokens are masked), whose losses cannot be compared: run each in a "
+                      "study of its own (sweep run --study NAME)");
+  }
+}
+
+}  // namespace
+
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study) {
   const TrialRow* first = nullptr;
   for (const TrialRow& row : rows) {
@@ -46,6 +73,7 @@ void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& st
                       "\" holds finished trials of more than one corpus or trainer: run "
                       "each in a study of its own (sweep run --study NAME)");
   }
+  require_one_task(rows, study);
 }
 
 void note_company(const Store& store, const std::string& study) {

@@ -22,7 +22,9 @@ FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
 FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention);
 
 // One law for two corpora would be nonsense that looks like a law: Error(kRefused, "mixed_data").
-// What imported runs were trained on nobody knows; see note_company.
+// So would one for losses of different things, of next tokens and of masked ones or of tokens
+// masked in other ways: "mixed_objectives". What imported runs were trained on nobody knows; see
+// note_company.
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
 // Says on stderr what else has to be true where a law is fitted to imported runs together with
 // trials or with those of other files.

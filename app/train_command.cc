@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "app/answer.h"
 #include "app/commands.h"
@@ -108,7 +109,8 @@ Trial without_end(Trial trial, double unique_tokens) {
         "--minutes: needs train.schedule = cooldown, because a cosine has to know its end before "
         "it begins: leave train.schedule out, or give --tokens, --flops or --tokens-per-param");
   }
-  const double most = unique_tokens > 0 ? unique_tokens * trial.data.epochs : kEndlessTokens;
+  const double end = most_tokens(trial, unique_tokens);
+  const double most = end > 0 ? end : kEndlessTokens;
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::floor(most / batch) * batch;
   validate(trial);
@@ -124,11 +126,20 @@ Json evaluation_json(const Evaluation& evaluation) {
   Json json = {{"loss", evaluation.loss}, {"standard_error", evaluation.standard_error}};
   if (evaluation.bits_per_byte) json["bits_per_byte"] = *evaluation.bits_per_byte;
   if (evaluation.excess) json["excess"] = *evaluation.excess;
+  if (evaluation.accuracy) json["accuracy"] = *evaluation.accuracy;
   return json;
 }
 
-Json outcome_json(const Trial& trial, const Outcome& outcome) {
+Json router_json(const RouterStats& last) {
+  Json json = Json::object();
+  for (const auto& field : kRouterStatsFields) json[field.name] = last.*field.value;
+  return json;
+}
+
+Json outcome_json(const Trial& trial, const Outcome& outcome,
+                  const std::optional<RouterStats>& router) {
   Json json = {{"params", params_of(trial)},
+               {"active_params", active_params_of(trial)},
                {"tokens", outcome.tokens},
                {"unique_tokens", outcome.unique_tokens},
                {"epochs", outcome.epochs},
@@ -142,31 +153,55 @@ Json outcome_json(const Trial& trial, const Outcome& outcome) {
   json["resumed_at"] = outcome.resumed_at;
   json["seconds"] = outcome.seconds;
   if (outcome.mfu) json["mfu"] = *outcome.mfu;
+  if (router) json["router"] = router_json(*router);
   json["identity"] = identity(trial);
   return json;
 }
 
-std::string evaluation_text(const Evaluation& evaluation) {
-  std::string text =
-      fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats per token";
+std::string evaluation_text(const Trial& trial, const Evaluation& evaluation) {
+  std::string text = fixed4(evaluation.loss) + " +- " + fixed4(evaluation.standard_error) + " nats";
+  if (evaluation.accuracy) {
+    return text + " a pair, " + format_quantity(100 * *evaluation.accuracy) + " % of them right";
+  }
+  text += trial.model.masked() ? " per masked token" : " per token";
   if (evaluation.bits_per_byte) text += ", " + fixed4(*evaluation.bits_per_byte) + " bits per byte";
   if (evaluation.excess) text += ", " + fixed4(*evaluation.excess) + " above the source's entropy";
   return text;
 }
 
-std::string outcome_text(const Trial& trial, const Outcome& outcome) {
-  std::string text = "held-out loss " + evaluation_text(outcome.evaluations.front()) + "; N " +
-                     format_quantity(params_of(trial)) + ", D " + format_quantity(outcome.tokens) +
-                     ", " + format_flops(total_flops(trial, FlopConvention::kExact)) +
-                     " FLOP (exact), " + format_duration(outcome.seconds);
+std::string share_text(double share) { return format_quantity(100 * share) + " %"; }
+
+// How the routers did in the curve's last stretch.
+std::string experts_text(const Trial& trial, const RouterStats& router) {
+  const ModelConfig& model = trial.model;
+  return "experts  " + std::to_string(model.experts) + ", " +
+         std::to_string(model.experts_per_token) + " a token" +
+         (model.shared_experts > 0 ? " and " + std::to_string(model.shared_experts) + " shared"
+                                   : "") +
+         "; N " + format_quantity(params_of(trial)) + ", active " +
+         format_quantity(active_params_of(trial)) + "; at the end largest load " +
+         fixed4(router.largest_load) + " of its share, unused " + share_text(router.unused) +
+         ", dropped " + share_text(router.dropped) + ", entropy " + fixed4(router.entropy) +
+         " of " + fixed4(std::log(static_cast<double>(model.experts))) + " nats\n";
+}
+
+std::string outcome_text(const Trial& trial, const Outcome& outcome,
+                         const std::optional<RouterStats>& router) {
+  std::string text = "held-out loss " + evaluation_text(trial, outcome.evaluations.front()) +
+                     "; N " + format_quantity(params_of(trial)) + ", D " +
+                     format_quantity(outcome.tokens) + ", " +
+                     format_flops(total_flops(trial, FlopConvention::kExact)) + " FLOP (exact), " +
+                     format_duration(outcome.seconds);
   if (outcome.mfu) text += ", MFU " + format_quantity(100 * *outcome.mfu) + " %";
   text += '\n';
+  if (router) text += experts_text(trial, *router);
   if (outcome.epochs > 1) {
     text += format_quantity(outcome.epochs) + " passes over the data, " +
             format_quantity(outcome.unique_tokens) + " distinct tokens\n";
   }
   for (std::size_t i = 1; i < outcome.evaluations.size(); ++i) {
-    text += outcome.evaluations[i].heldout + "  " + evaluation_text(outcome.evaluations[i]) + '\n';
+    text += outcome.evaluations[i].heldout + "  " + evaluation_text(trial, outcome.evaluations[i]) +
+            '\n';
   }
   return text;
 }
@@ -208,12 +243,13 @@ LoadedTrial load_trial(const TrainFlags& flags) {
   return result;
 }
 
-void print_outcome(const TrainFlags& flags, Trial trial, const Outcome& outcome) {
+void print_outcome(const TrainFlags& flags, Trial trial, const Outcome& outcome,
+                   const std::optional<RouterStats>& router) {
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   if (is_asked(flags.format)) {
-    print(answer_text(outcome_json(trial, outcome), flags.format));
+    print(answer_text(outcome_json(trial, outcome, router), flags.format));
   } else {
-    print_headed(outcome_text(trial, outcome));
+    print_headed(outcome_text(trial, outcome, router));
   }
 }
 
@@ -236,20 +272,27 @@ void train_at(const TrainFlags& flags, const RankPlace& place) {
   const StopSignal stop;
   RunContext context = context_of(flags, it);
   RunPrinter printer(it.trial, context.trunk_seconds);
-  context.record_curve = [&](std::span<const CurvePoint> points) { printer.add(points); };
+  std::optional<RouterStats> router;
+  context.record_curve = [&](std::span<const CurvePoint> points) {
+    if (!points.empty()) router = points.back().router;
+    printer.add(points);
+  };
   context.should_stop = [&](double) { return stop.requested(); };
   const auto runner = make_ranked_runner({.place = place,
                                           .peer_timeout_seconds = flags.peer_timeout,
                                           .sharded = flags.shard_optimizer});
   const Outcome outcome = runner->run({&it.trial, 1}, context).front();
-  for (const std::string& note : outcome.notes) say("note: " + note);
+  for (const std::string& note : outcome.notes) {
+    if (speaks) say("note: " + note);
+  }
   if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags, speaks);
+  if (outcome.status == OutcomeStatus::kDiverged && !speaks) throw ExitCode{1};
   if (outcome.status != OutcomeStatus::kDone) {
     throw failure("train: the trial did not finish: " + outcome.reason +
                   ": try a lower rate with --set train.rate=...");
   }
   if (!speaks) return;
-  print_outcome(flags, it.trial, outcome);
+  print_outcome(flags, it.trial, outcome, router);
   runner->forget(it.trial, flags.checkpoints);
 }
 

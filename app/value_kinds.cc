@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/command_tree.h"
+#include "core/hyper_law.h"
 #include "imports/import_runs.h"
 #include "law/law_form.h"
 #include "law/presets.h"
@@ -45,6 +46,7 @@ constexpr Kind kKinds[] = {
     {"plan", "--gpus", "DEVICES"},
     {"plan", "--latency", "TIME"},
     {"plan", "--sizes", "PARAMS"},
+    {"tune", "--schedule", "cosine|cooldown"},
     {"flops", "--feed-forward", "gelu|swiglu"},
     {"flops", "--norm", "rms|layer"},
     {"flops", "--positions", "rotary|learned"},
@@ -146,6 +148,10 @@ std::string law_words(const std::string& verb) {
   const auto add = [&](std::string_view name) { words = barred(words, name); };
   if (verb == "fit") {
     for (const LawForm& form : law_forms()) add(form.name);
+  } else if (verb == "tune") {
+    for (const HyperLaw& law : published_hyper_laws()) add(law.name);
+    add("isoflop");
+    add("FILE");
   } else {
     for (const LawFit& law : preset_laws()) add(law.law);
   }
@@ -207,9 +213,9 @@ std::vector<std::string> value_words(const CLI::Option& option) {
   const std::string label = value_label(option);
   if (label.find('|') == std::string::npos) return {};
   std::vector<std::string> words = CLI::detail::split(label, '|');
-  // N and LAW stand for what is to be put there.
+  // N, LAW and FILE stand for what is to be put there.
   std::erase_if(words, [](const std::string& word) {
-    return word == "N" || word == "LAW" || word.ends_with(":N");
+    return word == "N" || word == "LAW" || word == "FILE" || word.ends_with(":N");
   });
   return words;
 }

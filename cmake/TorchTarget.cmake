@@ -9,6 +9,12 @@ file(GLOB torch_candidates
      "${ISOFLOP_TORCH_DIR}/torch/include/torch/csrc"
      "${ISOFLOP_TORCH_DIR}/lib/python3*/site-packages/torch/include/torch/csrc")
 if(NOT torch_candidates)
+  # GPU machines usually have it in the Python that comes first.
+  execute_process(COMMAND python3 -c "import torch; print(torch.__path__[0])"
+                  OUTPUT_VARIABLE torch_of_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  file(GLOB torch_candidates "${torch_of_python}/include/torch/csrc")
+endif()
+if(NOT torch_candidates)
   message(FATAL_ERROR "LibTorch was not found under ISOFLOP_TORCH_DIR=${ISOFLOP_TORCH_DIR}. "
           "Run ./scripts/setup, or name the folder of an installed torch, or build without the "
           "trainer: cmake --preset math.")

@@ -3,11 +3,13 @@
 #ifndef ISOFLOP_CORE_GRID_SPEC_H_
 #define ISOFLOP_CORE_GRID_SPEC_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/flops.h"
+#include "core/hyper_law.h"
 
 namespace isoflop {
 
@@ -16,6 +18,10 @@ enum class GridKind {
   kTokens,          // sizes x tokens
   kTokensPerParam,  // sizes x (tokens / parameters)
 };
+
+// An axis that is no trial's key: passes over the data. A cell of D tokens is trained on D / epochs
+// distinct ones (sweep/grid.h).
+inline constexpr const char* kEpochsAxis = "epochs";
 
 struct GridSpec {
   std::string name;    // the study's
@@ -30,11 +36,14 @@ struct GridSpec {
   // Fixed trial keys ("train.beta2" = "0.99"). Keys not named here and not set by the grid follow
   // the rules of shape_rule.h and rate_rule.h.
   std::vector<std::pair<std::string, std::string>> fixed;
-  // Each axis multiplies the grid: a trial key and its values.
+  // Each axis multiplies the grid: a trial key, or kEpochsAxis, and its values.
   std::vector<std::pair<std::string, std::vector<std::string>>> axes;
   // Above 1: every size's cell with the fewest tokens is also trained at rate / bracket and rate x
   // bracket, to see that the rule's rate is not at an edge. 0: not.
   double bracket = 0;
+  double batch_bracket = 0;  // the same with the batch
+  // The law of rate and batch under [rates], without its draws; absent: rate_rule.h.
+  std::optional<HyperLaw> rates = {};
   double target_flops = 0;  // what `isoflop demo` plans for; 0: 1,000 times the largest budget
 
   bool operator==(const GridSpec&) const = default;

@@ -11,6 +11,8 @@
 #ifndef ISOFLOP_CORE_ROUTER_STATS_H_
 #define ISOFLOP_CORE_ROUTER_STATS_H_
 
+#include <array>
+
 namespace isoflop {
 
 struct RouterStats {
@@ -23,6 +25,24 @@ struct RouterStats {
 
   bool operator==(const RouterStats&) const = default;
 };
+
+struct RouterStatsField {
+  const char* name;
+  double RouterStats::*value;
+};
+// The one list of them, in the order in which files and tables hold them.
+inline constexpr std::array<RouterStatsField, 6> kRouterStatsFields{{
+    {"largest_load", &RouterStats::largest_load},
+    {"unused", &RouterStats::unused},
+    {"dropped", &RouterStats::dropped},
+    {"entropy", &RouterStats::entropy},
+    {"balance", &RouterStats::balance},
+    {"z", &RouterStats::z},
+}};
+
+inline void add_share(RouterStats& sum, const RouterStats& part, double share) {
+  for (const auto& field : kRouterStatsFields) sum.*field.value += share * part.*field.value;
+}
 
 // The weights of the two losses, TrainSpec::balance_loss and router_z_loss.
 struct RouterLossWeights {

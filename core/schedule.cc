@@ -79,6 +79,7 @@ Trial trunk_of(const Trial& trial) {
   trunk.train.cooldown_shape = "";
   trunk.train.final_rate = 0;
   trunk.eval_windows = 0;
+  trunk.data.epochs = DataSpec{}.epochs;  // a limit on D; which data repeat is unique_tokens
   return trunk;
 }
 

@@ -38,8 +38,10 @@ std::int64_t head_size_for(std::int64_t width) {
   return 2;
 }
 
-double total_params(std::int64_t width, const ModelConfig& base) {
-  return static_cast<double>(count_params(shape_for_width(width, base)).total());
+double dense_params(std::int64_t width, const ModelConfig& base) {
+  ModelConfig shape = shape_for_width(width, base);
+  shape.experts = 0;
+  return static_cast<double>(count_params(shape).total());
 }
 
 }  // namespace
@@ -59,7 +61,7 @@ ModelConfig shape_for_params(double params, const ModelConfig& base) {
   std::int64_t best = kSmallestWidth;
   double best_distance = std::numeric_limits<double>::infinity();
   for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
-    const double distance = std::abs(std::log(total_params(width, base) / params));
+    const double distance = std::abs(std::log(dense_params(width, base) / params));
     if (distance < best_distance) {
       best = width;
       best_distance = distance;
@@ -68,8 +70,8 @@ ModelConfig shape_for_params(double params, const ModelConfig& base) {
   if (!(best_distance <= std::log(2.0))) {
     throw usage_error("model size: " + format_quantity(params) +
                       " parameters: the shape rule makes models of " +
-                      format_quantity(total_params(kSmallestWidth, base)) + " to " +
-                      format_quantity(total_params(kLargestWidth, base)) +
+                      format_quantity(dense_params(kSmallestWidth, base)) + " to " +
+                      format_quantity(dense_params(kLargestWidth, base)) +
                       " with this vocabulary: give a size in that range, or the shape itself "
                       "(model.width, model.layers)");
   }
@@ -78,7 +80,7 @@ ModelConfig shape_for_params(double params, const ModelConfig& base) {
 
 FlopsPerToken flops_along_rule(const ModelConfig& base, FlopConvention convention,
                                double max_params) {
-  if (convention == FlopConvention::k6nd) return FlopsPerToken::six_n();
+  if (convention == FlopConvention::k6nd && !base.sparse()) return FlopsPerToken::six_n();
   std::vector<std::pair<double, double>> nodes;
 
   for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {

@@ -14,7 +14,9 @@
 //               [10, 128]: 8 at d = 16 to 32, 16 at 64 to 128, 64 at 512, 128 from 1,024 on. Two
 //               heads at d = 32, or eight at 64, cost 0.02 to 0.03 nats
 //   hidden f    4 d (GELU), 8/3 d rounded up to a multiple of 8 (SwiGLU)
-// The rule takes the width whose total parameter count is nearest to the target in ln N.
+// The rule takes the width whose total parameter count is nearest to the target in ln N. Of a model
+// with experts it is the count of the dense model: experts take the place of its feed-forward and
+// change neither width nor depth.
 #ifndef ISOFLOP_CORE_SHAPE_RULE_H_
 #define ISOFLOP_CORE_SHAPE_RULE_H_
 

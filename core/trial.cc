@@ -361,6 +361,12 @@ double active_params_of(const Trial& trial) {
   return static_cast<double>(count_params(trial.model).active());
 }
 
+double most_tokens(const Trial& trial, double available) {
+  const double cap = trial.data.unique_tokens;
+  const double once = cap > 0 && !(available > 0 && available < cap) ? cap : available;
+  return once * trial.data.epochs;
+}
+
 double flops_per_token(const Trial& trial, FlopConvention convention) {
   if (trial.trainer == "tabular") return 6.0 * trial.tabular_params;
   return train_flops_per_token(trial.model, convention);
@@ -461,6 +467,14 @@ void validate(const Trial& trial) {
     return;
   }
   validate(trial.model);
+  const double cap = trial.data.unique_tokens;
+  require(cap == 0 || cap >= static_cast<double>(trial.model.context), "data.unique_tokens", cap,
+          "at least one window of model.context tokens, or 0 for all of the corpus");
+  if (trial.train.whole_words && !trial.model.masked()) {
+    throw usage_error(
+        "train.whole_words: belongs to masked models: set model.objective = \"masked\", or leave "
+        "it out");
+  }
   require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
           "at least 2 windows, so that there is a standard error");
 }

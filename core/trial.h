@@ -104,6 +104,10 @@ struct Trial {
 double params_of(const Trial& trial);
 // Those that a token passes through.
 double active_params_of(const Trial& trial);
+// Most tokens that the trial may be trained on: data.epochs passes over the `available` training
+// tokens, or over data.unique_tokens of them where that is set and fewer. 0 stands for no end, in
+// and out.
+double most_tokens(const Trial& trial, double available);
 // Training FLOPs per token; the tabular learner's are 6 N under every convention.
 double flops_per_token(const Trial& trial, FlopConvention convention);
 double total_flops(const Trial& trial, FlopConvention convention);

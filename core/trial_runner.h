@@ -3,6 +3,7 @@
 #ifndef ISOFLOP_CORE_TRIAL_RUNNER_H_
 #define ISOFLOP_CORE_TRIAL_RUNNER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,11 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "core/router_stats.h"
 #include "core/trial.h"
 
 namespace isoflop {
 
-// One line of a training curve. Losses are nats per token.
+// One line of a training curve. Losses are nats per predicted token.
 struct CurvePoint {
   std::int64_t step = 0;
   double tokens = 0;                         // seen so far
@@ -25,12 +27,14 @@ struct CurvePoint {
   double rate = 0;
   double grad_norm = 0;  // before clipping
   double seconds = 0;    // since the attempt began
+  // Of sparse models: mean over the steps since the last point.
+  std::optional<RouterStats> router = {};
 };
 
 // A loss on one named held-out set at the end of the trial.
 struct Evaluation {
   std::string heldout = "heldout";
-  double loss = 0;                           // nats per token
+  double loss = 0;                           // nats per predicted token
   double standard_error = 0;                 // of that mean, over windows; 0 for exact losses
   std::optional<double> bits_per_byte = {};  // where a token is known to be so many bytes
   double tokens = 0;                         // evaluated
@@ -38,6 +42,9 @@ struct Evaluation {
   // mean[log p_true - log p_model] (data/zipf_facts.h).
   std::optional<double> excess = {};
   std::optional<double> excess_error = {};
+  // Next-sentence prediction: the share of windows that it got right. For whoever ran the trial:
+  // the store does not keep it.
+  std::optional<double> accuracy = {};
 };
 
 enum class OutcomeStatus { kDone, kDiverged, kInterrupted, kOutOfMemory, kFailed };
@@ -83,6 +90,8 @@ struct RunContext {
   std::function<void(std::span<const CurvePoint>)> record_curve = [](auto) {};
   // Called at least every few steps; true means: save what you can and return kInterrupted.
   std::function<bool(double tokens_done)> should_stop = [](double) { return false; };
+  // TrialRunner::run_stack only: this trial has ended, and others may go on.
+  std::function<void(const Outcome&)> ended = [](const Outcome&) {};
 };
 
 class TrialRunner {
@@ -91,6 +100,19 @@ class TrialRunner {
   // Runs a pack of trials that share a process; one outcome a trial, in order. Throws only for what
   // would fail every trial alike (no corpus, no device).
   virtual std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) = 0;
+  // Trials of equal keys can be trained as one batched model, by run_stack; empty: alone.
+  virtual std::string stack_key(const Trial&) const { return ""; }
+  // Runs trials of one key and one micro_batch together, each with a context of its own; one
+  // outcome a trial, in order. kOutOfMemory means that so many at once found none.
+  virtual std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                         std::span<RunContext* const> contexts) {
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      outcomes.push_back(run(trials.subspan(i, 1), *contexts[i]).front());
+      contexts[i]->ended(outcomes.back());
+    }
+    return outcomes;
+  }
   // The trial is done and its outcome is saved for good: what only an unfinished trial needs in
   // RunContext::checkpoint_dir can go. Not before, or a kill in between would cost the whole trial.
   virtual void forget(const Trial&, const std::string& /*checkpoint_dir*/) {}

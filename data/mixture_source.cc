@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/units.h"
 #include "data/mix_corpora.h"
 
 namespace isoflop {
@@ -32,6 +33,13 @@ std::int64_t heldout_total(std::int64_t wanted, std::span<const double> weights,
     if (most < static_cast<double>(wanted)) wanted = static_cast<std::int64_t>(most);
   }
   return wanted;
+}
+
+[[noreturn]] void refuse_cap(const TextSourceOptions& options, const CorpusPart& part) {
+  throw usage_error(
+      "data.unique_tokens: " + std::to_string(options.unique_windows * options.context) +
+      " tokens have no window of the mixture's part \"" + part.name + "\", which has a share of " +
+      exact_number(part.weight) + ": give more tokens, or a shorter model.context");
 }
 
 // Floors of the shares, and what is left over to those with the largest remainders.
@@ -93,12 +101,15 @@ MixtureSource::MixtureSource(const std::string& mixture_dir, const CorpusManifes
 
 void MixtureSource::open_parts(const std::string& mixture_dir, const TextSourceOptions& options,
                                const ReadManifest& read_manifest) {
+  const auto unique = interleave_.counts(options.unique_windows);
   for (std::size_t k = 0; k < named_.size(); ++k) {
+    if (options.unique_windows > 0 && unique[k] == 0) refuse_cap(options, named_[k]);
     const CorpusManifest manifest = read_part(mixture_dir, named_[k], read_manifest);
     parts_.push_back(std::make_unique<TextSource>(
         part_dir(mixture_dir, named_[k]), manifest,
         TextSourceOptions{.context = options.context,
                           .order_seed = part_seed(options.order_seed, k),
+                          .unique_windows = unique[k],
                           .heldout_windows = std::numeric_limits<std::int64_t>::max()}));
   }
 }

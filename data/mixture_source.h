@@ -4,7 +4,9 @@
 // the first n windows each part has had its weight's share to within 2 windows, for every n. A
 // part's windows come in orders of its own and it begins its next epoch when it is through, so a
 // small part with a large weight is seen more often than the others; train_windows() ends before
-// any part's second epoch, and passes() tells the largest number of passes over a part.
+// any part's second epoch, and passes() tells the largest number of passes over a part. A cap on
+// distinct windows is shared out as the first so many windows are: each part has its share of the
+// cap, and all parts but those that are smaller than their share repeat at one pace.
 //
 // Held-out windows are the parts' own, one part after the other, as many of each as its weight
 // says: the wanted count is shared out by largest remainder, so each part is within one window of
@@ -34,9 +36,9 @@ namespace isoflop {
 class MixtureSource : public TokenSource {
  public:
   // `mixture_dir` is the mixture's own folder and `manifest` what it says. Throws Error(kUsage)
-  // when a part is not the corpus that was mixed, as read_manifest does when it is gone, and as
-  // TextSource; Error(kRefused, "heldout_too_small") when there are fewer held-out windows than
-  // parts.
+  // when a part is not the corpus that was mixed, as read_manifest does when it is gone, as
+  // TextSource, and when a cap leaves a part no window; Error(kRefused, "heldout_too_small") when
+  // there are fewer held-out windows than parts.
   MixtureSource(const std::string& mixture_dir, const CorpusManifest& manifest,
                 const TextSourceOptions& options, const ReadManifest& read_manifest);
 
@@ -51,6 +53,7 @@ class MixtureSource : public TokenSource {
   bool heldout_true_log_probs(std::int64_t, std::span<double>) const override { return false; }
   std::optional<double> entropy_rate() const override { return std::nullopt; }
   std::optional<double> bytes_per_token() const override;
+  WordStarts word_starts() const override { return parts_.front()->word_starts(); }
 
  private:
   void open_parts(const std::string& mixture_dir, const TextSourceOptions& options,

@@ -27,6 +27,11 @@ double TabularLearner::capacity(double params) const {
                   static_cast<double>(facts_.facts()));
 }
 
+double TabularLearner::distinct_tokens(double tokens) const {
+  const double unique = facts_.spec().unique_tokens;
+  return unique > 0 ? std::min(tokens, unique) : tokens;
+}
+
 // Term k of the binomial follows from term k - 1; for k > n (not whole) it is 0.
 double TabularLearner::unseen(double rank, double records) const {
   const double p = facts_.probability(rank);
@@ -43,7 +48,7 @@ double TabularLearner::unseen(double rank, double records) const {
 double TabularLearner::excess(double params, double tokens) const {
   const DataSpec& data = facts_.spec();
   const double all = static_cast<double>(facts_.facts());
-  const double records = tokens / static_cast<double>(facts_.record_tokens());
+  const double records = distinct_tokens(tokens) / static_cast<double>(facts_.record_tokens());
   const double room = capacity(params);
   const double whole = std::floor(room);
 

@@ -9,6 +9,9 @@
 // V:
 //   L(N, D) = E + M Delta / (L + M) x sum_r p_r (1 - [r <= R] P(Binomial(n, p_r) >= n0))
 //   Delta = ln V - H_eps,   E = (H(r) + M H_eps) / (L + M)         nats per token
+// Repeated data (data.unique_tokens = U below D) bring nothing new: a fact counts where it occurs
+// among distinct records, so that the loss is L(N, min(D, U)). A repetition worth something, as a
+// network's is, is not this learner's.
 // A fractional R keeps the next fact with that probability, and n need not be whole, so that L is
 // continuous.
 //
@@ -41,11 +44,14 @@ class TabularLearner {
   explicit TabularLearner(const DataSpec& data, const TabularOptions& options = {});
 
   double entropy_rate() const { return facts_.stream_entropy_rate(); }  // E, nats per token
-  // L and L - E at N parameters and D tokens, both > 0 (D may be infinite).
+  // L and L - E at N parameters and D tokens, both > 0 (D may be infinite), of which the data's
+  // unique_tokens are distinct.
   double loss(double params, double tokens) const {
     return entropy_rate() + excess(params, tokens);
   }
   double excess(double params, double tokens) const;
+  // Distinct ones among `tokens`.
+  double distinct_tokens(double tokens) const;
   // R, at most K.
   double capacity(double params) const;
 

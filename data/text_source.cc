@@ -31,11 +31,22 @@ std::int64_t checked_context(const CorpusManifest& manifest, std::int64_t contex
                     ": choose a shorter context, or prepare the corpus with larger blocks");
 }
 
+CorpusManifest tokenizer_alone(const CorpusManifest& manifest) {
+  CorpusManifest only;
+  only.name = manifest.name;
+  only.tokenizer = manifest.tokenizer;
+  only.tokenizer_file = manifest.tokenizer_file;
+  only.tokenizer_sha256 = manifest.tokenizer_sha256;
+  return only;
+}
+
 }  // namespace
 
 TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& manifest,
                        const TextSourceOptions& options)
     : file_(corpus_dir, manifest),
+      corpus_dir_(corpus_dir),
+      tokenizer_(tokenizer_alone(manifest)),
       split_(split_blocks(manifest.tokens, manifest.block_tokens, manifest.split_seed,
                           manifest.heldout_fraction)),
       vocab_(manifest.vocab),
@@ -44,15 +55,12 @@ TextSource::TextSource(const std::string& corpus_dir, const CorpusManifest& mani
       all_heldout_windows_(static_cast<std::int64_t>(split_.heldout.size()) * block_windows_),
       heldout_windows_(std::min(options.heldout_windows, all_heldout_windows_)),
       bytes_per_token_(manifest.bytes_per_token()),
-      order_seed_(static_cast<std::uint64_t>(options.order_seed)),
-      order_(windows_to_train(split_, context_), order_seed_) {}
+      order_(windows_to_train(split_, context_), options.unique_windows,
+             static_cast<std::uint64_t>(options.order_seed)) {}
 
 std::int64_t TextSource::train_window_start(std::int64_t ordinal) const {
   check_train_window(ordinal);
-  const std::int64_t epoch = ordinal / train_windows();
-  const std::int64_t place = ordinal % train_windows();
-  const std::int64_t window =
-      epoch == 0 ? order_(place) : epoch_order(train_windows(), order_seed_, epoch)(place);
+  const std::int64_t window = order_(ordinal);
   const auto block = static_cast<size_t>(window / block_windows_);
   return split_.train[block] * split_.block_tokens + window % block_windows_ * context_;
 }

@@ -1,6 +1,7 @@
 #include "data/token_source.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "data/mixture_source.h"
@@ -22,6 +23,10 @@ std::vector<HeldoutSet> TokenSource::heldout_sets() const {
            .bytes_per_token = bytes_per_token()}};
 }
 
+WordStarts TokenSource::word_starts() const {
+  throw usage_error("train.whole_words: these data have no words: leave it out");
+}
+
 void check_train_window(std::int64_t i) {
   if (i >= 0) return;
   throw failure("training window " + std::to_string(i) + ": windows are counted from 0");
@@ -35,6 +40,13 @@ void check_heldout_window(std::int64_t i, std::int64_t windows) {
 
 namespace {
 
+// The cap in whole windows, at least one; 0: none.
+std::int64_t unique_windows(const Trial& trial) {
+  if (trial.data.unique_tokens <= 0) return 0;
+  const auto context = static_cast<double>(trial.model.context);
+  return std::max<std::int64_t>(1, std::llround(std::floor(trial.data.unique_tokens / context)));
+}
+
 std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& corpus_dir,
                                          const ReadManifest& read_manifest) {
   const CorpusManifest manifest = read_manifest(corpus_dir);
@@ -47,6 +59,7 @@ std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& 
   }
   const TextSourceOptions options{.context = trial.model.context,
                                   .order_seed = trial.seed,
+                                  .unique_windows = unique_windows(trial),
                                   .heldout_windows = trial.eval_windows};
   if (manifest.parts.empty()) return std::make_unique<TextSource>(corpus_dir, manifest, options);
   return std::make_unique<MixtureSource>(corpus_dir, manifest, options, read_manifest);
@@ -59,7 +72,8 @@ std::unique_ptr<TokenSource> source_of(const Trial& trial, const std::string& co
     return std::make_unique<ZipfSource>(trial.data,
                                         ZipfSourceOptions{.context = trial.model.context,
                                                           .order_seed = trial.seed,
-                                                          .heldout_windows = trial.eval_windows});
+                                                          .heldout_windows = trial.eval_windows,
+                                                          .unique_windows = unique_windows(trial)});
   }
   throw usage_error("data.source: \"" + trial.data.source + "\" is not known: give text or zipf");
 }
@@ -69,9 +83,12 @@ std::unique_ptr<TokenSource> source_of(const Trial& trial, const std::string& co
 std::unique_ptr<TokenSource> make_token_source(const Trial& trial, const std::string& corpus_dir,
                                                const ReadManifest& read_manifest) {
   auto source = source_of(trial, corpus_dir, read_manifest);
-  if (source->vocab() > trial.model.vocab) {
+  const std::int64_t special = special_tokens(trial.model);
+  if (source->vocab() + special > trial.model.vocab) {
     throw usage_error("model.vocab: " + std::to_string(trial.model.vocab) + " is less than the " +
-                      std::to_string(source->vocab()) + " ids of the data: set model.vocab to it");
+                      std::to_string(source->vocab()) + " ids of the data" +
+                      (special > 0 ? " and the model's own " + std::to_string(special) : "") +
+                      ": set model.vocab to " + std::to_string(source->vocab() + special));
   }
   return source;
 }

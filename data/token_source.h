@@ -7,7 +7,9 @@
 // their beginning. Held-out windows are a fixed set, the same for every trial of a corpus and
 // context whatever its seed; they may be asked for in named sets.
 //
-// Data repeat silently: how often they may is the caller's decision, and passes() tells it.
+// Data repeat silently: how often they may is the caller's decision, and passes() tells it. A trial
+// may cap its distinct tokens (data.unique_tokens): an epoch is then that many, the same ones
+// whatever the seed.
 //
 // Shapes: `tokens` is [count x (context + 1)], row by row. Threads: all calls are const and safe
 // from any number. Errors: Error(kFailed) when a training window before the first or a held-out
@@ -25,6 +27,7 @@
 
 #include "core/corpus_manifest.h"
 #include "core/trial.h"
+#include "data/word_starts.h"
 
 namespace isoflop {
 
@@ -74,6 +77,9 @@ class TokenSource {
 
   // Bytes of text a token stands for, where there is text.
   virtual std::optional<double> bytes_per_token() const = 0;
+
+  // Which of its tokens begin a word. Throws Error(kUsage) where that is not known.
+  virtual WordStarts word_starts() const;
 };
 
 // Throw Error(kFailed) unless 0 <= i, and i < windows.

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "data/word_starts.h"
 
 namespace isoflop {
 namespace {
@@ -155,6 +156,16 @@ Tokenizer::~Tokenizer() = default;
 
 std::int64_t Tokenizer::vocab() const { return model_->processor.GetPieceSize(); }
 std::int32_t Tokenizer::newline() const { return model_->newline; }
+
+std::vector<bool> Tokenizer::word_starts() const {
+  std::vector<bool> begins;
+  for (std::size_t id = 0; id < model_->surface.size(); ++id) {
+    const std::string& text = model_->surface[id];
+    const bool is_text = !model_->processor.IsUnknown(static_cast<int>(id));
+    begins.push_back(is_text && !text.empty() && is_white_space(text.front()));
+  }
+  return begins;
+}
 
 void Tokenizer::encode_segment(std::string_view segment, std::vector<std::int32_t>& ids) {
   const auto append = [&](const std::vector<std::int32_t>& more) {

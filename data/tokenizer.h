@@ -48,6 +48,8 @@ class Tokenizer {
   // Appends the bytes that the ids of one segment stand for.
   void decode_segment(const std::vector<std::int32_t>& ids, std::string& text) const;
   std::int32_t newline() const;
+  // By id: the piece starts with white space (data/word_starts.h).
+  std::vector<bool> word_starts() const;
 
  private:
   struct Model;

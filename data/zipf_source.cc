@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint64_t kTrainStream = 1;
 constexpr std::uint64_t kHeldoutStream = 2;
+constexpr std::uint64_t kRepeatedStream = 3;
+constexpr std::int64_t kEndless = std::int64_t{1} << 40;
 
 std::uint64_t window_seed(std::uint64_t stream, std::int64_t seed, std::int64_t window) {
   const std::uint64_t base = splitmix64(splitmix64(stream) ^ static_cast<std::uint64_t>(seed));
@@ -24,14 +26,28 @@ ZipfSource::ZipfSource(const DataSpec& data, const ZipfSourceOptions& options)
     throw usage_error("Zipf facts: context " + std::to_string(options.context) +
                       " predicts nothing: give at least 1");
   }
+  if (options.unique_windows > 0) {
+    repeated_.emplace(options.unique_windows, 0, static_cast<std::uint64_t>(options.order_seed));
+  }
+}
+
+std::int64_t ZipfSource::train_windows() const { return repeated_ ? repeated_->size() : kEndless; }
+
+Passes ZipfSource::passes(std::int64_t windows) const {
+  if (repeated_) return TokenSource::passes(windows);
+  return {.unique_tokens = static_cast<double>(windows * context()), .epochs = 0};
+}
+
+std::uint64_t ZipfSource::train_seed(std::int64_t i) const {
+  return repeated_ ? window_seed(kRepeatedStream, facts_.spec().zipf_seed, (*repeated_)(i))
+                   : window_seed(kTrainStream, options_.order_seed, i);
 }
 
 void ZipfSource::train_batch(std::int64_t first, std::span<std::int32_t> tokens) const {
   const auto length = static_cast<size_t>(options_.context + 1);
   for (size_t at = 0; at + length <= tokens.size(); at += length) {
     check_train_window(first);
-    facts_.sample(window_seed(kTrainStream, options_.order_seed, first++),
-                  tokens.subspan(at, length));
+    facts_.sample(train_seed(first++), tokens.subspan(at, length));
   }
 }
 

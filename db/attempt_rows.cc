@@ -13,6 +13,14 @@ bool all_finite(const Outcome& outcome) {
   return true;
 }
 
+// Statements are used again: what is absent has to be said.
+void bind_router(SQLite::Statement& query, int index, const std::optional<RouterStats>& router) {
+  for (const auto& field : kRouterStatsFields) {
+    bind_value(query, index++,
+               router ? std::optional<double>((*router).*field.value) : std::nullopt);
+  }
+}
+
 std::string joined_lines(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
@@ -55,13 +63,16 @@ std::int64_t insert_points(SQLite::Database& db, std::int64_t attempt,
                            std::span<const CurvePoint> points, std::int64_t beyond_step) {
   SQLite::Statement insert(db,
                            "INSERT OR REPLACE INTO curve_points (attempt, step, tokens, flops,"
-                           " train_loss, heldout_loss, heldout_error, rate, grad_norm, seconds)"
-                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                           " train_loss, heldout_loss, heldout_error, rate, grad_norm, seconds,"
+                           " router_largest_load, router_unused, router_dropped, router_entropy,"
+                           " router_balance, router_z)"
+                           " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   std::int64_t count = 0;
   for (const CurvePoint& p : points) {
     if (p.step <= beyond_step) continue;
     bind_all(insert, attempt, p.step, p.tokens, p.flops, p.train_loss, p.heldout_loss,
              p.heldout_error, p.rate, p.grad_norm, p.seconds);
+    bind_router(insert, 11, p.router);
     insert.exec();
     insert.reset();
     ++count;

@@ -16,11 +16,13 @@ namespace {
 // above the ones here.
 constexpr const char* kNewTrials = R"sql(
 INSERT INTO main.trials (identity, spec, trainer, seed, params, params_embedding, params_positions,
-    params_attention, params_feed_forward, params_norms, params_head, tokens, flops_6nd, flops_exact,
-    trunk, branch_tokens, priority, early, kills, failures, furthest, micro_batch)
+    params_attention, params_feed_forward, params_norms, params_head, params_router, active_params,
+    tokens, flops_6nd, flops_exact, trunk, branch_tokens, priority, early, kills, failures, furthest,
+    micro_batch)
   SELECT identity, spec, trainer, seed, params, params_embedding, params_positions,
-    params_attention, params_feed_forward, params_norms, params_head, tokens, flops_6nd, flops_exact,
-    trunk, branch_tokens, priority, early, kills, failures, furthest, micro_batch
+    params_attention, params_feed_forward, params_norms, params_head, params_router, active_params,
+    tokens, flops_6nd, flops_exact, trunk, branch_tokens, priority, early, kills, failures, furthest,
+    micro_batch
   FROM o.trials ORDER BY id ON CONFLICT (identity) DO NOTHING)sql";
 
 constexpr const char* kMapTrials = R"sql(
@@ -92,9 +94,11 @@ UPDATE main.attempts SET outcome = m.outcome, heartbeat = x.heartbeat, ended = x
 
 constexpr const char* kNewPoints = R"sql(
 INSERT INTO main.curve_points (attempt, step, tokens, flops, train_loss, heldout_loss, rate,
-    grad_norm, seconds, heldout_error)
+    grad_norm, seconds, heldout_error, router_largest_load, router_unused, router_dropped,
+    router_entropy, router_balance, router_z)
   SELECT m.mine, step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds,
-    heldout_error
+    heldout_error, router_largest_load, router_unused, router_dropped, router_entropy,
+    router_balance, router_z
   FROM temp.merge_attempts m JOIN o.curve_points c ON c.attempt = m.other WHERE m.comes
   ON CONFLICT (attempt, step) DO NOTHING)sql";
 

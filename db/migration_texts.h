@@ -9,6 +9,7 @@ extern const char* const kMigration1;  // studies, trials, attempts, curves, the
 extern const char* const kMigration2;  // trunks and brackets
 extern const char* const kMigration3;  // leases, failures, tallies of what status shows
 extern const char* const kMigration4;  // other tools' runs
+extern const char* const kMigration5;  // sparse models
 
 }  // namespace isoflop
 

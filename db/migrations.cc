@@ -7,8 +7,8 @@
 namespace isoflop {
 
 std::span<const char* const> migrations() {
-  static const std::array<const char*, 4> texts = {kMigration1, kMigration2, kMigration3,
-                                                   kMigration4};
+  static const std::array<const char*, 5> texts = {kMigration1, kMigration2, kMigration3,
+                                                   kMigration4, kMigration5};
   return texts;
 }
 

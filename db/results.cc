@@ -13,7 +13,7 @@ constexpr const char* kTrials = R"sql(
 SELECT t.id, st.ordinal, t.identity, t.state, coalesce(a.reason, ''), st.budget, t.params, t.tokens,
        t.flops_6nd, t.flops_exact, (SELECT count(*) FROM attempts WHERE trial = t.id),
        coalesce(a.seconds, 0), coalesce(a.tokens, 0), e.loss, e.standard_error, e.bits_per_byte, e.excess, t.spec,
-       st.role, a.unique_tokens, a.epochs, a.mfu, t.held_by, t.micro_batch
+       st.role, a.unique_tokens, a.epochs, a.mfu, t.held_by, t.micro_batch, t.active_params
 FROM study_trials st JOIN trials t ON t.id = st.trial
 LEFT JOIN attempts a ON a.trial = t.id
   AND a.id = (SELECT id FROM attempts WHERE trial = t.id
@@ -44,6 +44,7 @@ TrialRow trial_row(SQLite::Statement& q, SQLite::Database& db, const std::string
           .budget = optional_double(q.getColumn(5)),
           .role = q.getColumn(18).getString() == "bracket" ? TrialRole::kBracket : TrialRole::kGrid,
           .params = q.getColumn(6).getDouble(),
+          .active_params = q.getColumn(24).getDouble(),
           .tokens = q.getColumn(7).getDouble(),
           .flops_6nd = q.getColumn(8).getDouble(),
           .flops_exact = q.getColumn(9).getDouble(),
@@ -204,12 +205,26 @@ std::vector<Observation> Store::results(const std::string& study, FlopConvention
   return observations;
 }
 
+namespace {
+
+std::optional<RouterStats> router_in(SQLite::Statement& q, int column) {
+  if (q.getColumn(column).isNull()) return std::nullopt;
+  RouterStats stats;
+  for (const auto& field : kRouterStatsFields) {
+    stats.*field.value = double_or_nan(q.getColumn(column++));
+  }
+  return stats;
+}
+
+}  // namespace
+
 std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
   return impl_->read([&] {
     auto q =
         prepare(impl_->db,
                 "SELECT step, tokens, flops, train_loss, heldout_loss, rate, grad_norm, seconds,"
-                " heldout_error"
+                " heldout_error, router_largest_load, router_unused, router_dropped,"
+                " router_entropy, router_balance, router_z"
                 " FROM curve_points WHERE attempt = (SELECT id FROM attempts WHERE trial = ?"
                 " ORDER BY outcome = 'done' DESC, number DESC LIMIT 1) ORDER BY step",
                 trial_id);
@@ -223,7 +238,8 @@ std::vector<CurvePoint> Store::curve(std::int64_t trial_id) const {
                         .heldout_error = optional_double(q.getColumn(8)),
                         .rate = double_or_nan(q.getColumn(5)),
                         .grad_norm = double_or_nan(q.getColumn(6)),
-                        .seconds = double_or_nan(q.getColumn(7))});
+                        .seconds = double_or_nan(q.getColumn(7)),
+                        .router = router_in(q, 9)});
     }
     return points;
   });

@@ -77,8 +77,9 @@ struct TrialRow {
   std::string reason = {};   // of the last attempt, when it was not done
   std::optional<double> budget = {};
   TrialRole role = TrialRole::kGrid;
-  double params = 0;  // N, all parameters with embeddings
-  double tokens = 0;  // D
+  double params = 0;         // N, all parameters with embeddings
+  double active_params = 0;  // of them, what a token passes through; N of a dense model
+  double tokens = 0;         // D
   double flops_6nd = 0;
   double flops_exact = 0;
   std::int64_t attempts = 0;

@@ -100,12 +100,13 @@ void insert_trial(SQLite::Database& db, const Trial& trial, const std::string& i
   run_sql(db,
           "INSERT INTO trials (identity, spec, trainer, seed, params, params_embedding,"
           " params_positions, params_attention, params_feed_forward, params_norms, params_head,"
-          " tokens, flops_6nd, flops_exact, priority, trunk, branch_tokens)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16)",
+          " tokens, flops_6nd, flops_exact, priority, trunk, branch_tokens, params_router,"
+          " active_params) VALUES"
+          " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14, ?15, ?16, ?17, ?18)",
           id, canonical_json(trial), trial.trainer, trial.seed, params_of(trial), count.embedding,
           count.positions, count.attention, count.feed_forward, count.norms, count.head,
           trial.train.tokens, total_flops(trial, FlopConvention::k6nd), exact,
-          trunk_identity(trial), branch_tokens(trial));
+          trunk_identity(trial), branch_tokens(trial), count.router, active_params_of(trial));
 }
 
 // What all trials of the trunk cost together is the priority of each, so that long trunks start

@@ -6,6 +6,7 @@
 //                "job", "restart", "assigned", "version", "compiler", "micro_batch", "started"}}
 //   {"at": moment, "tokens": so far, "curve": [[step, tokens, flops, train_loss, heldout_loss,
 //                                               heldout_error, rate, grad_norm, seconds], ...]}
+//     of sparse models a point goes on with largest_load, unused, dropped, entropy, balance, z
 //   {"at", "tokens"}                                  a heartbeat
 //   {"at", "end": {"status", "reason", "evaluations": [...], "steps", ...}, "final"}
 //

@@ -33,8 +33,11 @@ std::string json_line(const Json& json) {
 Json maybe_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 Json point_json(const CurvePoint& p) {
-  return Json::array({p.step, p.tokens, p.flops, p.train_loss, maybe_json(p.heldout_loss),
-                      maybe_json(p.heldout_error), p.rate, p.grad_norm, p.seconds});
+  Json row = Json::array({p.step, p.tokens, p.flops, p.train_loss, maybe_json(p.heldout_loss),
+                          maybe_json(p.heldout_error), p.rate, p.grad_norm, p.seconds});
+  if (!p.router) return row;
+  for (const auto& field : kRouterStatsFields) row.push_back((*p.router).*field.value);
+  return row;
 }
 
 Json evaluations_json(const std::vector<Evaluation>& evaluations) {
@@ -77,10 +80,18 @@ std::optional<double> maybe_value(const Json& value) {
   return value.get<double>();
 }
 
+std::optional<RouterStats> read_router(const Json& row) {
+  if (row.size() == kCurveColumns) return std::nullopt;
+  RouterStats stats;
+  std::size_t column = kCurveColumns;
+  for (const auto& field : kRouterStatsFields) stats.*field.value = number_or_nan(row[column++]);
+  return stats;
+}
+
 CurvePoint read_point(const Json& row) {
-  if (!row.is_array() || row.size() != kCurveColumns) {
-    throw usage_error("a point of the curve is not a list of 9");
-  }
+  const bool dense = row.is_array() && row.size() == kCurveColumns;
+  const bool sparse = row.is_array() && row.size() == kCurveColumns + kRouterStatsFields.size();
+  if (!dense && !sparse) throw usage_error("a point of the curve is not a list of 9 or 15");
   return {.step = row[0].get<std::int64_t>(),
           .tokens = number_or_nan(row[1]),
           .flops = number_or_nan(row[2]),
@@ -89,7 +100,8 @@ CurvePoint read_point(const Json& row) {
           .heldout_error = maybe_value(row[5]),
           .rate = number_or_nan(row[6]),
           .grad_norm = number_or_nan(row[7]),
-          .seconds = number_or_nan(row[8])};
+          .seconds = number_or_nan(row[8]),
+          .router = read_router(row)};
 }
 
 Evaluation read_evaluation(const Json& json) {

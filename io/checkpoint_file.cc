@@ -20,6 +20,7 @@ constexpr std::string_view kMagic = "ISOFCKP1";
 constexpr std::size_t kHashLength = 64;
 constexpr std::size_t kSums = 5;
 constexpr std::size_t kPointNumbers = 9;
+constexpr std::size_t kRouterNumbers = kRouterStatsFields.size();
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 
 Error damaged(const std::string& path, const std::string& why) {
@@ -33,15 +34,17 @@ Error damaged(const std::string& path, const std::string& why) {
 Json header_of(const Checkpoint& c) {
   Json fields = Json::object();
   for (const std::string& key : trial_keys()) fields[key] = get_key(c.trial, key);
-  return {{"trial", fields},
-          {"micro_batch", c.micro_batch},
-          {"step", c.step},
-          {"sequences", c.sequences},
-          {"loss_count", c.loss_count},
-          {"steps_above", c.steps_above},
-          {"curve", c.curve.size()},
-          {"weights", c.weights.size()},
-          {"gradients", c.gradients.size()}};
+  Json header = {{"trial", fields},
+                 {"micro_batch", c.micro_batch},
+                 {"step", c.step},
+                 {"sequences", c.sequences},
+                 {"loss_count", c.loss_count},
+                 {"steps_above", c.steps_above},
+                 {"curve", c.curve.size()},
+                 {"weights", c.weights.size()},
+                 {"gradients", c.gradients.size()}};
+  if (c.trial.model.sparse()) header["router"] = true;
+  return header;
 }
 
 template <class T>
@@ -49,14 +52,22 @@ void append(std::string& bytes, const std::vector<T>& values) {
   bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 
+void append_router(const RouterStats& stats, std::vector<double>& all) {
+  for (const auto& field : kRouterStatsFields) all.push_back(stats.*field.value);
+}
+
 std::vector<double> numbers_of(const Checkpoint& c) {
   std::vector<double> all{c.step_loss, c.first_loss, c.loss_sum, c.average_loss, c.seconds};
+  const bool sparse = c.trial.model.sparse();
+  if (sparse) append_router(c.step_router, all);
+  if (sparse) append_router(c.router_sum, all);
   for (const CurvePoint& p : c.curve) {
     for (const double value : {static_cast<double>(p.step), p.tokens, p.flops, p.train_loss,
                                p.heldout_loss.value_or(kAbsent), p.heldout_error.value_or(kAbsent),
                                p.rate, p.grad_norm, p.seconds}) {
       all.push_back(value);
     }
+    if (sparse) append_router(p.router.value_or(RouterStats{}), all);
   }
   return all;
 }
@@ -99,16 +110,25 @@ std::optional<double> present(double value) {
   return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
-CurvePoint point_of(const double* n) {
-  return {.step = static_cast<std::int64_t>(n[0]),
-          .tokens = n[1],
-          .flops = n[2],
-          .train_loss = n[3],
-          .heldout_loss = present(n[4]),
-          .heldout_error = present(n[5]),
-          .rate = n[6],
-          .grad_norm = n[7],
-          .seconds = n[8]};
+RouterStats router_of(const std::vector<double>& numbers, std::size_t first) {
+  RouterStats stats;
+  for (const auto& field : kRouterStatsFields) stats.*field.value = numbers[first++];
+  return stats;
+}
+
+// A sparse model's points are longer by the router's statistics.
+CurvePoint point_of(const std::vector<double>& n) {
+  CurvePoint point{.step = static_cast<std::int64_t>(n[0]),
+                   .tokens = n[1],
+                   .flops = n[2],
+                   .train_loss = n[3],
+                   .heldout_loss = present(n[4]),
+                   .heldout_error = present(n[5]),
+                   .rate = n[6],
+                   .grad_norm = n[7],
+                   .seconds = n[8]};
+  if (n.size() > kPointNumbers) point.router = router_of(n, kPointNumbers);
+  return point;
 }
 
 Trial trial_of_header(const JsonReader& header, const std::string& path) {
@@ -172,6 +192,7 @@ Checkpoint read_checkpoint(const std::string& path) {
                .sequences = header.whole("sequences"),
                .loss_count = header.whole("loss_count"),
                .steps_above = header.whole("steps_above")};
+  const bool sparse = header.has("router");
   ArrayReader arrays(body, path);
   const auto sums = arrays.take<double>(kSums);
   c.step_loss = sums[0];
@@ -179,8 +200,12 @@ Checkpoint read_checkpoint(const std::string& path) {
   c.loss_sum = sums[2];
   c.average_loss = sums[3];
   c.seconds = sums[4];
+  if (sparse) {
+    c.step_router = router_of(arrays.take<double>(kRouterNumbers), 0);
+    c.router_sum = router_of(arrays.take<double>(kRouterNumbers), 0);
+  }
   for (std::int64_t i = 0; i < header.whole("curve"); ++i) {
-    c.curve.push_back(point_of(arrays.take<double>(kPointNumbers).data()));
+    c.curve.push_back(point_of(arrays.take<double>(kPointNumbers + (sparse ? kRouterNumbers : 0))));
   }
   c.weights = arrays.take<float>(header.whole("weights"));
   c.means = arrays.take<float>(header.whole("weights"));

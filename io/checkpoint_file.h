@@ -3,7 +3,8 @@
 //   "ISOFCKP1"             8 bytes
 //   length of the header   u64
 //   header                 JSON: the trial field by field, counters, lengths of the arrays
-//   arrays                 float64: sums, then the curve, 9 numbers a point (absent: NaN);
+//   arrays                 float64: sums, of sparse models the router's too; then the curve, 9
+//                          numbers a point (absent: NaN), of sparse models 15;
 //                          float32: weights, means, squares, gradients
 //   SHA-256                64 hexadecimal characters, of everything before
 //
@@ -23,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "core/router_stats.h"
 #include "core/trial.h"
 #include "core/trial_runner.h"
 
@@ -43,6 +45,9 @@ struct Checkpoint {
   double average_loss = 0;  // exponential moving average
   std::int64_t steps_above = 0;
   double seconds = 0;  // of training so far
+  // Of sparse models: summed like step_loss, and like loss_sum.
+  RouterStats step_router = {};
+  RouterStats router_sum = {};
   std::vector<CurvePoint> curve = {};
 
   // AdamW's, flat, in the order of the model's parameter groups.

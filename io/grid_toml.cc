@@ -12,6 +12,7 @@
 #include "core/trial.h"
 #include "core/units.h"
 #include "io/atomic_file.h"
+#include "io/hyper_json.h"
 
 namespace isoflop {
 namespace {
@@ -31,14 +32,17 @@ class GridParser {
 
   GridSpec parse() {
     check_keys(root_, "",
-               {"name", "trainer", "data", "grid", "trial", "axes", "bracket", "target"});
+               {"name", "trainer", "objective", "data", "grid", "trial", "axes", "rates", "bracket",
+                "target"});
     spec_.name = text(needed(root_, "", "name"));
     if (spec_.name.empty()) fail(needed(root_, "", "name"), "is empty: name the sweep");
     if (const auto trainer = find(root_, "", "trainer")) fix("trainer", *trainer);
+    if (const auto objective = find(root_, "", "objective")) fix("model.objective", *objective);
     parse_data();
     parse_trial();
     parse_axes();
     parse_grid_table();
+    parse_rates();
     parse_bracket();
     parse_target();
     std::sort(spec_.fixed.begin(), spec_.fixed.end());
@@ -172,6 +176,11 @@ class GridParser {
     }
   }
 
+  void check_epochs(const Entry& entry) const {
+    if (positive(entry) >= 1) return;
+    fail(entry, scalar(entry) + " is less than one pass over the data: give 1 or more");
+  }
+
   // Each trial key has one place in the file, and the grid's own have none.
   void claim(const std::string& key, const Entry& entry) {
     if (key == "train.tokens" || key == "tabular_params") {
@@ -212,7 +221,9 @@ class GridParser {
   void parse_trial() {
     const auto trial = find(root_, "", "trial");
     if (!trial) return;
-    for (const Entry& entry : flattened(table_of(*trial))) fix(entry.key, entry);
+    for (const Entry& entry : flattened(table_of(*trial))) {
+      fix(entry.key == "objective" ? "model.objective" : entry.key, entry);
+    }
   }
 
   void parse_axes() {
@@ -222,7 +233,11 @@ class GridParser {
       std::vector<std::string> values;
       for (const Entry& element : elements(entry)) {
         const std::string value = scalar(element);
-        try_on_trial(entry.key, element, value);
+        if (entry.key == kEpochsAxis) {
+          check_epochs(element);
+        } else {
+          try_on_trial(entry.key, element, value);
+        }
         if (std::count(values.begin(), values.end(), value) > 0) {
           fail(element, value + " is listed twice");
         }
@@ -292,11 +307,79 @@ class GridParser {
   void parse_bracket() {
     const auto bracket = find(root_, "", "bracket");
     if (!bracket) return;
-    check_keys(table_of(*bracket), "bracket", {"rate"});
-    const Entry rate = needed(table_of(*bracket), "bracket", "rate");
-    spec_.bracket = positive(rate);
-    if (spec_.bracket <= 1)
-      fail(rate, scalar(rate) + " is not above 1: 2 tries rate / 2 and rate x 2");
+    check_keys(table_of(*bracket), "bracket", {"rate", "batch"});
+    const auto rate = find(table_of(*bracket), "bracket", "rate");
+    const auto batch = find(table_of(*bracket), "bracket", "batch");
+    if (!rate && !batch) needed(table_of(*bracket), "bracket", "rate");
+    if (rate) spec_.bracket = bracket_factor(*rate, "rate");
+    if (batch) spec_.batch_bracket = bracket_factor(*batch, "batch");
+  }
+
+  double bracket_factor(const Entry& entry, const std::string& what) const {
+    const double factor = positive(entry);
+    if (factor > 1) return factor;
+    fail(entry, scalar(entry) + " is not above 1: 2 tries " + what + " / 2 and " + what + " x 2");
+  }
+
+  // A published law by its name, a fitted one by its file, or the numbers that grid_toml writes.
+  void parse_rates() {
+    const auto rates = find(root_, "", "rates");
+    if (!rates) return;
+    const toml::table& table = table_of(*rates);
+    check_keys(table, "rates", {"law", "counted", "rate", "batch", "warmup_per_param"});
+    const Entry name = needed(table, "rates", "law");
+    const auto rate = find(table, "rates", "rate");
+    const auto batch = find(table, "rates", "batch");
+    if (!rate && !batch) {
+      spec_.rates = named_law(name);
+      return;
+    }
+    HyperLaw law{.name = text(name)};
+    if (const auto counted = find(table, "rates", "counted")) law.counted = counted_of(*counted);
+    if (rate) law.rate = HyperTerm{power_of(*rate)};
+    if (batch) law.batch = HyperTerm{power_of(*batch)};
+    if (const auto warmup = find(table, "rates", "warmup_per_param")) {
+      law.warmup_per_param = positive(*warmup);
+    }
+    spec_.rates = law;
+  }
+
+  // Without what a grid has no use for, so that what is written is what is read.
+  HyperLaw named_law(const Entry& entry) const {
+    const std::string name = text(entry);
+    try {
+      HyperLaw law = name.ends_with(".json") ? read_hyper_law(name) : published_hyper_law(name);
+      if (law.rate) law.rate->draws.clear();
+      if (law.batch) law.batch->draws.clear();
+      return {.name = law.name,
+              .counted = law.counted,
+              .rate = law.rate,
+              .batch = law.batch,
+              .warmup_per_param = law.warmup_per_param};
+    } catch (const Error& error) {
+      fail(entry, error.what());
+    }
+  }
+
+  CountedParams counted_of(const Entry& entry) const {
+    try {
+      return parse_counted_params(text(entry));
+    } catch (const Error& error) {
+      fail(entry, error.what());
+    }
+  }
+
+  HyperPower power_of(const Entry& entry) const {
+    std::vector<double> values;
+    for (const Entry& element : elements(entry)) {
+      const auto number = try_parse_quantity(scalar(element));
+      if (!number) fail(element, "is not a number");
+      values.push_back(*number);
+    }
+    if (values.size() != 4 || !(values[0] > 0)) {
+      fail(entry, "must be [c, n, d, e] of c N^n D^d C^e, c above 0");
+    }
+    return {.coefficient = values[0], .params = values[1], .tokens = values[2], .flops = values[3]};
   }
 
   void parse_target() {

@@ -2,6 +2,7 @@
 //
 //   name = "demo"
 //   trainer = "decoder"                      # short for trainer under [trial]
+//   objective = "masked"                     # short for model.objective there
 //   [data]                                   # corpus = ..., or any data.* key without its "data."
 //   corpus = "classics"
 //   [grid]
@@ -15,8 +16,12 @@
 //   train.beta2 = 0.99                       # dotted, quoted ("train.beta2") or as [trial.train]
 //   [axes]                                   # each multiplies the grid
 //   seed = [1, 2]
-//   [bracket]                                # beside the grid, to check its rates
+//   epochs = [1, 4, 16]                      # passes: D / epochs distinct tokens (sweep/grid.h)
+//   [rates]                                  # rates and batches by a law, not by the rule
+//   law = "steplaw"                          # core/hyper_law.h, or a file of `isoflop tune --out`
+//   [bracket]                                # beside the grid, to check its rates and batches
 //   rate = 2                                 # every size once more at rate / 2 and rate x 2
+//   batch = 2                                # and at batch / 2 and batch x 2
 //   [target]
 //   flops = 1e15                             # what the demo plans for
 //
@@ -25,8 +30,8 @@
 //
 // Errors: Error(kUsage) "file:line: key: what", with a suggestion for a key that is nearly known:
 // bad TOML, unknown keys, wrong types, empty lists, numbers that are not positive, duplicates in a
-// list, lists that do not belong to the kind, as many parameter lists as there are not budgets, a
-// key that the grid itself sets (train.tokens, tabular_params).
+// list, epochs below 1, lists that do not belong to the kind, as many parameter lists as there are
+// not budgets, a key that the grid itself sets (train.tokens, tabular_params).
 #ifndef ISOFLOP_IO_GRID_TOML_H_
 #define ISOFLOP_IO_GRID_TOML_H_
 

@@ -73,6 +73,30 @@ void add_axes(const GridSpec& spec, std::string& out) {
   for (const auto& [key, values] : spec.axes) line(out, key, list(values, toml_value));
 }
 
+std::string power_list(const HyperPower& power) {
+  return "[" + exact_number(power.coefficient) + ", " + exact_number(power.params) + ", " +
+         exact_number(power.tokens) + ", " + exact_number(power.flops) + "]";
+}
+
+// In numbers, because a law's file may move.
+void add_rates(const GridSpec& spec, std::string& out) {
+  if (!spec.rates) return;
+  const HyperLaw& law = *spec.rates;
+  out += "\n[rates]\n";
+  line(out, "law", toml_value(law.name));
+  line(out, "counted", toml_value(std::string(name_of(law.counted))));
+  if (law.rate) line(out, "rate", power_list(law.rate->power));
+  if (law.batch) line(out, "batch", power_list(law.batch->power));
+  if (law.warmup_per_param > 0) line(out, "warmup_per_param", exact_number(law.warmup_per_param));
+}
+
+void add_bracket(const GridSpec& spec, std::string& out) {
+  if (spec.bracket <= 0 && spec.batch_bracket <= 0) return;
+  out += "\n[bracket]\n";
+  if (spec.bracket > 0) line(out, "rate", exact_number(spec.bracket));
+  if (spec.batch_bracket > 0) line(out, "batch", exact_number(spec.batch_bracket));
+}
+
 }  // namespace
 
 std::string grid_toml(const GridSpec& spec) {
@@ -82,10 +106,8 @@ std::string grid_toml(const GridSpec& spec) {
   add_grid(spec, out);
   add_trial(spec, out);
   add_axes(spec, out);
-  if (spec.bracket > 0) {
-    out += "\n[bracket]\n";
-    line(out, "rate", exact_number(spec.bracket));
-  }
+  add_rates(spec, out);
+  add_bracket(spec, out);
   if (spec.target_flops > 0) {
     out += "\n[target]\n";
     line(out, "flops", exact_number(spec.target_flops));

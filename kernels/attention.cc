@@ -6,20 +6,20 @@
 namespace isoflop::ISOFLOP_ISA {
 namespace {
 
-// Queries first .. first + count against keys 0 .. first + count.
+// Queries first .. first + count against keys 0 .. keys.
 struct Tile {
-  std::int64_t first, count;
+  std::int64_t first, count, keys;
   float* a;  // [keys, count]
-  std::int64_t keys() const { return first + count; }
 };
 
 template <class Body>
 inline void for_each_tile(const AttentionShape& shape, float* tiles, const Body& body) {
   for (std::int64_t first = 0; first < shape.tokens; first += kQueries) {
     const std::int64_t left = shape.tokens - first;
-    const Tile tile{first, left < kQueries ? left : kQueries, tiles};
+    const std::int64_t count = left < kQueries ? left : kQueries;
+    const Tile tile{first, count, shape.keys > 0 ? shape.keys : first + count, tiles};
     body(tile);
-    if (shape.keep_tiles) tiles += tile.keys() * tile.count;
+    if (shape.keep_tiles) tiles += tile.keys * tile.count;
   }
 }
 
@@ -33,7 +33,7 @@ inline Vec causal(Vec value, std::int64_t first_query, std::int64_t key) {
 
 // One vector of queries: scores become a, and 1 / sums is kept. Keys up to the first query are seen
 // by all lanes, the next kLanes - 1 by some, the rest of the tile by none.
-void exponentials(const Tile& tile, std::int64_t column, float* inverse_sums) {
+void causal_exponentials(const Tile& tile, std::int64_t column, float* inverse_sums) {
   const std::int64_t query = tile.first + column;
   float* a = tile.a + column;
   Vec most = load(a);
@@ -51,19 +51,55 @@ void exponentials(const Tile& tile, std::int64_t column, float* inverse_sums) {
     sum += power;
     store(a + key * tile.count, power);
   }
-  for (std::int64_t key = query + kLanes; key < tile.keys(); ++key) {
+  for (std::int64_t key = query + kLanes; key < tile.keys; ++key) {
     store(a + key * tile.count, Vec{});
   }
   store(inverse_sums + query, 1 / sum);
 }
 
+// The same for n vectors of queries that see all keys.
+template <int n>
+void whole_exponentials(const Tile& tile, std::int64_t column, float* inverse_sums) {
+  float* a = tile.a + column;
+  Vec most[n], sum[n] = {};
+  for (int v = 0; v < n; ++v) most[v] = load(a + v * kLanes);
+  for (std::int64_t key = 1; key < tile.keys; ++key) {
+    for (int v = 0; v < n; ++v) {
+      most[v] = larger(load(a + key * tile.count + v * kLanes), most[v]);
+    }
+  }
+  for (std::int64_t key = 0; key < tile.keys; ++key) {
+    for (int v = 0; v < n; ++v) {
+      float* at = a + key * tile.count + v * kLanes;
+      const Vec power = exponential(load(at) - most[v]);
+      sum[v] += power;
+      store(at, power);
+    }
+  }
+  for (int v = 0; v < n; ++v) {
+    store(inverse_sums + tile.first + column + v * kLanes, 1 / sum[v]);
+  }
+}
+
+void exponentials(const AttentionShape& shape, const Tile& tile, float* inverse_sums) {
+  std::int64_t column = 0;
+  if (shape.keys > 0) {
+    for (; column + 2 * kLanes <= tile.count; column += 2 * kLanes) {
+      whole_exponentials<2>(tile, column, inverse_sums);
+    }
+    for (; column < tile.count; column += kLanes) {
+      whole_exponentials<1>(tile, column, inverse_sums);
+    }
+    return;
+  }
+  for (; column < tile.count; column += kLanes) causal_exponentials(tile, column, inverse_sums);
+}
+
 void fill_tile(const AttentionShape& shape, const Tile& tile, const float* q, const float* k,
                float* inverse_sums) {
-  gemm(tile.keys(), tile.count, shape.head_size, {k, 1, shape.stride},
+  gemm(tile.keys, tile.count, shape.head_size, {k, 1, shape.stride},
        {q + tile.first, shape.stride, 1}, tile.a, tile.count, false);
-  for (std::int64_t column = 0; column < tile.count; column += kLanes) {
-    exponentials(tile, column, inverse_sums);
-  }
+  exponentials(shape, tile, inverse_sums);
 }
 
 // out[f, t] = in[f, t] by[t]
@@ -78,7 +114,7 @@ void scale_columns(std::int64_t rows, std::int64_t columns, const float* in, std
 
 // b = a (v . d - out . d), in place of v . d.
 void weigh_differences(const Tile& tile, const float* along, float* b) {
-  for (std::int64_t key = 0; key < tile.keys(); ++key) {
+  for (std::int64_t key = 0; key < tile.keys; ++key) {
     for (std::int64_t column = 0; column < tile.count; column += kLanes) {
       const std::int64_t at = key * tile.count + column;
       store(b + at, load(tile.a + at) * (load(b + at) - load(along + tile.first + column)));
@@ -93,7 +129,7 @@ void attention_forward(const AttentionShape& shape, const float* q, const float*
   for_each_tile(shape, tiles, [&](const Tile& tile) {
     fill_tile(shape, tile, q, k, inverse_sums);
     float* columns = out + tile.first;
-    gemm(shape.head_size, tile.count, tile.keys(), {v, shape.stride, 1}, {tile.a, tile.count, 1},
+    gemm(shape.head_size, tile.count, tile.keys, {v, shape.stride, 1}, {tile.a, tile.count, 1},
          columns, shape.stride, false);
     scale_columns(shape.head_size, tile.count, columns, shape.stride, inverse_sums + tile.first,
                   columns, shape.stride);
@@ -121,7 +157,7 @@ void attention_backward(const AttentionShape& shape, const float* q, const float
   __builtin_memset(d_k_by_token, 0, static_cast<std::size_t>(2 * size * tokens) * sizeof(float));
 
   for_each_tile(shape, tiles, [&](const Tile& tile) {
-    const std::int64_t keys = tile.keys(), count = tile.count, first = tile.first;
+    const std::int64_t keys = tile.keys, count = tile.count, first = tile.first;
     if (!shape.keep_tiles) fill_tile(shape, tile, q, k, inverse_sums);
     gemm(keys, count, size, {v, 1, stride}, {d + first, tokens, 1}, b, count, false);
     weigh_differences(tile, along, b);

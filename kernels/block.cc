@@ -17,12 +17,22 @@ struct Parts {
   AttentionShape attention;
   LinearShape qkv, attention_out, feed_forward_in, feed_forward_out;
   RowsShape active;
+  RouterShape router;
 };
+
+bool is_sparse(const ModelConfig& c) { return c.experts > 0; }
+
+// Of the feed-forward that every token passes through; 0: there is none.
+std::int64_t dense_hidden(const ModelConfig& c) {
+  return is_sparse(c) ? c.shared_experts * (c.hidden / c.granularity) : c.hidden;
+}
 
 Parts parts_of(const ModelConfig& c, const TokenGrid& grid, const BlockScratch& scratch) {
   const std::int64_t columns = grid.windows * grid.padded, stride = grid.stride;
   const std::int64_t mixed = c.heads * c.head_size;
-  const std::int64_t inner = (c.feed_forward == FeedForward::kSwiglu ? 2 : 1) * c.hidden;
+  const std::int64_t hidden = dense_hidden(c);
+  const std::int64_t inner = (c.feed_forward == FeedForward::kSwiglu ? 2 : 1) * hidden;
+  const std::int64_t keys = c.objective == Objective::kMasked ? c.context : 0;
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(c.head_size));
   return {.columns = columns,
           .stride = stride,
@@ -32,12 +42,13 @@ Parts parts_of(const ModelConfig& c, const TokenGrid& grid, const BlockScratch& 
           .head_norm = {c.head_size, columns, stride},
           .turn_q = {c.heads, c.head_size, columns, stride, scale},
           .turn_k = {c.heads, c.head_size, columns, stride, 1.0f},
-          .attention = {c.head_size, grid.padded, stride, scratch.tiles_per_head > 0},
+          .attention = {c.head_size, grid.padded, stride, scratch.tiles_per_head > 0, keys},
           .qkv = {3 * mixed, c.width, columns, stride},
           .attention_out = {c.width, mixed, columns, stride},
           .feed_forward_in = {inner, c.width, columns, stride},
-          .feed_forward_out = {c.width, c.hidden, columns, stride},
-          .active = {c.hidden, columns, stride}};
+          .feed_forward_out = {c.width, hidden, columns, stride},
+          .active = {hidden, columns, stride},
+          .router = {c.experts, c.experts_per_token, columns, stride, c.router == Router::kTopK}};
 }
 
 // q and k, normed and turned.
@@ -138,35 +149,87 @@ void attention_part_backward(const ModelConfig& c, const TokenGrid& grid, const 
                 d_x, /*accumulate=*/true);
 }
 
+// The dense feed-forward, or the shared experts as one.
+template <class Float>
+struct DenseTensors {
+  Float *in, *out;
+};
+template <class Float>
+DenseTensors<Float> dense_tensors(const ModelConfig& c, const BlockTensors<Float>& block) {
+  if (is_sparse(c)) return {block.shared_in, block.shared_out};
+  return {block.feed_forward_in, block.feed_forward_out};
+}
+
+void dense_part(const ModelConfig& c, const Parts& parts, const DenseTensors<const float>& weights,
+                const BlockState& state, float* x) {
+  linear(parts.feed_forward_in, weights.in, state.feed_forward_in, state.slope);
+  if (c.feed_forward == FeedForward::kGelu) {
+    gelu(parts.active, state.slope, state.active);
+  } else {
+    swiglu(parts.active, state.slope, state.slope + parts.active.rows * parts.stride, state.active);
+  }
+  linear(parts.feed_forward_out, weights.out, state.active, x, /*accumulate=*/true);
+}
+
+void dense_part_backward(const ModelConfig& c, const Parts& parts,
+                         const DenseTensors<const float>& weights, const BlockScratch& scratch,
+                         const BlockState& state, const DenseTensors<float>& d_weights,
+                         const float* d_x, float* d_in) {
+  float* d_inner = scratch.d_wide;
+  linear_d_weight(parts.feed_forward_out, state.active, d_x, d_weights.out);
+  linear_d_input(parts.feed_forward_out, weights.out, d_x, d_inner);
+  if (c.feed_forward == FeedForward::kSwiglu) {
+    const std::int64_t half = parts.active.rows * parts.stride;
+    multiply(parts.active, d_inner, state.slope + half, d_inner + half);
+  }
+  multiply(parts.active, d_inner, state.slope, d_inner);
+  linear_d_weight(parts.feed_forward_in, state.feed_forward_in, d_inner, d_weights.in);
+  linear_d_input(parts.feed_forward_in, weights.in, d_inner, d_in, /*accumulate=*/is_sparse(c));
+}
+
+void router_part_backward(const ModelConfig& c, const TokenGrid& grid, const Parts& parts,
+                          const BlockTensors<const float>& weights, const BlockScratch& scratch,
+                          const BlockState& state, const BlockTensors<float>& d_weights,
+                          float* d_in) {
+  float* d_logits = scratch.d_wide;
+  router_backward(parts.router, state.router, scratch.router, d_logits);
+  for (std::int64_t row = 0; row < c.experts; ++row) {
+    for (std::int64_t window = 0; window < grid.windows; ++window) {
+      float* columns = d_logits + row * parts.stride + window * grid.padded;
+      for (std::int64_t t = c.context; t < grid.padded; ++t) columns[t] = 0.0f;
+    }
+  }
+  const LinearShape shape{c.experts, c.width, parts.columns, parts.stride};
+  linear_d_weight(shape, state.feed_forward_in, d_logits, d_weights.router);
+  linear_d_input(shape, weights.router, d_logits, d_in, /*accumulate=*/true);
+}
+
 void feed_forward_part(const ModelConfig& c, const Parts& parts,
                        const BlockTensors<const float>& weights, const BlockState& state,
                        float* x) {
   norm_forward(parts.norm, x, weights.feed_forward_norm, weights.feed_forward_norm_bias,
                state.feed_forward_unit, state.feed_forward_inverse, state.feed_forward_in);
-  linear(parts.feed_forward_in, weights.feed_forward_in, state.feed_forward_in, state.slope);
-  if (c.feed_forward == FeedForward::kGelu) {
-    gelu(parts.active, state.slope, state.active);
-  } else {
-    swiglu(parts.active, state.slope, state.slope + c.hidden * parts.stride, state.active);
+  if (is_sparse(c)) {
+    const LinearShape router{c.experts, c.width, parts.columns, parts.stride};
+    linear(router, weights.router, state.feed_forward_in, state.router.probabilities);
+    router_forward(parts.router, state.router);
   }
-  linear(parts.feed_forward_out, weights.feed_forward_out, state.active, x, /*accumulate=*/true);
+  if (parts.active.rows > 0) dense_part(c, parts, dense_tensors(c, weights), state, x);
 }
 
-void feed_forward_part_backward(const ModelConfig& c, const Parts& parts,
+void feed_forward_part_backward(const ModelConfig& c, const TokenGrid& grid, const Parts& parts,
                                 const BlockTensors<const float>& weights,
                                 const BlockScratch& scratch, const BlockState& state,
                                 const BlockTensors<float>& d_weights, float* d_x) {
-  float* d_inner = scratch.d_wide;
-  linear_d_weight(parts.feed_forward_out, state.active, d_x, d_weights.feed_forward_out);
-  linear_d_input(parts.feed_forward_out, weights.feed_forward_out, d_x, d_inner);
-  if (c.feed_forward == FeedForward::kSwiglu) {
-    const std::int64_t half = c.hidden * parts.stride;
-    multiply(parts.active, d_inner, state.slope + half, d_inner + half);
+  float* d_in = is_sparse(c) ? scratch.d_feed_forward_in : scratch.d_narrow;
+  if (is_sparse(c)) {
+    router_part_backward(c, grid, parts, weights, scratch, state, d_weights, d_in);
   }
-  multiply(parts.active, d_inner, state.slope, d_inner);
-  linear_d_weight(parts.feed_forward_in, state.feed_forward_in, d_inner, d_weights.feed_forward_in);
-  linear_d_input(parts.feed_forward_in, weights.feed_forward_in, d_inner, scratch.d_narrow);
-  norm_backward(parts.norm, scratch.d_narrow, state.feed_forward_unit, state.feed_forward_inverse,
+  if (parts.active.rows > 0) {
+    dense_part_backward(c, parts, dense_tensors(c, weights), scratch, state,
+                        dense_tensors(c, d_weights), d_x, d_in);
+  }
+  norm_backward(parts.norm, d_in, state.feed_forward_unit, state.feed_forward_inverse,
                 weights.feed_forward_norm, d_weights.feed_forward_norm,
                 d_weights.feed_forward_norm_bias, d_x, /*accumulate=*/true);
 }
@@ -185,7 +248,7 @@ void block_backward(const ModelConfig& config, const TokenGrid& grid,
                     const BlockTensors<const float>& weights, const BlockScratch& scratch,
                     const BlockState& state, const BlockTensors<float>& d_weights, float* d_x) {
   const Parts parts = parts_of(config, grid, scratch);
-  feed_forward_part_backward(config, parts, weights, scratch, state, d_weights, d_x);
+  feed_forward_part_backward(config, grid, parts, weights, scratch, state, d_weights, d_x);
   attention_part_backward(config, grid, parts, weights, scratch, state, d_weights, d_x);
 }
 

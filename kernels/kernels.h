@@ -14,9 +14,11 @@
 #include "kernels/attention.h"
 #include "kernels/block.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/experts.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
 #include "kernels/rotary.h"
+#include "kernels/router.h"
 #include "kernels/transformer.h"
 #include "kernels/transpose.h"
 
@@ -37,6 +39,13 @@ struct Kernels {
   decltype(&ISOFLOP_ISA::attention_forward) attention_forward;
   decltype(&ISOFLOP_ISA::attention_backward) attention_backward;
   decltype(&ISOFLOP_ISA::cross_entropy) cross_entropy;
+  decltype(&ISOFLOP_ISA::router_forward) router_forward;
+  decltype(&ISOFLOP_ISA::router_backward) router_backward;
+  decltype(&ISOFLOP_ISA::dispatch) dispatch;
+  decltype(&ISOFLOP_ISA::router_stats) router_stats;
+  decltype(&ISOFLOP_ISA::balance_gradient) balance_gradient;
+  decltype(&ISOFLOP_ISA::experts_forward) experts_forward;
+  decltype(&ISOFLOP_ISA::experts_backward) experts_backward;
   decltype(&ISOFLOP_ISA::transformer_losses) transformer_losses;
   decltype(&ISOFLOP_ISA::transformer_gradients) transformer_gradients;
   // Runs 2 x 12 x lanes x rounds FLOPs of independent fused multiply-adds; see peak.h.

@@ -20,10 +20,10 @@ inline void linear(const LinearShape& s, const float* weight, const float* x, fl
   gemm(s.out, s.columns, s.in, {weight, s.in, 1}, {x, s.stride, 1}, y, s.stride, accumulate);
 }
 
-// d_x = W^T d_y
-inline void linear_d_input(const LinearShape& s, const float* weight, const float* d_y,
-                           float* d_x) {
-  gemm(s.in, s.columns, s.out, {weight, 1, s.in}, {d_y, s.stride, 1}, d_x, s.stride, false);
+// d_x = W^T d_y, or d_x += W^T d_y
+inline void linear_d_input(const LinearShape& s, const float* weight, const float* d_y, float* d_x,
+                           bool accumulate = false) {
+  gemm(s.in, s.columns, s.out, {weight, 1, s.in}, {d_y, s.stride, 1}, d_x, s.stride, accumulate);
 }
 
 // d_W += d_y x^T

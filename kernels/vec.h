@@ -1,9 +1,10 @@
 // The vector type of the instruction set that a file is compiled for, and the few functions on it.
 //
-// Everything in kernels/ but transformer_pass.cc, kernels.cc and peak.cc is compiled once for each
-// instruction set, in a namespace of its own (ISOFLOP_ISA, set by CMakeLists.txt), and chosen when
-// the program starts: see kernels.h. So that no function compiled for AVX-512 is ever linked into
-// the path of another processor, these files use no inline function of the standard library.
+// Everything in kernels/ but transformer_pass.cc, pass_memory.cc, kernels.cc and peak.cc is
+// compiled once for each instruction set, in a namespace of its own (ISOFLOP_ISA, set by
+// CMakeLists.txt), and chosen when the program starts: see kernels.h. So that no function compiled
+// for AVX-512 is ever linked into the path of another processor, these files use no inline function
+// of the standard library.
 //
 // Vectors are GCC's and Clang's vector extensions: + - * / < ?: work lane by lane, with the rules
 // of IEEE for NaN and infinity. Multiplications and additions may be fused, nothing is

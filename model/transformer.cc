@@ -41,6 +41,20 @@ RotaryTables rotary_tables(const ModelConfig& config) {
 // to the residual stream are scaled down by sqrt(2 L), as in GPT-2.
 double init_std(double fan_in) { return 1.0 / std::sqrt(fan_in); }
 
+// Where something is predicted.
+std::vector<std::int32_t> predicted_places(const std::vector<std::int32_t>& targets) {
+  std::vector<std::int32_t> places;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i] != kNotPredicted) places.push_back(static_cast<std::int32_t>(i));
+  }
+  return places;
+}
+
+std::vector<float> on_host(const torch::Tensor& values) {
+  const auto there = values.to(torch::kCPU, torch::kFloat32).contiguous();
+  return {there.data_ptr<float>(), there.data_ptr<float>() + there.numel()};
+}
+
 }  // namespace
 
 BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
@@ -53,9 +67,13 @@ BlockImpl::BlockImpl(const ModelConfig& config, const torch::Tensor& rotary_cos,
   qkv_ = register_parameter("qkv", torch::empty({3 * attention_width, d}));
   attention_out_ = register_parameter("attention_out", torch::empty({d, attention_width}));
   feed_forward_norm_ = register_parameter("feed_forward_norm", torch::ones({d}));
-  feed_forward_in_ =
-      register_parameter("feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
-  feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
+  if (config.sparse()) {
+    experts_ = register_module("experts", Experts(config));
+  } else {
+    feed_forward_in_ =
+        register_parameter("feed_forward_in", torch::empty({(swiglu ? 2 : 1) * config.hidden, d}));
+    feed_forward_out_ = register_parameter("feed_forward_out", torch::empty({d, config.hidden}));
+  }
   if (config.norm == Norm::kLayerNorm) {
     attention_norm_bias_ = register_parameter("attention_norm_bias", torch::zeros({d}));
     feed_forward_norm_bias_ = register_parameter("feed_forward_norm_bias", torch::zeros({d}));
@@ -81,11 +99,12 @@ torch::Tensor BlockImpl::attention(const torch::Tensor& x) {
     qk = rotate(qk, rotary_cos_.slice(0, 0, T), rotary_sin_.slice(0, 0, T));
   const auto q_and_k = qk.unbind();
   const auto mixed = torch::scaled_dot_product_attention(
-      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/true);
+      q_and_k[0], q_and_k[1], parts[1].squeeze(0), {}, 0.0, /*is_causal=*/!config_.masked());
   return torch::linear(mixed.transpose(1, 2).reshape({B, T, h * k}), attention_out_);
 }
 
 torch::Tensor BlockImpl::feed_forward(const torch::Tensor& x) {
+  if (!experts_.is_empty()) return experts_->forward(x);
   const auto inner = torch::linear(x, feed_forward_in_);
   if (config_.feed_forward == FeedForward::kGelu) {
     return torch::linear(torch::gelu(inner, "tanh"), feed_forward_out_);
@@ -108,6 +127,10 @@ TransformerImpl::TransformerImpl(const ModelConfig& config, std::uint64_t seed,
   embedding_ = register_parameter("embedding", torch::empty({config.vocab, config.width}));
   if (config.positions == Positions::kLearned) {
     positions_ = register_parameter("positions", torch::empty({config.context, config.width}));
+  }
+  if (config.next_sentence) {
+    segments_ = register_parameter("segments", torch::empty({2, config.width}));
+    next_sentence_ = register_parameter("next_sentence", torch::empty({2, config.width}));
   }
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     blocks_.push_back(register_module("block" + std::to_string(layer), Block(config, cos, sin)));
@@ -135,10 +158,30 @@ void TransformerImpl::initialise(std::uint64_t seed) {
   for (auto& block : blocks_) {
     fill(block->qkv_, init_std(d));
     fill(block->attention_out_, init_std(attention_width) * residual);
-    fill(block->feed_forward_in_, init_std(d));
-    fill(block->feed_forward_out_, init_std(static_cast<double>(config_.hidden)) * residual);
+    const bool sparse = config_.sparse();
+    const auto fan_in = static_cast<double>(sparse ? config_.expert_width() : config_.hidden);
+    fill(sparse ? block->experts_->feed_forward_in_ : block->feed_forward_in_, init_std(d));
+    fill(sparse ? block->experts_->feed_forward_out_ : block->feed_forward_out_,
+         init_std(fan_in) * residual);
+    if (!sparse || config_.shared_experts == 0) continue;
+    fill(block->experts_->shared_in_, init_std(d));
+    fill(block->experts_->shared_out_,
+         init_std(fan_in * static_cast<double>(config_.shared_experts)) * residual);
   }
-  if (head_.defined()) fill(head_, embedding_std);
+  for (torch::Tensor* end : {&head_, &segments_, &next_sentence_}) {
+    if (end->defined()) fill(*end, embedding_std);
+  }
+  if (config_.sparse()) initialise_routers(seed);
+}
+
+// From a generator of their own: the other weights of a model with one expert are the dense
+// model's.
+void TransformerImpl::initialise_routers(std::uint64_t seed) {
+  constexpr std::uint64_t kRouters = 0x9e3779b97f4a7c15;  // any other seed
+  auto generator = torch::make_generator<torch::CPUGeneratorImpl>(seed ^ kRouters);
+  for (auto& block : blocks_) {
+    block->experts_->router_.normal_(0.0, init_std(static_cast<double>(config_.width)), generator);
+  }
 }
 
 double TransformerImpl::relative_width() const {
@@ -146,18 +189,29 @@ double TransformerImpl::relative_width() const {
   return static_cast<double>(config_.width) / static_cast<double>(config_.mup_base);
 }
 
-torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
-                                       std::vector<torch::Tensor>* stream) {
+torch::Tensor TransformerImpl::last_hidden(const torch::Tensor& tokens,
+                                           const torch::Tensor& segments,
+                                           std::vector<torch::Tensor>* stream) {
   auto x = torch::embedding(embedding_, tokens);
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
+  if (segments.defined()) x = x + torch::embedding(segments_, segments);
   if (stream != nullptr) stream->assign(1, x);
   for (auto& block : blocks_) {
     x = block->forward(x);
     if (stream != nullptr) stream->push_back(x);
   }
   x = apply_norm(x, final_norm_, final_norm_bias_);
-  if (config_.mup_base > 0) x = x / relative_width();
-  return torch::linear(x, head_.defined() ? head_ : embedding_);
+  return config_.mup_base > 0 ? x / relative_width() : x;
+}
+
+torch::Tensor TransformerImpl::logits(const torch::Tensor& hidden) const {
+  return torch::linear(hidden, head_.defined() ? head_ : embedding_);
+}
+
+torch::Tensor TransformerImpl::forward(const torch::Tensor& tokens,
+                                       std::vector<torch::Tensor>* stream) {
+  const auto first = segments_.defined() ? torch::zeros_like(tokens) : torch::Tensor();
+  return logits(last_hidden(tokens, first, stream));
 }
 
 torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Tensor& targets) {
@@ -165,47 +219,113 @@ torch::Tensor TransformerImpl::loss(const torch::Tensor& tokens, const torch::Te
                                    at::Reduction::Mean, kNotPredicted);
 }
 
+TransformerImpl::Losses TransformerImpl::losses(const DeviceBatch& batch, std::int64_t reduction) {
+  auto hidden = last_hidden(batch.inputs, batch.segments, nullptr);
+  Losses losses;
+  if (batch.follows.defined()) {
+    const auto logits = torch::linear(hidden.select(1, 0), next_sentence_);
+    losses.next_sentence = torch::cross_entropy_loss(logits, batch.follows, {}, reduction);
+  }
+  auto targets = batch.targets.flatten();
+  hidden = hidden.flatten(0, 1);
+  if (batch.predicted.defined()) {
+    hidden = hidden.index_select(0, batch.predicted);
+    targets = targets.index_select(0, batch.predicted);
+  }
+  losses.tokens = torch::cross_entropy_loss(logits(hidden), targets, {}, reduction, kNotPredicted);
+  return losses;
+}
+
 TransformerImpl::DeviceBatch TransformerImpl::on_device(const TokenBatch& batch) const {
-  const auto move = [&](const std::vector<std::int32_t>& tokens) {
+  const auto move = [&](const std::vector<std::int32_t>& values, at::IntArrayRef sizes) {
     // from_blob takes no const pointer; the copy is all that reads it.
-    auto* first = const_cast<std::int32_t*>(tokens.data());
-    return torch::from_blob(first, {batch.sequences, batch.length}, torch::kInt32)
+    auto* first = const_cast<std::int32_t*>(values.data());
+    return torch::from_blob(first, sizes, torch::kInt32)
         .to(embedding_.device(), torch::kInt64, /*non_blocking=*/false, /*copy=*/true);
   };
-  return {move(batch.inputs), move(batch.targets)};
+  const std::int64_t rows = batch.sequences, length = batch.length;
+  DeviceBatch there{.inputs = move(batch.inputs, {rows, length}),
+                    .targets = move(batch.targets, {rows, length})};
+  if (config_.masked()) {
+    const std::vector<std::int32_t> predicted = predicted_places(batch.targets);
+    there.predicted = move(predicted, {static_cast<std::int64_t>(predicted.size())});
+  }
+  if (config_.next_sentence) {
+    there.segments = move(batch.segments, {rows, length});
+    there.follows = move(batch.follows, {rows});
+  }
+  return there;
 }
 
 BatchLosses TransformerImpl::add_gradients(const TokenBatch& batch, double scale) {
-  if (runs_on_kernels())
-    return {.loss = pass_->add_gradients(weights(), gradients(), batch, scale)};
-  const DeviceBatch there = on_device(batch);
-  const torch::Tensor mean = loss(there.inputs, there.targets);
-  (mean * scale).backward();
-  return {.loss = mean.item<double>()};
+  if (runs_on_kernels()) {
+    const PassLosses losses =
+        pass_->add_gradients(weights(), gradients(), batch, scale, router_weights_);
+    return {.loss = losses.loss, .router = losses.router};
+  }
+  train();  // experts of limited capacity drop tokens in training only
+  const Losses means = losses(on_device(batch), at::Reduction::Mean);
+  torch::Tensor whole = means.tokens;
+  if (means.next_sentence.defined()) whole = whole + means.next_sentence;
+  if (config_.sparse()) whole = whole + router_loss();
+  (whole * scale).backward();
+  BatchLosses out{.loss = means.tokens.item<double>(), .router = take_router_stats()};
+  if (means.next_sentence.defined()) out.next_sentence = means.next_sentence.item<double>();
+  return out;
+}
+
+torch::Tensor TransformerImpl::router_loss() const {
+  torch::Tensor sum;
+  for (const Block& block : blocks_) {
+    const RouterPass& pass = block->experts_->last();
+    const auto of_layer = pass.balance * router_weights_.balance + pass.z * router_weights_.z;
+    sum = sum.defined() ? sum + of_layer : of_layer;
+  }
+  return sum / static_cast<double>(blocks_.size());
+}
+
+// Also lets go of the layers' graphs.
+RouterStats TransformerImpl::take_router_stats() {
+  if (!config_.sparse()) return {};
+  std::vector<torch::Tensor> layers;
+  for (Block& block : blocks_) {
+    layers.push_back(block->experts_->last().stats);
+    block->experts_->reset_last();
+  }
+  return router_stats_of(torch::stack(layers).mean(0));
 }
 
 std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch) {
-  std::vector<float> losses(batch.targets.size());
+  std::vector<float> next_sentence;
+  return token_losses(batch, next_sentence);
+}
+
+std::vector<float> TransformerImpl::token_losses(const TokenBatch& batch,
+                                                 std::vector<float>& next_sentence) {
+  next_sentence.clear();
   if (runs_on_kernels()) {
-    pass_->token_losses(weights(), batch, losses);
-    return losses;
+    std::vector<float> all(batch.targets.size());
+    pass_->token_losses(weights(), batch, all);
+    return all;
   }
   torch::InferenceMode inference;
+  eval();
   const DeviceBatch there = on_device(batch);
-  const auto all =
-      torch::cross_entropy_loss(forward(there.inputs).flatten(0, 1), there.targets.flatten(), {},
-                                at::Reduction::None, kNotPredicted)
-          .cpu();
-  std::copy_n(all.data_ptr<float>(), losses.size(), losses.begin());
-  return losses;
+  const Losses each = losses(there, at::Reduction::None);
+  if (each.next_sentence.defined()) next_sentence = on_host(each.next_sentence);
+  if (!there.predicted.defined()) return on_host(each.tokens);
+  const auto none = torch::zeros({there.targets.numel()}, each.tokens.options());
+  return on_host(none.index_copy(0, there.predicted, each.tokens));
 }
 
 std::vector<ParameterGroup> TransformerImpl::groups() const {
   ParameterGroup ends, hidden{.rate_scale = 1.0 / relative_width()}, vectors{.decays = false};
   for (const auto& named : named_parameters()) {
     const std::string& name = named.key();
-    const bool is_end = name == "embedding" || name == "positions" || name == "head";
-    ParameterGroup& group = named.value().dim() != 2 ? vectors : is_end ? ends : hidden;
+    const bool is_end = name == "embedding" || name == "positions" || name == "segments" ||
+                        name == "head" || name == "next_sentence";
+    const auto dims = named.value().dim();  // experts' matrices have three
+    ParameterGroup& group = dims != 2 && dims != 3 ? vectors : is_end ? ends : hidden;
     group.weights.push_back(named.value());
   }
   return {ends, hidden, vectors};

@@ -1,4 +1,4 @@
-// A dense pre-norm decoder-only transformer.
+// A pre-norm transformer: a decoder, or an encoder that predicts masked tokens.
 //
 //   x   = embedding[tokens] (+ positions[0..T) if learned)              [B, T, d]
 //   x  += attention(norm(x)),  x += feed_forward(norm(x))   per layer
@@ -8,13 +8,22 @@
 // (i, i + k/2) of q and k by t * base^(-2 i / k); QK-norm (Henry et al. 2020) is an RMSNorm with a
 // gain over each head's k values, before the rotation. RMSNorm has a gain and no bias; LayerNorm
 // has both. GELU is the tanh form, f = hidden; SwiGLU is W2 (silu(W1 x) * W3 x). No biases, no
-// dropout.
+// dropout. In a sparse model experts stand for the feed-forward (model/experts.h).
+//
+// A masked model is the same with attention over the whole window, both ways, and its head is
+// computed for tokens that are predicted alone. With next-sentence prediction (Devlin et al. 2019)
+// each token's embedding has its sentence's added, and whether the second sentence follows the
+// first is predicted from [CLS], the first token:
+//
+//   x = embedding[tokens] (+ positions) + segments[sentence]            segments [2, d]
+//   logits = norm(x)[0] W_next^T, 1: it follows                         [B, 2], W_next [2, d]
 //
 // Width transfer (muP, Yang et al. 2022, arXiv:2203.03466, Table 8, Adam), where config.mup_base >
 // 0 and m = d / mup_base. A rate tuned at width mup_base then suits every width:
 //
 //                                             initial std         rate    multiplier
-//   embedding, positions, untied head         1 / sqrt(mup_base)  1       logits x 1/m
+//   embedding, positions, untied head,        1 / sqrt(mup_base)  1       logits x 1/m
+//   segments, W_next
 //   hidden matrices                           1 / sqrt(fan in)    1/m     1
 //   gains and biases                          1 or 0              1       1
 //
@@ -39,6 +48,7 @@
 #include "core/router_stats.h"
 #include "core/token_batch.h"
 #include "kernels/transformer_pass.h"
+#include "model/experts.h"
 #include "model/torch_headers.h"
 
 namespace isoflop {
@@ -63,6 +73,7 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor feed_forward_norm_, feed_forward_norm_bias_;
   torch::Tensor feed_forward_in_;   // [f, d]; SwiGLU: [2 f, d]
   torch::Tensor feed_forward_out_;  // [d, f]
+  Experts experts_{nullptr};        // of sparse models, instead of these two
 };
 TORCH_MODULE(Block);
 
@@ -89,7 +100,8 @@ class TransformerImpl : public torch::nn::Module {
                   TransformerPath path = TransformerPath::kFastest);
 
   // tokens int64 [B, T], T <= context -> logits float32 [B, T, V]. `stream`, where given, is filled
-  // with x after the embedding and after each block.
+  // with x after the embedding and after each block. With next-sentence prediction all tokens are
+  // of the first sentence here.
   torch::Tensor forward(const torch::Tensor& tokens, std::vector<torch::Tensor>* stream = nullptr);
 
   // Mean cross-entropy in nats of targets int64 [B, T]; -1: not predicted.
@@ -104,8 +116,14 @@ class TransformerImpl : public torch::nn::Module {
   BatchLosses add_gradients(const TokenBatch& batch, double scale);
   // Cross-entropy of every target, nats, [B x T]; 0 where nothing is predicted.
   std::vector<float> token_losses(const TokenBatch& batch);
+  // The same, and with next-sentence prediction its cross-entropy, nats, into next_sentence [B];
+  // below ln 2 where it is right.
+  std::vector<float> token_losses(const TokenBatch& batch, std::vector<float>& next_sentence);
 
   void set_router_weights(const RouterLossWeights& weights) { router_weights_ = weights; }
+  // Of the last forward pass of a sparse model: the router's losses, mean over the layers, x their
+  // weights.
+  torch::Tensor router_loss() const;
 
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;
@@ -115,8 +133,18 @@ class TransformerImpl : public torch::nn::Module {
  private:
   struct DeviceBatch {
     torch::Tensor inputs, targets;  // int64 [B, T] on the model's device
+    // Of masked models, else not defined.
+    torch::Tensor predicted;  // int64 [P]: where targets are, in [B x T]
+    torch::Tensor segments;   // int64 [B, T]
+    torch::Tensor follows;    // int64 [B]
+  };
+  struct Losses {
+    torch::Tensor tokens;         // of every target [B x T], or of the predicted ones [P]
+    torch::Tensor next_sentence;  // [B], or not defined
   };
   void initialise(std::uint64_t seed);
+  void initialise_routers(std::uint64_t seed);
+  RouterStats take_router_stats();
   double relative_width() const;  // m
   bool runs_on_kernels() const;
   // The parameters as the kernels see them. `pointer` gives a tensor's Float*, null where there is
@@ -127,11 +155,18 @@ class TransformerImpl : public torch::nn::Module {
   TransformerTensors<const float> weights();
   TransformerTensors<float> gradients();
   DeviceBatch on_device(const TokenBatch& batch) const;
+  // norm(x) [B, T, d], over m.
+  torch::Tensor last_hidden(const torch::Tensor& tokens, const torch::Tensor& segments,
+                            std::vector<torch::Tensor>* stream);
+  torch::Tensor logits(const torch::Tensor& hidden) const;
+  // `reduction` as LibTorch's: each token's, or the mean over all that are predicted.
+  Losses losses(const DeviceBatch& batch, std::int64_t reduction);
 
   ModelConfig config_;
   RouterLossWeights router_weights_;
-  torch::Tensor embedding_;  // [V, d]
-  torch::Tensor positions_;  // [S, d] if learned
+  torch::Tensor embedding_;                 // [V, d]
+  torch::Tensor positions_;                 // [S, d] if learned
+  torch::Tensor segments_, next_sentence_;  // [2, d] with next-sentence prediction
   std::vector<Block> blocks_;
   torch::Tensor final_norm_, final_norm_bias_;
   torch::Tensor head_;  // [V, d] if untied

@@ -1,4 +1,4 @@
-// The way from a decoder's tensors to the plain pointers of kernels/.
+// The way from a transformer's tensors to the plain pointers of kernels/.
 #include "model/transformer.h"
 
 namespace isoflop {
@@ -19,7 +19,8 @@ float* gradient_of(const torch::Tensor& tensor) {
 }  // namespace
 
 bool TransformerImpl::runs_on_kernels() const {
-  return pass_ != nullptr && embedding_.is_cpu() && embedding_.scalar_type() == torch::kFloat32;
+  return pass_ != nullptr && !config_.next_sentence && embedding_.is_cpu() &&
+         embedding_.scalar_type() == torch::kFloat32;
 }
 
 template <class Float, class Pointer>
@@ -36,6 +37,14 @@ TransformerTensors<Float> TransformerImpl::point(const Pointer& pointer,
                       .feed_forward_norm_bias = pointer(block->feed_forward_norm_bias_),
                       .feed_forward_in = pointer(block->feed_forward_in_),
                       .feed_forward_out = pointer(block->feed_forward_out_)});
+    if (config_.sparse()) {
+      const ExpertsImpl& experts = *block->experts_;
+      blocks.back().feed_forward_in = pointer(experts.feed_forward_in_);
+      blocks.back().feed_forward_out = pointer(experts.feed_forward_out_);
+      blocks.back().router = pointer(experts.router_);
+      blocks.back().shared_in = pointer(experts.shared_in_);
+      blocks.back().shared_out = pointer(experts.shared_out_);
+    }
   }
   return {.embedding = pointer(embedding_),
           .positions = pointer(positions_),

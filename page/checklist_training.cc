@@ -29,7 +29,7 @@ std::string rate_text(const TrialsSeen& trials) {
   if (!trials.trained()) return trials.if_trained("");
   const bool by_rule = trials.all([](const Trial& t) {
     const double rule =
-        rate_rule(params_of(t), t.train.tokens, t.model.context, t.train.schedule).rate;
+        rate_rule(active_params_of(t), t.train.tokens, t.model.context, t.train.schedule).rate;
     return std::abs(t.train.rate / rule - 1) < 1e-6;
   });
   return trials.numbers([](const Trial& t) { return t.train.rate; }, exact_number) +

@@ -7,6 +7,7 @@
 #include "core/units.h"
 #include "plan/size_trade.h"
 #include "plan/training_advice.h"
+#include "plan/tune.h"
 
 namespace isoflop {
 namespace {
@@ -155,8 +156,9 @@ void fill_details(const PlanRequest& request, const LossSurface& surface, const 
   fill_memory(request, plan);
   fill_cost(request, plan);
   fill_iso_loss(request, surface, spend, plan);
-  plan.training = training_advice(plan.spending->training, plan.params.value, plan.tokens.value,
-                                  plan.loss.value);
+  plan.training =
+      training_advice(hyper_point_near(plan.params.value, plan.tokens.value, request.options.base),
+                      plan.loss.value);
   plan.assumptions.push_back(
       "training like the law's runs: such text and tokenizer, tuned rates, a schedule that ends at "
       "D");

@@ -6,13 +6,10 @@
 #include "core/error.h"
 #include "core/units.h"
 #include "plan/training_advice.h"
+#include "plan/tune.h"
 
 namespace isoflop {
 namespace {
-
-// Between the 3M that the rate rule was measured at and Step Law's 60M, at the middle in ln N or
-// so.
-constexpr double kStepLawFrom = 30e6;
 
 void fix(GridSpec& spec, const char* key, const std::string& value) {
   spec.fixed.emplace_back(key, value);
@@ -21,9 +18,9 @@ void fix(GridSpec& spec, const char* key, const std::string& value) {
 void fix_rate(const Plan& plan, GridSpec& spec) {
   const double params = plan.shape.params;
   if (params < kStepLawFrom || !plan.training) return;
-  const double flops = plan.spending ? plan.spending->training : plan.flops;
   const RateAdvice law =
-      training_advice(flops, params, plan.shape.tokens, plan.shape.loss).laws.front();
+      training_advice(hyper_point(plan.shape.model, plan.shape.tokens), plan.shape.loss)
+          .laws.front();
   const double sequences = *law.batch_tokens / static_cast<double>(plan.shape.model.context);
   fix(spec, "train.batch", std::to_string(std::max(1LL, std::llround(sequences))));
   fix(spec, "train.rate", exact_number(*law.rate));

@@ -22,14 +22,26 @@ struct Speed {
 };
 constexpr std::array<Speed, 3> kSpeeds{{{16, 70e9}, {32, 75e9}, {48, 80e9}}};
 
+// Numbers that a token leaves behind in one feed-forward, or in its experts and their router.
+double feed_forward_numbers(const ModelConfig& m) {
+  const double matrices = m.feed_forward == FeedForward::kSwiglu ? 3 : 2;
+  if (!m.sparse()) return matrices * static_cast<double>(m.hidden);
+  return static_cast<double>(m.experts_per_token + m.shared_experts) *
+             (matrices * static_cast<double>(m.expert_width()) +
+              2.0 * static_cast<double>(m.width)) +
+         3.0 * static_cast<double>(m.experts);
+}
+
 double activation_bytes(const Trial& trial) {
   const ModelConfig& m = trial.model;
-  const double matrices = m.feed_forward == FeedForward::kSwiglu ? 3 : 2;
-  const double per_layer =
-      8.0 * static_cast<double>(m.width) + 4.0 * static_cast<double>(m.heads * m.head_size) +
-      matrices * static_cast<double>(m.hidden) + 2.0 * static_cast<double>(m.heads * m.context);
+  const double per_layer = 8.0 * static_cast<double>(m.width) +
+                           4.0 * static_cast<double>(m.heads * m.head_size) +
+                           feed_forward_numbers(m) + 2.0 * static_cast<double>(m.heads * m.context);
+  const double predicted =
+      static_cast<double>(predictions_per_window(m)) / static_cast<double>(m.context);
   const double per_token = static_cast<double>(m.layers) * per_layer +
-                           4.0 * static_cast<double>(m.width) + 3.0 * static_cast<double>(m.vocab);
+                           4.0 * static_cast<double>(m.width) +
+                           3.0 * predicted * static_cast<double>(m.vocab);
   return 4.0 * static_cast<double>(trial.train.batch * m.context) * per_token;
 }
 
@@ -117,6 +129,7 @@ double memory_bytes(const Trial& trial) {
 TrialCost cost_of(const Trial& trial, double speed) {
   const auto batch_tokens = static_cast<double>(trial.train.batch * trial.model.context);
   return {.params = params_of(trial),
+          .active_params = active_params_of(trial),
           .tokens = trial.train.tokens,
           .steps = std::llround(trial.train.tokens / batch_tokens),
           .flops_6nd = total_flops(trial, FlopConvention::k6nd),

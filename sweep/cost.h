@@ -1,12 +1,16 @@
 // What a sweep will cost, before it is run.
 //
 //   steps    D / (batch x context)
-//   memory   16 N bytes (fp32 weights, gradients and AdamW's two moments)
-//            + activations, 4 bytes x batch x S x [L (8 d + 4 h k + m f + 2 h S) + 4 d + 3 V],
+//   memory   16 N bytes (fp32 weights, gradients and AdamW's two moments), N with all experts
+//            + activations, 4 bytes x batch x S x [L (8 d + 4 h k + m f + 2 h S) + 4 d + 3 p V],
 //              m = 2 for GELU, 3 for SwiGLU: what a backward pass without recomputation keeps, with
-//              attention's S x S scores and the logits, their softmax and their gradient
+//              attention's S x S scores and the logits, their softmax and their gradient; p is the
+//              share of tokens that are predicted, 1 unless masked. With experts
+//              (k + s) (m f / G + 2 d) + 3 E takes the place of m f: each chosen expert's hidden
+//              layer, its input and its output, and the router
 //            + 300 MB for the program with LibTorch; an upper estimate
-//   time     FLOPs (exact) / sustained FLOP/s of one core at the model's width
+//   time     FLOPs (exact, of active parameters) / sustained FLOP/s of one core at the model's
+//            width
 //   wall     sweep/makespan.h, the dearest trial or trunk first
 //
 // Trials of one trunk (core/schedule.h) pay for it once: in the order of their branches b_1 <= b_2
@@ -34,6 +38,7 @@ namespace isoflop {
 
 struct TrialCost {
   double params = 0;
+  double active_params = 0;  // that a token passes through
   double tokens = 0;
   std::int64_t steps = 0;
   double flops_6nd = 0;    // of all its steps: the C of its point

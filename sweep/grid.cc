@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/rate_rule.h"
 #include "core/schedule.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
 #include "sweep/bracket.h"
+#include "sweep/grid_rates.h"
 
 namespace isoflop {
 namespace {
@@ -60,6 +60,11 @@ void check_keys(const GridSpec& spec) {
     if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
     throw grid_error(key, "follows from the grid's sizes, budgets or tokens and cannot be set");
   }
+  if (!std::binary_search(keys.begin(), keys.end(), kEpochsAxis)) return;
+  for (const char* key : {"data.epochs", "data.unique_tokens"}) {
+    if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
+    throw grid_error(key, "and the axis epochs both say how often data are seen; keep one of them");
+  }
 }
 
 void check_positive(const std::vector<double>& values, const char* what) {
@@ -85,10 +90,13 @@ const std::vector<double>& first_values(const GridSpec& spec) {
   return spec.tokens_per_param;
 }
 
-bool names_key(const GridSpec& spec, std::string_view key) {
-  return has_key(spec.fixed, key) ||
-         std::any_of(spec.axes.begin(), spec.axes.end(),
+bool has_axis(const GridSpec& spec, std::string_view key) {
+  return std::any_of(spec.axes.begin(), spec.axes.end(),
                      [&](const auto& axis) { return axis.first == key; });
+}
+
+bool names_key(const GridSpec& spec, std::string_view key) {
+  return has_key(spec.fixed, key) || has_axis(spec, key);
 }
 
 // --- Its cells.
@@ -147,12 +155,38 @@ std::vector<Keys> combinations(const GridSpec& spec) {
 void set_data(Trial& trial, const Keys& keys, const GridContext& context) {
   if (trial.data.source == "text") trial.data.hash = context.corpus_hash;
   if (context.vocab <= 0) return;
-  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab) {
-    throw grid_error("model.vocab", "is " + std::to_string(trial.model.vocab) +
-                                        ", but the data have " + std::to_string(context.vocab) +
-                                        " tokens; leave it out");
+  const std::int64_t special = special_tokens(trial.model);
+  if (has_key(keys, "model.vocab") && trial.model.vocab != context.vocab + special) {
+    throw grid_error(
+        "model.vocab",
+        "is " + std::to_string(trial.model.vocab) + ", but the data have " +
+            std::to_string(context.vocab) + " tokens" +
+            (special > 0 ? " and the model " + std::to_string(special) + " more" : "") +
+            "; leave it out");
   }
-  trial.model.vocab = context.vocab;
+  trial.model.vocab = context.vocab + special;
+}
+
+// Dense trials beside sparse ones, and autoregressive ones beside masked ones, are one trial each
+// whatever the grid says of experts and masks.
+void drop_idle_fields(Trial& trial, const GridSpec& spec) {
+  const Trial plain;
+  ModelConfig& m = trial.model;
+  if (has_axis(spec, "model.experts") && !m.sparse()) {
+    m.experts_per_token = plain.model.experts_per_token;
+    m.granularity = plain.model.granularity;
+    m.shared_experts = plain.model.shared_experts;
+    m.router = plain.model.router;
+    m.capacity_factor = plain.model.capacity_factor;
+    trial.train.balance_loss = plain.train.balance_loss;
+    trial.train.router_z_loss = plain.train.router_z_loss;
+  }
+  if (!has_axis(spec, "model.objective") || m.masked()) return;
+  m.next_sentence = plain.model.next_sentence;
+  m.mask_fraction = plain.model.mask_fraction;
+  trial.train.mask_replaced = plain.train.mask_replaced;
+  trial.train.mask_random = plain.train.mask_random;
+  trial.train.whole_words = plain.train.whole_words;
 }
 
 // The shape of the rule, then whatever of it the grid names itself.
@@ -178,31 +212,76 @@ void set_shape(Trial& trial, const Cell& cell, const Keys& keys) {
 double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec) {
   if (cell.budget) return *cell.budget / flops_per_token(trial, spec.convention);
   if (cell.tokens) return *cell.tokens;
-  return *cell.ratio * params_of(trial);
+  return *cell.ratio * active_params_of(trial);
 }
 
-// Every pass over the corpus that the trial may make.
-double most_tokens(const Trial& trial, const GridContext& context) {
-  return context.unique_tokens * trial.data.epochs;
-}
-
-void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys,
+void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const GridSpec& spec,
                          const GridContext& context) {
   if (trial.trainer == "tabular") {
     trial.train.tokens = std::round(tokens);
     return;
   }
-  const RateAndBatch rule =
-      rate_rule(params_of(trial), tokens, trial.model.context, trial.train.schedule);
+  const RateAndBatch rule = grid_rates(spec.rates, trial, tokens);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::round(tokens / batch) * batch;
   // Whoever asks for the whole corpus gets the whole batches of it.
-  const double most = most_tokens(trial, context);
+  const double most = most_tokens(trial, context.unique_tokens);
   const bool crossed = most > 0 && tokens <= most && trial.train.tokens > most;
   if (crossed) trial.train.tokens -= batch;
+}
+
+double epochs_in(const Keys& keys) {
+  for (const auto& [key, value] : keys) {
+    if (key != kEpochsAxis) continue;
+    const double epochs = parse_quantity(value, kEpochsAxis);
+    if (epochs >= 1 && std::isfinite(epochs)) return epochs;
+    throw grid_error(kEpochsAxis, value + " is less than one pass over the data; give 1 or more");
+  }
+  return 0;
+}
+
+// D / epochs distinct tokens, in the windows that hold them. One pass needs no cap.
+void set_unique_tokens(Trial& trial, double epochs) {
+  if (epochs <= 1) return;
+  constexpr double kRounding = 1e-9;  // so that D / 3 x 3 is no window more
+  const double window = trial.trainer == "tabular" ? 1 : static_cast<double>(trial.model.context);
+  const double windows = std::ceil(trial.train.tokens / (epochs * window) * (1 - kRounding));
+  trial.data.unique_tokens = std::max(1.0, windows) * window;
+}
+
+// Whether so many passes over so many tokens are fewer than the trial needs.
+bool is_short(const Trial& trial, double once) {
+  constexpr double kRounding = 1e-9;  // of fractional epochs
+  return once > 0 && trial.train.tokens > once * trial.data.epochs * (1 + kRounding);
+}
+
+void check_passes(const Trial& trial, const GridContext& context, const std::string& where) {
+  const double cap = trial.data.unique_tokens, corpus = context.unique_tokens;
+  const std::string needs = "needs " + format_quantity(trial.train.tokens) + " tokens, but ";
+  const std::string passes =
+      "makes more than data.epochs = " + exact_number(trial.data.epochs) + " passes over them";
+  if (is_short(trial, corpus)) {
+    const bool once = trial.data.epochs == 1;
+    throw grid_error(where, needs + "the corpus has " + format_quantity(corpus) +
+                                " for training and no trial " +
+                                (once ? "sees a token twice" : passes) +
+                                "; give a smaller budget, a larger size or a larger corpus, or "
+                                "raise data.epochs");
+  }
+  if (corpus > 0 && cap > corpus) {
+    throw grid_error(where, "caps data.unique_tokens at " + format_quantity(cap) +
+                                ", but the corpus has " + format_quantity(corpus) +
+                                " for training; give fewer, or a larger corpus");
+  }
+  if (is_short(trial, cap)) {
+    throw grid_error(where, needs + "data.unique_tokens = " + format_quantity(cap) +
+                                " and no trial " + passes +
+                                "; give a smaller budget, more unique tokens, or raise "
+                                "data.epochs");
+  }
 }
 
 void check_tokens(const Trial& trial, double wanted, const GridContext& context,
@@ -212,17 +291,16 @@ void check_tokens(const Trial& trial, double wanted, const GridContext& context,
                                 " tokens, less than half a batch; give a larger budget, a smaller "
                                 "size or a smaller train.batch");
   }
-  if (context.unique_tokens > 0 && trial.train.tokens > most_tokens(trial, context)) {
-    const double epochs = trial.data.epochs;
-    throw grid_error(
-        where, "needs " + format_quantity(trial.train.tokens) + " tokens, but the corpus has " +
-                   format_quantity(context.unique_tokens) + " for training and no trial " +
-                   (epochs == 1 ? std::string("sees a token twice")
-                                : "makes more than data.epochs = " + exact_number(epochs) +
-                                      " passes over them") +
-                   "; give a smaller budget, a larger size or a larger corpus, or raise "
-                   "data.epochs");
-  }
+  check_passes(trial, context, where);
+}
+
+void check_experts(const Trial& trial, const std::string& where) {
+  const ModelConfig& m = trial.model;
+  if (!m.sparse() || m.granularity < 1 || m.hidden % m.granularity == 0) return;
+  throw grid_error(where, "model.granularity = " + std::to_string(m.granularity) +
+                              " does not divide the feed-forward's width of " +
+                              std::to_string(m.hidden) + " (" + shape_name(m) +
+                              "); choose another size, or give model.hidden");
 }
 
 // What is shared by all D must not know of D, and must end before the smallest D's cooldown.
@@ -253,11 +331,18 @@ struct CellTrial {
 CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
                    const GridContext& context) {
   Trial trial;
-  for (const auto& [key, value] : keys) set_key(trial, key, value);
+  for (const auto& [key, value] : keys) {
+    if (key != kEpochsAxis) set_key(trial, key, value);
+  }
+  const double epochs = epochs_in(keys);
+  if (epochs > 0) trial.data.epochs = epochs;
   set_data(trial, keys, context);
   set_shape(trial, cell, keys);
+  drop_idle_fields(trial, spec);
+  check_experts(trial, describe(cell, keys));
   const double tokens = wanted_tokens(trial, cell, spec);
-  set_rate_and_tokens(trial, tokens, keys, context);
+  set_rate_and_tokens(trial, tokens, keys, spec, context);
+  set_unique_tokens(trial, epochs);
   check_tokens(trial, tokens, context, describe(cell, keys));
   check_trunk(trial, keys, describe(cell, keys));
   validate(trial);
@@ -276,10 +361,15 @@ void note_rounding(const CellTrial& made, const std::string& where,
 }
 
 void add_bracket(const GridSpec& spec, Grid& grid) {
-  if (names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
+  if (spec.bracket > 0 && names_key(spec, "train.rate") && !has_key(spec.fixed, "train.rate")) {
     throw grid_error("bracket", "and the axis train.rate both vary the rate; keep one of the two");
   }
-  const auto trials = bracket_trials(grid.trials, spec.bracket);
+  if (spec.batch_bracket > 0 && names_key(spec, "train.batch") &&
+      !has_key(spec.fixed, "train.batch")) {
+    throw grid_error("bracket",
+                     "and the axis train.batch both vary the batch; keep one of the two");
+  }
+  const auto trials = bracket_trials(grid.trials, spec.bracket, spec.batch_bracket);
   grid.trials.insert(grid.trials.end(), trials.begin(), trials.end());
 }
 
@@ -309,7 +399,7 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
       }
     }
   }
-  if (spec.bracket > 0) add_bracket(spec, grid);
+  if (spec.bracket > 0 || spec.batch_bracket > 0) add_bracket(spec, grid);
   return grid;
 }
 

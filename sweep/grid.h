@@ -4,16 +4,26 @@
 // value of every axis; all of them multiply. For a cell:
 //
 //   shape    shape_rule.h's for the size. model.width, fixed or an axis, takes the size's place;
-//            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape
-//   rate, batch   rate_rule.h's, unless fixed or an axis; so is the warm-up in tokens of schedule
-//            cooldown, whose trials of one size then share a trunk (core/schedule.h)
+//            other model.* keys replace what the rule says. trainer = tabular: N = size, no shape.
+//            A size is that of the dense model: experts multiply its feed-forward and leave the
+//            rest, and what a token passes through, as it is
+//   rate, batch   rate_rule.h's for the active parameters, or a law's (sweep/grid_rates.h), unless
+//   fixed or an axis; so is the
+//            warm-up in tokens of schedule cooldown, whose trials of one size then share a trunk
+//            (core/schedule.h)
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
-//            tokens per parameter: ratio x N; then rounded to whole batches of batch x context
-//            (tabular: to whole tokens)
+//            tokens per parameter: ratio x active N; then rounded to whole batches of batch x
+//            context (tabular: to whole tokens)
+//   epochs   axis kEpochsAxis, e: data.unique_tokens = D / e, rounded up to whole windows (tabular:
+//            tokens), and data.epochs = e. At e = 1 there is no cap: it is the trial that a grid
+//            without the axis has
+//
+// Where model.experts or model.objective is an axis, what the grid says of experts or masks holds
+// for the sparse or masked trials, and the others keep the defaults: one run is one trial.
 //
 // Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
-// by more than 2 %. A D beyond data.epochs times the corpus' training tokens is refused; with the
-// default of 1 no trial sees a token twice.
+// by more than 2 %. A D beyond data.epochs passes over the corpus' training tokens, or over
+// data.unique_tokens of them, is refused; with the default of 1 no trial sees a token twice.
 //
 // A bracket (sweep/bracket.h) adds its trials behind the grid's.
 //
@@ -34,7 +44,8 @@ namespace isoflop {
 struct GridContext {
   std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
   double unique_tokens = 0;  // for training; 0: no end to them
-  std::int64_t vocab = 0;    // becomes model.vocab; 0: as the grid says
+  // With special_tokens (core/model_config.h) it becomes model.vocab; 0: as the grid says.
+  std::int64_t vocab = 0;
 };
 
 struct Grid {

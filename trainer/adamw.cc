@@ -25,17 +25,20 @@ std::vector<float> to_host(const torch::Tensor& flat) {
 }
 
 void from_host(const std::vector<float>& values, const torch::Tensor& flat) {
-  if (static_cast<std::int64_t>(values.size()) != flat.numel()) {
-    throw failure("checkpoint: has " + std::to_string(values.size()) +
-                  " numbers where this model has " + std::to_string(flat.numel()) +
-                  ": it is of another model; delete it to start over");
-  }
+  require_size(values, flat.numel());
   // from_blob takes no const pointer; copy_ only reads it.
   auto* first = const_cast<float*>(values.data());
   flat.copy_(torch::from_blob(first, {flat.numel()}, torch::kFloat32));
 }
 
 }  // namespace
+
+void require_size(const std::vector<float>& values, std::int64_t size) {
+  if (static_cast<std::int64_t>(values.size()) == size) return;
+  throw failure("checkpoint: has " + std::to_string(values.size()) +
+                " numbers where this model has " + std::to_string(size) +
+                ": it is of another model; delete it to start over");
+}
 
 AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec,
              const AdamWShard& shard)

@@ -78,6 +78,9 @@ class AdamW {
   std::vector<Range> ranges_;
 };
 
+// Throws Error(kFailed) when a checkpoint's array is not of this model's size.
+void require_size(const std::vector<float>& values, std::int64_t size);
+
 }  // namespace isoflop
 
 #endif  // ISOFLOP_TRAINER_ADAMW_H_

@@ -1,32 +1,44 @@
 // The loss of a model on held-out windows.
 //
-//   loss   mean over windows of the window's mean cross-entropy, nats per token
+//   loss   mean over windows of the window's mean cross-entropy, nats per predicted token
 //   error  standard deviation of the window means / sqrt(windows): windows, not tokens, are the
 //          independent draws
 //   bits per byte = loss / ln 2 / (bytes per token)
 //   excess = mean[ln p_true - ln p_model], where the source's law is known: the data's own noise
 //            cancels, so it is far more precise than loss - entropy
 //
-// The processes of a trial share out the windows; each gets all results, with the bits of one
-// process where a window's loss does not depend on its neighbours (the kernels).
+// Of a masked model a window's predictions are its masked tokens, the same for every trial. Their
+// loss is no code length of the text (each is predicted from most of the others), so that bits per
+// byte and excess are left out. With next-sentence prediction there is an evaluation more,
+// "next_sentence": the mean over windows of its cross-entropy, nats, and the share that was right.
 #ifndef ISOFLOP_TRAINER_EVALUATION_H_
 #define ISOFLOP_TRAINER_EVALUATION_H_
 
+#include <functional>
 #include <vector>
 
+#include "core/token_batch.h"
 #include "core/trial_runner.h"
-#include "data/token_source.h"
+#include "data/batch_maker.h"
 #include "model/transformer.h"
 #include "trainer/ranks.h"
 
 namespace isoflop {
 
-// On every held-out window; one entry a set of the source, the whole ("heldout") first.
-std::vector<Evaluation> evaluate(TransformerImpl& model, const TokenSource& source, Ranks& ranks);
+// A model's cross-entropy of every target of a batch, [B x T], and of models with next-sentence
+// prediction that of each sequence, [B] (otherwise emptied); batches come in order.
+using TokenLosses =
+    std::function<std::vector<float>(const TokenBatch&, std::vector<float>& next_sentence)>;
+TokenLosses losses_of(TransformerImpl& model);
+
+// On every held-out window of the source; one entry a set of it, the whole ("heldout") first. The
+// processes of a trial share out the windows, and each has the result on all.
+std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches,
+                                 Ranks* ranks = nullptr);
 
 // On `windows` windows spread evenly over all of them: a quick look at the whole.
-Evaluation glance(TransformerImpl& model, const TokenSource& source, std::int64_t windows,
-                  Ranks& ranks);
+Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows,
+                  Ranks* ranks = nullptr);
 
 }  // namespace isoflop
 

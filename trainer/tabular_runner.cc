@@ -50,6 +50,9 @@ Outcome run_one(const Trial& trial, RunContext& context) {
     outcome.flops = point.flops;
   }
   const double excess = learner.excess(trial.tabular_params, trial.train.tokens);
+  const double unique = trial.data.unique_tokens;
+  outcome.unique_tokens = learner.distinct_tokens(trial.train.tokens);
+  outcome.epochs = unique > 0 ? trial.train.tokens / unique : 0;
   outcome.status = OutcomeStatus::kDone;
   outcome.reason.clear();
   Evaluation& evaluation = outcome.evaluations.emplace_back();

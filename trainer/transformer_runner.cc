@@ -13,6 +13,7 @@
 #include "trainer/checkpoint_folder.h"
 #include "trainer/out_of_memory.h"
 #include "trainer/ranks.h"
+#include "trainer/stacked_training.h"
 #include "trainer/training.h"
 
 namespace isoflop {
@@ -42,11 +43,16 @@ void require_tokens(const Trial& trial, const TokenSource& source) {
   const auto needed =
       static_cast<double>(steps_of(trial) * trial.train.batch * trial.model.context);
   const double once = static_cast<double>(source.unique_tokens());
-  if (needed <= once * trial.data.epochs) return;
-  throw usage_error("train.tokens: " + format_quantity(needed) + " tokens are more than " +
-                    format_quantity(trial.data.epochs) + " x the " + format_quantity(once) +
-                    " that the corpus has for training: lower the budget, leave out the smallest "
-                    "sizes, prepare a larger corpus, or allow more passes with data.epochs");
+  constexpr double kRounding = 1e-9;  // of fractional epochs
+  if (needed <= once * trial.data.epochs * (1 + kRounding)) return;
+  const bool capped = trial.data.unique_tokens > 0;
+  throw usage_error("train.tokens: " + format_quantity(needed) +
+                    " tokens are more than data.epochs = " + format_quantity(trial.data.epochs) +
+                    " passes over the " + format_quantity(once) +
+                    (capped ? " of data.unique_tokens" : " that the corpus has for training") +
+                    ": lower the budget, leave out the smallest sizes, " +
+                    (capped ? "raise data.unique_tokens" : "prepare a larger corpus") +
+                    ", or allow more passes with data.epochs");
 }
 
 // Trials of a pack (sweep/pack.h) run side by side only on streams of their own.
@@ -72,21 +78,44 @@ class TransformerRunner : public TrialRunner {
     return outcomes;
   }
 
+  std::string stack_key(const Trial& trial) const override { return isoflop::stack_key(trial); }
+
+  std::vector<Outcome> run_stack(std::span<const Trial> trials,
+                                 std::span<RunContext* const> contexts) override {
+    std::vector<std::unique_ptr<TokenSource>> sources;
+    std::vector<StackMember> members;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      sources.push_back(source_of(trials[i], *contexts[i]));
+      members.push_back({&trials[i], sources.back().get(), contexts[i]});
+    }
+    const torch::Device device = open_device(contexts.front()->device, {});
+    const auto stream = own_stream(device);
+    return run_stacked(members, device);
+  }
+
   void forget(const Trial& trial, const std::string& checkpoint_dir) override {
     if (!checkpoint_dir.empty()) CheckpointFolder(checkpoint_dir, trial).remove_own();
   }
 
  private:
-  Outcome run_one(const Trial& trial, RunContext& context) {
+  std::unique_ptr<TokenSource> source_of(const Trial& trial, const RunContext& context) const {
     validate(trial);
-    const auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
+    auto source = make_token_source(trial, context.corpus_dir, read_manifest_);
     require_tokens(trial, *source);
+    return source;
+  }
+
+  Outcome run_one(const Trial& trial, RunContext& context) {
+    const auto source = source_of(trial, context);
     const torch::Device device = open_device(context.device, options_.place);
     const auto stream = own_stream(device);
     if (!ranks_) meet(device);
+    RunContext own = context;
+    own.peak_flops *= ranks_->world();
+    if (!ranks_->is_first()) own.record_curve = [](auto) {};
     try {
       return or_out_of_memory([&] {
-        return Training(trial, *source, context, device, *ranks_, training(device)).run();
+        return Training(trial, *source, own, device, ranks_.get(), training(device)).run();
       });
     } catch (const Error&) {
       throw;

@@ -1,4 +1,5 @@
 // isoflop train: ends, checkpoints, what it prints.
+#include <cmath>
 #include <random>
 
 #include "tests/app/run_program.h"
@@ -75,6 +76,21 @@ TEST_F(Train, SaysItsUtilisationOfAMeasuredPeakAndRefusesAnImpossibleOne) {
   const Ran wrong = run(std::string(kTrial) + "--tokens 64k --peak-flops 1k --json");
   EXPECT_FALSE(wrong.json().contains("mfu"));
   EXPECT_NE(wrong.err.find("cannot be"), std::string::npos) << wrong.err;
+}
+
+TEST_F(Train, OfASparseModelItCountsActiveParametersAndSaysHowItsRoutersDid) {
+  const std::string sparse = std::string(kTrial) + "--tokens 64k --set model.experts=4";
+  const Ran ran = run(sparse);
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("experts  4, 1 a token; N "), std::string::npos) << ran.out;
+  const auto answer = run(sparse + " --json").json();
+  EXPECT_LT(answer["active_params"], answer["params"]);
+  EXPECT_GE(answer["router"]["largest_load"], 1);
+  EXPECT_LE(answer["router"]["entropy"], std::log(4));
+  EXPECT_EQ(answer["router"]["dropped"], 0);
+  const auto dense = run(std::string(kTrial) + "--tokens 64k --json").json();
+  EXPECT_EQ(dense["active_params"], dense["params"]);
+  EXPECT_FALSE(dense.contains("router"));
 }
 
 TEST_F(Train, ForecastsItsEndWhileItTrains) {

@@ -1,5 +1,6 @@
 #include "data/mixture_source.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <gmock/gmock.h>
@@ -188,6 +189,45 @@ TEST(MixtureSource, CountsDistinctTokensAndTheMostPassesOverAPart) {
   }
   EXPECT_LE(source.passes(source.train_windows()).epochs, 1);
   EXPECT_GT(source.passes(source.train_windows() + 1).epochs, 1);
+}
+
+TEST(MixtureSource, ACapIsSharedOutByWeightRepeatsAsOneAndGrowsByMoreWindows) {
+  const ThreeParts parts;
+  std::set<Window> smaller;
+  for (const std::int64_t cap : {20, 100, 333, 900}) {
+    const auto capped = [&](std::int64_t seed) {
+      return MixtureSource(parts.folder.path("mixed"), parts.mixture,
+                           {.context = kContext, .order_seed = seed, .unique_windows = cap},
+                           parts.reader());
+    };
+    const MixtureSource source = capped(1);
+    ASSERT_EQ(source.train_windows(), cap);
+    const auto windows = train_windows_of(source, 0, 4 * cap);
+    const std::set<Window> all(windows.begin(), windows.end());
+    const std::set<Window> first(windows.begin(), windows.begin() + cap);
+    EXPECT_EQ(static_cast<std::int64_t>(first.size()), cap);
+    EXPECT_EQ(all, first);
+    EXPECT_TRUE(std::includes(all.begin(), all.end(), smaller.begin(), smaller.end()));
+    smaller = all;
+    std::map<std::int32_t, double> of_part;
+    for (const auto& [part, place] : all) ++of_part[part];
+    EXPECT_NEAR(of_part[0], 0.667 * static_cast<double>(cap), 1);
+    EXPECT_NEAR(of_part[1], 0.233 * static_cast<double>(cap), 1);
+    const auto others = train_windows_of(capped(2), 0, cap);
+    EXPECT_EQ(std::set<Window>(others.begin(), others.end()), all);
+    EXPECT_EQ(source.passes(4 * cap).unique_tokens, static_cast<double>(cap * kContext));
+    EXPECT_NEAR(source.passes(4 * cap).epochs, 4, 2.0 / (0.1 * static_cast<double>(cap) - 1));
+  }
+}
+
+TEST(MixtureSource, RefusesACapThatLeavesAPartNothing) {
+  const ThreeParts parts;
+  const std::string said = message_of<Error>([&] {
+    MixtureSource(parts.folder.path("mixed"), parts.mixture,
+                  {.context = kContext, .unique_windows = 2}, parts.reader());
+  });
+  EXPECT_THAT(said, HasSubstr("data.unique_tokens: 100 tokens"));
+  EXPECT_THAT(said, HasSubstr("part \"books\""));
 }
 
 TEST(MixtureSource, HeldOutWindowsAreSharedOutByWeightAndNeverTrainedOn) {

@@ -176,5 +176,19 @@ TEST(WithNoise, IsSeededCentredAndOfTheSizeAskedFor) {
   EXPECT_NEAR(squares / kDraws, 0.01, 5 * 0.01 * std::sqrt(2.0 / kDraws));
 }
 
+TEST(TabularLearner, RepeatedDataAreWorthTheirDistinctTokens) {
+  DataSpec data = world(0.5, 4);
+  const TabularLearner fresh(data);
+  data.unique_tokens = 1e6;
+  const TabularLearner repeated(data);
+  for (const double params : {1e3, 1e5}) {
+    EXPECT_EQ(repeated.loss(params, 3e5), fresh.loss(params, 3e5));
+    EXPECT_EQ(repeated.loss(params, 1e6), fresh.loss(params, 1e6));
+    EXPECT_EQ(repeated.loss(params, 1.6e7), fresh.loss(params, 1e6));
+  }
+  // One by one: a fact is known when a record of it is among the distinct ones.
+  EXPECT_NEAR(repeated.excess(3e4, 4e6) / brute_excess(world(0.5, 4), {}, 3e4, 1e6), 1, 1e-9);
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -1,5 +1,6 @@
 #include "data/text_source.h"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -39,6 +40,10 @@ struct Corpus {
     return {folder.path(),
             manifest,
             {.context = context, .order_seed = seed, .heldout_windows = heldout}};
+  }
+  TextSource capped(std::int64_t windows, std::int64_t seed = 1) const {
+    return {
+        folder.path(), manifest, {.context = 100, .order_seed = seed, .unique_windows = windows}};
   }
 };
 
@@ -177,6 +182,77 @@ TEST(TextSource, CountsDistinctTokensAndPasses) {
   EXPECT_EQ(source.passes(3 * epoch).epochs, 3);
 }
 
+// Starts of training windows [first, first + count), by the slow way of asking for each.
+std::vector<std::int64_t> starts_of(const TextSource& source, std::int64_t first,
+                                    std::int64_t count) {
+  std::vector<std::int64_t> starts;
+  for (std::int64_t i = first; i < first + count; ++i) {
+    starts.push_back(source.train_window_start(i));
+  }
+  return starts;
+}
+std::set<std::int64_t> set_of(const std::vector<std::int64_t>& values) {
+  return {values.begin(), values.end()};
+}
+
+TEST(TextSource, ACapRepeatsTheSameWindowsWhateverTheSeedAndSmallerOnesAreWithinLarger) {
+  const Corpus corpus(50000);
+  const auto all = set_of(starts_of(corpus.source(100), 0, corpus.source(100).train_windows()));
+  std::set<std::int64_t> smaller;
+  for (const std::int64_t cap : {1, 7, 50, 51, 200}) {
+    const TextSource one = corpus.capped(cap, 1), two = corpus.capped(cap, 2);
+    ASSERT_EQ(one.train_windows(), cap);
+    EXPECT_EQ(one.unique_tokens(), 100 * cap);
+    const auto windows = set_of(starts_of(one, 0, cap));
+    EXPECT_EQ(static_cast<std::int64_t>(windows.size()), cap);
+    EXPECT_EQ(set_of(starts_of(two, 0, cap)), windows);
+    EXPECT_TRUE(std::includes(all.begin(), all.end(), windows.begin(), windows.end()));
+    EXPECT_TRUE(std::includes(windows.begin(), windows.end(), smaller.begin(), smaller.end()));
+    smaller = windows;
+  }
+}
+
+TEST(TextSource, ACapsEpochsAreOrdersOfTheirOwnOfEverySeed) {
+  const Corpus corpus(50000);
+  const std::int64_t cap = 120;
+  std::vector<std::vector<std::int64_t>> orders;
+  for (const std::int64_t seed : {1, 2}) {
+    const TextSource source = corpus.capped(cap, seed);
+    for (const std::int64_t epoch : {0, 1, 2, 30}) {
+      orders.push_back(starts_of(source, epoch * cap, cap));
+    }
+  }
+  for (size_t a = 0; a < orders.size(); ++a) {
+    EXPECT_EQ(set_of(orders[a]), set_of(orders[0]));
+    for (size_t b = 0; b < a; ++b) {
+      std::int64_t same_place = 0;
+      for (size_t i = 0; i < orders[a].size(); ++i) same_place += orders[a][i] == orders[b][i];
+      EXPECT_LT(same_place, 12) << a << " and " << b;  // about 1 expected of 120
+    }
+  }
+}
+
+TEST(TextSource, ACapIsSpreadOverTheCorpusAndCountsItsPasses) {
+  const Corpus corpus(1'000'000);
+  const TextSource source = corpus.capped(500);
+  double mean = 0;
+  for (const std::int64_t start : starts_of(source, 0, 500)) mean += static_cast<double>(start);
+  // Uniform over 10^6 tokens: a standard error of 10^6 / sqrt(12 x 500) = 13,000.
+  EXPECT_NEAR(mean / 500, 500'000, 50'000);
+  EXPECT_EQ(source.passes(1250).unique_tokens, 50'000);
+  EXPECT_EQ(source.passes(1250).epochs, 2.5);
+  EXPECT_EQ(source.passes(100).unique_tokens, 10'000);
+}
+
+TEST(TextSource, ACapBeyondTheCorpusIsNone) {
+  const Corpus corpus(50000);
+  const TextSource plain = corpus.source(100);
+  const std::int64_t all = plain.train_windows();
+  for (const std::int64_t cap : {all, all + 1, 100 * all}) {
+    EXPECT_EQ(starts_of(corpus.capped(cap), 0, 2 * all), starts_of(plain, 0, 2 * all));
+  }
+}
+
 TEST(TextSource, HasOneHeldOutSet) {
   const Corpus corpus(50000);
   const TextSource source = corpus.source(100, 1, 9);
@@ -247,6 +323,17 @@ TEST(MakeTokenSource, GivesWhatTheTrialNames) {
   });
   EXPECT_EQ(zipf->vocab(), 32);
   EXPECT_TRUE(zipf->entropy_rate().has_value());
+}
+
+TEST(MakeTokenSource, CapsDistinctTokensInWholeWindows) {
+  const Corpus corpus(50000);
+  Trial trial;
+  trial.model.context = 50;
+  trial.data.hash = corpus.manifest.identity();
+  trial.data.unique_tokens = 1049;
+  EXPECT_EQ(make_token_source(trial, corpus.folder.path(), corpus.reader())->unique_tokens(), 1000);
+  trial.data = {.source = "zipf", .unique_tokens = 2000};
+  EXPECT_EQ(make_token_source(trial, "", corpus.reader())->unique_tokens(), 2000);
 }
 
 TEST(MakeTokenSource, RefusesAnotherCorpusAnotherVocabularyAndUnknownSources) {

@@ -1,5 +1,6 @@
 #include "data/zipf_facts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -259,6 +260,38 @@ TEST(ZipfSource, NeverRepeats) {
   EXPECT_NE(first, later);
   EXPECT_EQ(source.passes(1000).unique_tokens, 8000);
   EXPECT_EQ(source.passes(1000).epochs, 0);
+}
+
+TEST(ZipfSource, ACapIsAFiniteSampleThatRepeatsInNewOrdersAndIsTheSameForEverySeed) {
+  const auto windows_of = [](std::int64_t cap, std::int64_t seed, std::int64_t epoch) {
+    const ZipfSource source(spec(0.5, 16, 6),
+                            {.context = 24, .order_seed = seed, .unique_windows = cap});
+    std::vector<std::vector<std::int32_t>> windows;
+    for (std::int64_t i = 0; i < cap; ++i) {
+      windows.emplace_back(25);
+      source.train_batch(epoch * cap + i, windows.back());
+    }
+    return windows;
+  };
+  const auto sorted = [](auto windows) {
+    std::sort(windows.begin(), windows.end());
+    return windows;
+  };
+  const auto first = windows_of(40, 1, 0);
+  for (const std::int64_t seed : {1, 2}) {
+    for (const std::int64_t epoch : {0, 1, 5}) {
+      const auto windows = windows_of(40, seed, epoch);
+      EXPECT_EQ(sorted(windows), sorted(first));
+      if (seed != 1 || epoch != 0) {
+        EXPECT_NE(windows, first);
+      }
+    }
+  }
+  const auto more = sorted(windows_of(100, 3, 0)), fewer = sorted(first);
+  EXPECT_TRUE(std::includes(more.begin(), more.end(), fewer.begin(), fewer.end()));
+  const ZipfSource source(spec(0.5, 16, 6), {.context = 24, .unique_windows = 40});
+  EXPECT_EQ(source.passes(100).unique_tokens, 960);
+  EXPECT_EQ(source.passes(100).epochs, 2.5);
 }
 
 TEST(ZipfFacts, RefusesParametersThatMakeNoSourceByName) {

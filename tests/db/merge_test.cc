@@ -74,6 +74,23 @@ class MergeTest : public ::testing::Test {
   Store b_{path("b.db"), StoreMode::kCreate};
 };
 
+TEST_F(MergeTest, SparseTrialsComeWithTheirActiveParametersAndTheirRoutersStatistics) {
+  Trial sparse;
+  sparse.model.experts = 4;
+  sparse.train.tokens = 4096;
+  plan(b_, "s", {{.trial = sparse}});
+  const RouterStats stats{1, 2, 3, 4, 5, 6};
+  const auto claim = b_.claim_next("s", this_worker());
+  b_.append_curve(*claim, std::vector<CurvePoint>{{.step = 1, .router = stats}});
+  ASSERT_TRUE(b_.finish(*claim, done_with(3)));
+  merge_store(a_, path("b.db"));
+  const TrialRow row = a_.trials("s").at(0);
+  EXPECT_EQ(row.active_params, active_params_of(sparse));
+  EXPECT_EQ(a_.curve(row.id).at(0).router, stats);
+  EXPECT_EQ(ask(path("a.db"), "SELECT params_router FROM trials"),
+            std::to_string(count_params(sparse.model).router));
+}
+
 TEST_F(MergeTest, TwoHalvesOfAStudyBecomeOne) {
   plan(a_, "s", some(0, 6));
   plan(b_, "s", some(0, 6));

@@ -24,6 +24,8 @@ TEST(MigrationTest, ReleasedMigrationsAreAsTheyWere) {
             "f50f25acf08e0dbaf8bab39020dfd8d3c4a8aba4659e0a02c36e9e5daba48445");
   EXPECT_EQ(sha256(migrations()[3]),
             "daad9b408310a4aa466a34eeef55b3c29a9da4de84d751c223e272864c6eeabf");
+  EXPECT_EQ(sha256(migrations()[4]),
+            "e1bd5f31c1a92615786285a0e45b844d9af2521d0b73a338e95b5f73fd04866e");
 }
 
 // What the program of version 1 left behind: one trial done, one failed, one killed and planned
@@ -91,6 +93,9 @@ TEST_F(OldStoreTest, KeepsEverythingItHeld) {
   EXPECT_EQ(rows[2].state, "planned");
   EXPECT_EQ(store.curve(1)[0].heldout_loss, 5.6);
   EXPECT_FALSE(store.curve(1)[0].heldout_error);
+  EXPECT_FALSE(store.curve(1)[0].router);
+  EXPECT_EQ(rows[1].params, 2000);
+  EXPECT_EQ(rows[1].active_params, 2000) << "what was there before is dense";
   EXPECT_EQ(store.results("s").size(), 1u);
   EXPECT_EQ(ask("SELECT loss FROM results"), "2.5");
 }

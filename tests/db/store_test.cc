@@ -238,6 +238,30 @@ TEST_F(StoreTest, CurvesComeBackByStepAndALaterPointReplacesAnEarlierOne) {
   EXPECT_THAT(curve[1].heldout_loss, Optional(4.6));
 }
 
+TEST_F(StoreTest, OfSparseModelsTotalAndActiveParametersAndTheRoutersStatisticsComeBack) {
+  Trial sparse;
+  sparse.model.experts = 4;
+  sparse.train.tokens = 4096;
+  with_trials({{.trial = sparse}});
+  const auto claim = store_.claim_next("s", self_);
+  const RouterStats stats{.largest_load = 1.25,
+                          .unused = 0.5,
+                          .dropped = 0.125,
+                          .entropy = 1.0 / 3,
+                          .balance = 1.5,
+                          .z = 2.5};
+  const std::vector<CurvePoint> points{{.step = 1, .router = stats}, {.step = 2}};
+  store_.append_curve(*claim, points);
+  const auto curve = store_.curve(claim->trial_id);
+  ASSERT_EQ(curve.size(), 2u);
+  EXPECT_EQ(curve[0].router, stats);
+  EXPECT_FALSE(curve[1].router);
+  const TrialRow row = store_.trials("s").at(0);
+  EXPECT_EQ(row.params, params_of(sparse));
+  EXPECT_EQ(row.active_params, active_params_of(sparse));
+  EXPECT_LT(row.active_params, row.params);
+}
+
 TEST_F(StoreTest, StatusCountsTheDonePartOfRunningTrials) {
   with_trials({{.trial = tabular_trial(1000, 1e6)}, {.trial = tabular_trial(3000, 1e6)}});
   const auto claim = store_.claim_next("s", self_);

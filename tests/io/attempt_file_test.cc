@@ -115,6 +115,7 @@ void expect_equal(const CurvePoint& a, const CurvePoint& b) {
   EXPECT_EQ(a.rate, b.rate);
   EXPECT_EQ(a.grad_norm, b.grad_norm);
   EXPECT_EQ(a.seconds, b.seconds);
+  EXPECT_EQ(a.router, b.router);
 }
 
 class AttemptFileTest : public ::testing::Test {
@@ -133,6 +134,7 @@ TEST_F(AttemptFileTest, GivesBackWhatWasWritten) {
   auto points = some_points(1, 3);
   points[1].heldout_loss = 2.5;
   points[1].heldout_error = 0.25;
+  points[2].router = RouterStats{.largest_load = 1.0 / 3, .dropped = 0.1, .entropy = 2, .z = 5};
   {
     AttemptFile file(folder_, header());
     path = file.path();

@@ -78,6 +78,25 @@ TEST_F(CheckpointFile, ComesBackToTheBit) {
   EXPECT_EQ(after.curve[1].step, 8);
   EXPECT_EQ(after.curve[1].heldout_loss, 4.5);
   EXPECT_EQ(after.curve[1].heldout_error, 0.01);
+  EXPECT_FALSE(after.curve[1].router);
+}
+
+TEST_F(CheckpointFile, OfASparseModelHoldsItsRoutersStatistics) {
+  Checkpoint before = some_checkpoint();
+  before.trial.model.experts = 4;
+  before.step_router = {.largest_load = 1.5, .dropped = 0.1};
+  before.router_sum = {.unused = 1.0 / 3, .entropy = 0.25, .z = 7};
+  before.curve[1].router = RouterStats{1, 2, 3, 4, 5, 6};
+  before.curve[0].router = RouterStats{};
+  write_checkpoint(path, before);
+  const Checkpoint after = read_checkpoint(path);
+  EXPECT_EQ(after.step_router, before.step_router);
+  EXPECT_EQ(after.router_sum, before.router_sum);
+  ASSERT_EQ(after.curve.size(), 2u);
+  EXPECT_EQ(after.curve[0].router, before.curve[0].router);
+  EXPECT_EQ(after.curve[1].router, before.curve[1].router);
+  EXPECT_EQ(after.curve[1].heldout_error, 0.01);
+  EXPECT_EQ(after.weights, before.weights);
 }
 
 TEST_F(CheckpointFile, OneFlippedBitAnywhereIsRefused) {

@@ -186,5 +186,17 @@ TEST(GridToml, NamesTheFileThatIsMissing) {
   EXPECT_EQ(read_grid(folder.write("a.toml", kDemo)).name, "demo");
 }
 
+TEST(GridToml, EpochsAreAnAxisThatIsNoTrialsKey) {
+  const GridSpec spec = parse_grid(grid_with(kGood, "[axes]\nepochs = [1, 2.5, \"16\"]\n"), "g");
+  EXPECT_THAT(spec.axes, ElementsAre(Pair("epochs", ElementsAre("1", "2.5", "16"))));
+  EXPECT_EQ(parse_grid(grid_toml(spec), "again"), spec);
+  const auto said = [](const std::string& rest) {
+    return message_of<Error>([&] { parse_grid(grid_with(kGood, rest), "g"); });
+  };
+  EXPECT_THAT(said("[axes]\nepochs = [0.5]"), HasSubstr("g:7: epochs: 0.5 is less than one pass"));
+  EXPECT_THAT(said("[axes]\nepochs = [4, 4]"), HasSubstr("listed twice"));
+  EXPECT_THAT(said("[trial]\nepochs = 4"), HasSubstr("epochs"));
+}
+
 }  // namespace
 }  // namespace isoflop

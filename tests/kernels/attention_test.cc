@@ -9,8 +9,8 @@ struct Heads {
   AttentionShape shape;
   std::vector<float> q, k, v;
 
-  Heads(std::int64_t size, std::int64_t tokens, bool keep)
-      : shape{size, tokens, tokens + 3, keep},
+  Heads(std::int64_t size, std::int64_t tokens, bool keep, std::int64_t keys = 0)
+      : shape{size, tokens, tokens + 3, keep, keys},
         q(random_floats(size * shape.stride, 1)),
         k(random_floats(size * shape.stride, 2)),
         v(random_floats(size * shape.stride, 3)) {}
@@ -20,8 +20,9 @@ struct Memory {
   std::vector<float> tiles, inverse_sums, out, scratch;
 
   explicit Memory(const AttentionShape& shape)
-      : tiles(static_cast<size_t>(shape.keep_tiles ? ISOFLOP_ISA::attention_tiles_size(shape.tokens)
-                                                   : shape.tokens * ISOFLOP_ISA::kQueries)),
+      : tiles(static_cast<size_t>(shape.keep_tiles
+                                      ? ISOFLOP_ISA::attention_tiles_size(shape.tokens, shape.keys)
+                                      : shape.tokens * ISOFLOP_ISA::kQueries)),
         inverse_sums(static_cast<size_t>(shape.tokens)),
         out(static_cast<size_t>(shape.head_size * shape.stride)),
         scratch(static_cast<size_t>(
@@ -43,16 +44,17 @@ std::vector<double> output(const AttentionShape& shape, const std::vector<double
   };
   std::vector<double> out(static_cast<size_t>(part));
   for (std::int64_t i = 0; i < shape.tokens; ++i) {
+    const std::int64_t seen = shape.keys > 0 ? shape.keys : i + 1;
     std::vector<double> weights;
     double sum = 0;
-    for (std::int64_t j = 0; j <= i; ++j) {
+    for (std::int64_t j = 0; j < seen; ++j) {
       double score = 0;
       for (std::int64_t f = 0; f < shape.head_size; ++f) score += at(0, f, i) * at(1, f, j);
       weights.push_back(std::exp(score));
       sum += weights.back();
     }
     for (std::int64_t f = 0; f < shape.head_size; ++f) {
-      for (std::int64_t j = 0; j <= i; ++j) {
+      for (std::int64_t j = 0; j < seen; ++j) {
         out[static_cast<size_t>(f * shape.stride + i)] +=
             at(2, f, j) * weights[static_cast<size_t>(j)] / sum;
       }
@@ -105,6 +107,44 @@ TEST(Attention, GradientsAgreeWithDifferences) {
       check_gradients(kernels, Heads(3, 48, keep));
       check_gradients(kernels, Heads(6, 16, keep));
     }
+  }
+}
+
+TEST(Attention, OverTheWholeWindowAgreesWithItsFormula) {
+  for (const Kernels& kernels : usable_kernels()) {
+    for (const std::int64_t size : {1, 8, 10}) {
+      for (const std::int64_t keys : {1, 9, 16, 41, 48, 119}) {
+        SCOPED_TRACE(testing::Message() << kernels.name << " " << size << " " << keys);
+        const Heads heads(size, (keys + 15) / 16 * 16, true, keys);
+        expect_close(forward(kernels, heads).out, output(heads.shape, inputs_of(heads)));
+      }
+    }
+  }
+}
+
+TEST(Attention, OverTheWholeWindowHasTheGradientsOfDifferences) {
+  for (const Kernels& kernels : usable_kernels()) {
+    for (const bool keep : {true, false}) {
+      SCOPED_TRACE(testing::Message() << kernels.name << " " << keep);
+      check_gradients(kernels, Heads(3, 48, keep, 37));
+      check_gradients(kernels, Heads(6, 16, keep, 16));
+      check_gradients(kernels, Heads(2, 32, keep, 5));
+    }
+  }
+}
+
+// Tokens behind the last key may hold anything.
+TEST(Attention, EmptyTokensAreNotSeen) {
+  for (const Kernels& kernels : usable_kernels()) {
+    Heads heads(8, 32, true, 20);
+    const auto before = forward(kernels, heads).out;
+    for (std::int64_t f = 0; f < 8; ++f) {
+      for (std::int64_t t = 20; t < 32; ++t) {
+        const auto at = static_cast<size_t>(f * heads.shape.stride + t);
+        heads.k[at] = heads.v[at] = std::nanf("");
+      }
+    }
+    EXPECT_EQ(before, forward(kernels, heads).out);
   }
 }
 

@@ -1,4 +1,4 @@
-// The kernels' path of the decoder against LibTorch's.
+// The kernels' path of the transformer against LibTorch's.
 #include <gtest/gtest.h>
 #include <string>
 
@@ -74,12 +74,96 @@ std::vector<Case> cases() {
   };
 }
 
+std::vector<Case> masked_cases() {
+  ModelConfig small = shaped(32, 2, 16, 50);
+  small.objective = Objective::kMasked;
+  return {
+      {"masked", small, 5},
+      {"masked, whole vectors", with(small, [](ModelConfig& c) { c.context = 128; }), 4},
+      {"masked, layer norm and learned positions", with(small,
+                                                        [](ModelConfig& c) {
+                                                          c.norm = Norm::kLayerNorm;
+                                                          c.positions = Positions::kLearned;
+                                                        })},
+      {"masked, width transfer, untied", with(small,
+                                              [](ModelConfig& c) {
+                                                c.mup_base = 8;
+                                                c.tied_head = false;
+                                              })},
+      {"masked, a vocabulary of 4096", with(small, [](ModelConfig& c) { c.vocab = 4096; }), 9},
+      {"masked, long enough to make attention again",
+       with(small,
+            [](ModelConfig& c) {
+              c.context = 530;
+              c.layers = 1;
+            }),
+       1},
+  };
+}
+
+std::vector<Case> sparse_cases() {
+  ModelConfig small = shaped(32, 2, 16, 48);
+  small.experts = 4;
+  return {
+      {"sparse", small, 9},
+      {"sparse, one expert", with(small, [](ModelConfig& c) { c.experts = 1; }), 3},
+      {"sparse, the best 2 of 8",
+       with(small,
+            [](ModelConfig& c) {
+              c.experts = 8;
+              c.experts_per_token = 2;
+              c.router = Router::kTopK;
+            }),
+       5},
+      {"sparse, switch, 3 of 7",
+       with(small,
+            [](ModelConfig& c) {
+              c.experts = 7;
+              c.experts_per_token = 3;
+            }),
+       5},
+      {"sparse, fine and shared, swiglu",
+       with(small,
+            [](ModelConfig& c) {
+              c.experts = 16;
+              c.experts_per_token = 4;
+              c.granularity = 4;
+              c.shared_experts = 2;
+              c.router = Router::kTopK;
+              c.feed_forward = FeedForward::kSwiglu;
+            }),
+       6},
+      {"sparse, limited", with(small, [](ModelConfig& c) { c.capacity_factor = 0.7; }), 9},
+      {"sparse, limited, the best 2",
+       with(small,
+            [](ModelConfig& c) {
+              c.capacity_factor = 0.9;
+              c.experts_per_token = 2;
+              c.router = Router::kTopK;
+            }),
+       9},
+      {"sparse and masked",
+       with(small,
+            [](ModelConfig& c) {
+              c.context = 45;
+              c.objective = Objective::kMasked;
+              c.shared_experts = 1;
+            }),
+       7},
+  };
+}
+
 TokenBatch some_windows(const ModelConfig& config, std::int64_t batch) {
   auto generator = torch::make_generator<torch::CPUGeneratorImpl>(7);
   const auto tokens =
       torch::randint(0, config.vocab, {batch * (config.context + 1)}, generator, torch::kInt32);
   const auto* first = tokens.data_ptr<std::int32_t>();
-  return next_token_batch({first, first + tokens.numel()}, config.context);
+  TokenBatch windows = next_token_batch({first, first + tokens.numel()}, config.context);
+  if (!config.masked()) return windows;
+  for (size_t i = 0; i < windows.targets.size(); ++i) {
+    if (windows.inputs[i] % 6 > 0) windows.targets[i] = -1;
+  }
+  return windows;
 }
 
 // Gains of one and biases of zero would hide one that is left out.
@@ -97,34 +181,58 @@ void clear_gradients(TransformerImpl& model) {
   }
 }
 
+void expect_same_statistics(const RouterStats& found, const RouterStats& expected) {
+  EXPECT_NEAR(found.largest_load, expected.largest_load, 1e-6);
+  EXPECT_NEAR(found.unused, expected.unused, 1e-6);
+  EXPECT_NEAR(found.dropped, expected.dropped, 1e-6);
+  EXPECT_NEAR(found.entropy, expected.entropy, 1e-5);
+  EXPECT_NEAR(found.balance, expected.balance, 1e-5);
+  EXPECT_NEAR(found.z, expected.z, 1e-5 * (1 + expected.z));
+}
+
+void expect_agreement(const Case& each) {
+  SCOPED_TRACE(each.name);
+  Transformer fast(each.config, 3), plain(each.config, 3, TransformerPath::kPlain);
+  for (auto* model : {&fast, &plain}) {
+    shake_vectors(**model);
+    clear_gradients(**model);
+    (*model)->set_router_weights({.balance = 0.3, .z = 0.1});
+  }
+  const auto windows = some_windows(each.config, each.batch);
+  const double scale = 0.7;
+  const BatchLosses found = fast->add_gradients(windows, scale);
+  const BatchLosses right = plain->add_gradients(windows, scale);
+  // Both sum hundreds of terms in single precision (6e-8 each) in different orders.
+  EXPECT_NEAR(found.loss, right.loss, 2e-6 * right.loss);
+  expect_same_statistics(found.router, right.router);
+  const auto expected = plain->named_parameters();
+  for (const auto& named : fast->named_parameters()) {
+    const auto& gradient = expected[named.key()].grad();
+    const double error = (named.value().grad() - gradient).norm().item<double>();
+    // A router with nothing to choose has no gradient but rounding's.
+    EXPECT_LE(error, 1e-5 * gradient.norm().item<double>() + 1e-8) << named.key();
+  }
+  const auto fast_tokens = fast->token_losses(windows), plain_tokens = plain->token_losses(windows);
+  ASSERT_EQ(fast_tokens.size(), plain_tokens.size());
+  for (size_t i = 0; i < fast_tokens.size(); ++i) {
+    ASSERT_NEAR(fast_tokens[i], plain_tokens[i], 1e-5 * (1 + plain_tokens[i])) << i;
+  }
+}
+
 TEST(TransformerOnKernels, AgreesWithThePlainOne) {
   torch::set_num_threads(1);
-  for (const Case& each : cases()) {
-    SCOPED_TRACE(each.name);
-    Transformer fast(each.config, 3), plain(each.config, 3, TransformerPath::kPlain);
-    for (auto* model : {&fast, &plain}) {
-      shake_vectors(**model);
-      clear_gradients(**model);
-    }
-    const auto windows = some_windows(each.config, each.batch);
-    const double scale = 0.7;
-    const double fast_loss = fast->add_gradients(windows, scale).loss;
-    const double plain_loss = plain->add_gradients(windows, scale).loss;
-    // Both sum hundreds of terms in single precision (6e-8 each) in different orders.
-    EXPECT_NEAR(fast_loss, plain_loss, 2e-6 * plain_loss);
-    const auto expected = plain->named_parameters();
-    for (const auto& named : fast->named_parameters()) {
-      const auto& right = expected[named.key()].grad();
-      const double error = (named.value().grad() - right).norm().item<double>();
-      EXPECT_LT(error, 1e-5 * right.norm().item<double>()) << named.key();
-    }
-    const auto fast_tokens = fast->token_losses(windows),
-               plain_tokens = plain->token_losses(windows);
-    ASSERT_EQ(fast_tokens.size(), plain_tokens.size());
-    for (size_t i = 0; i < fast_tokens.size(); ++i) {
-      ASSERT_NEAR(fast_tokens[i], plain_tokens[i], 1e-5 * (1 + plain_tokens[i])) << i;
-    }
-  }
+  for (const Case& each : cases()) expect_agreement(each);
+}
+
+TEST(TransformerOnKernels, AgreesWithThePlainMaskedModel) {
+  torch::set_num_threads(1);
+  for (const Case& each : masked_cases()) expect_agreement(each);
+}
+
+// Both choose the same experts: no two logits of these seeds are nearer than rounding.
+TEST(TransformerOnKernels, AgreesWithThePlainSparseModel) {
+  torch::set_num_threads(1);
+  for (const Case& each : sparse_cases()) expect_agreement(each);
 }
 
 TEST(TransformerOnKernels, AddsToTheGradientsThatAreThere) {

@@ -81,5 +81,18 @@ TEST(TabularRunner, OneTrialThatCannotRunDoesNotFailTheOthers) {
   EXPECT_EQ(outcomes[2].status, OutcomeStatus::kDone);
 }
 
+TEST(TabularRunner, SaysHowOftenItsDataWereSeen) {
+  Trial trial = tabular_trial(1e4, 1e7);
+  RunContext context;
+  Outcome outcome = TabularRunner().run({&trial, 1}, context).front();
+  EXPECT_EQ(outcome.unique_tokens, 1e7);
+  trial.data.unique_tokens = 2.5e6;
+  outcome = TabularRunner().run({&trial, 1}, context).front();
+  EXPECT_EQ(outcome.unique_tokens, 2.5e6);
+  EXPECT_EQ(outcome.epochs, 4);
+  const TabularLearner learner(DataSpec{});
+  EXPECT_EQ(outcome.evaluations[0].loss, learner.loss(1e4, 2.5e6));
+}
+
 }  // namespace
 }  // namespace isoflop

@@ -1,0 +1,24 @@
+#include "model/flat_layout.h"
+
+namespace isoflop {
+namespace {
+
+constexpr std::int64_t kCacheLine = 16;  // floats
+
+}  // namespace
+
+FlatLayout flat_layout(const std::vector<ParameterGroup>& groups) {
+  FlatLayout layout;
+  for (const ParameterGroup& group : groups) {
+    const std::int64_t begin = layout.size;
+    for (const torch::Tensor& weight : group.weights) {
+      layout.places.push_back({weight, layout.size});
+      layout.size += (weight.numel() + kCacheLine - 1) / kCacheLine * kCacheLine;
+    }
+    if (layout.size == begin) continue;
+    layout.ranges.push_back({begin, layout.size, group.decays, group.rate_scale});
+  }
+  return layout;
+}
+
+}  // namespace isoflop
