@@ -122,7 +122,7 @@ class Ranks::Group {
 
   void wait(const Works& work) {
     guarded([&] {
-      if (work->getFuture() && !devices_) wait_for_end(work);
+      if (const auto future = future_of(work)) wait_for_end(*future);
       work->wait();
     });
   }
@@ -187,9 +187,19 @@ class Ranks::Group {
     if (devices_) devices_->abort();
   }
 
-  void wait_for_end(const Works& work) {
+  // Of what runs on the host; NCCL's wait() does not block.
+  c10::intrusive_ptr<c10::ivalue::Future> future_of(const Works& work) const {
+    if (devices_) return {};
+    try {
+      return work->getFuture();
+    } catch (const c10::Error&) {
+      return {};  // a call that is made of others has none
+    }
+  }
+
+  void wait_for_end(c10::ivalue::Future& future) {
     const auto ended = std::make_shared<Ended>();
-    work->getFuture()->addCallback([ended](c10::ivalue::Future&) { ended->set(); });
+    future.addCallback([ended](c10::ivalue::Future&) { ended->set(); });
     while (!ended->wait_for(kLookForTheGone)) {
       if (gone()) give_up("");
     }
