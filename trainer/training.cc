@@ -41,7 +41,7 @@ Training::Training(const Trial& trial, const TokenSource& source, RunContext& co
       batches_(trial, source) {}
 
 Outcome Training::run() {
-  if (go_on() && !ranks_.is_alone()) take_first_ranks_state();
+  go_on();
   progress_.begin();
   return progress_.outcome_of(train(),
                               [&] { return evaluate(losses_of(*model_), batches_, &ranks_); });
@@ -49,18 +49,22 @@ Outcome Training::run() {
 
 // --- Checkpoints.
 
-// Rank 0 looks for a checkpoint; true: there is one, and rank 0 has it.
-bool Training::go_on() {
+// From the checkpoint that rank 0 finds, where there is one.
+void Training::go_on() {
+  AdamW::State arrays;  // whole, on rank 0
   const std::string found = ranks_.from_first([&] {
-    const std::optional<Checkpoint> checkpoint = progress_.find_checkpoint();
-    if (checkpoint) restore(*checkpoint);
-    return std::string(checkpoint ? "yes" : "");
+    std::optional<Checkpoint> checkpoint = progress_.find_checkpoint();
+    if (!checkpoint) return std::string();
+    restore(*checkpoint);
+    arrays = {std::move(checkpoint->weights), std::move(checkpoint->means),
+              std::move(checkpoint->squares)};
+    return std::string("found");
   });
-  return !found.empty();
+  if (!found.empty() && !ranks_.is_alone()) take_first_ranks_state(arrays);
 }
 
 // Gradients, loss and routing of a half-done step stay rank 0's part of it.
-void Training::take_first_ranks_state() {
+void Training::take_first_ranks_state(AdamW::State& arrays) {
   const Checkpoint& own = progress_.state();
   std::vector<double> numbers{static_cast<double>(own.step),
                               static_cast<double>(own.sequences),
@@ -71,7 +75,6 @@ void Training::take_first_ranks_state() {
                               own.loss_sum};
   ranks_.broadcast(torch::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())},
                                     torch::kFloat64));
-  AdamW::State arrays = ranks_.is_first() ? optimizer_.state() : AdamW::State();
   if (!ranks_.is_first()) {
     progress_.go_on_from({.micro_batch = own.micro_batch,
                           .step = static_cast<std::int64_t>(numbers[0]),

@@ -43,8 +43,8 @@ class Training {
   Outcome run();
 
  private:
-  bool go_on();
-  void take_first_ranks_state();
+  void go_on();
+  void take_first_ranks_state(AdamW::State& arrays);
   void restore(const Checkpoint& checkpoint);
   void save();
 
