@@ -59,15 +59,15 @@ TEST_F(RankedTrain, SeveralProcessesGiveTheLossOfOneAndOnlyRankZeroSpeaks) {
 TEST_F(RankedTrain, TorchrunsVariablesAreEnough) {
   const std::string start = "WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port LOCAL_RANK=";
   const std::string trial = " $isoflop " + std::string(kZipf) + "--tokens 16k --json >out";
-  const int code =
-      script("port=$(( 20000 + $$ % 12000 ))\n" + start + "0 RANK=0" + trial + "0.txt & p=$!\n" +
-             start + "1 RANK=1" + trial + "1.txt; second=$?\n" + "wait $p && exit $second\n");
+  const int code = script("port=$(( 20000 + $$ % 12000 ))\n" + start + "0 RANK=0" + trial +
+                          "0.txt 2>err0.txt & p=$!\n" + start + "1 RANK=1" + trial +
+                          "1.txt; second=$?\n" + "wait $p && exit $second\n");
   EXPECT_EQ(code, 0);
   EXPECT_NE(read("out0.txt").find("\"loss\""), std::string::npos);
   EXPECT_EQ(read("out1.txt"), "");
 }
 
-TEST_F(RankedTrain, WhenOneIsKilledTheOthersSaySoAndTheTrialGoesOn) {
+TEST_F(RankedTrain, WhenOneIsKilledTheOthersSaySoWithin10Seconds) {
   const double waited = seconds_after("KILL");
   EXPECT_LT(waited, 10);
   EXPECT_EQ(read("code.txt"), "1\n");
@@ -75,28 +75,22 @@ TEST_F(RankedTrain, WhenOneIsKilledTheOthersSaySoAndTheTrialGoesOn) {
   EXPECT_THAT(said, testing::ContainsRegex("rank 2 of 3 on [^ ]+ is gone: it has died: start all"));
   EXPECT_THAT(said, testing::HasSubstr("rank 2 of 3 was ended by signal 9"));
   EXPECT_THAT(said, testing::Not(testing::HasSubstr("rank 1 of 3 was")));
-
-  // From that checkpoint to a near end, as a trial that nobody killed.
-  const std::string rest = std::string(kZipf) + "--tokens 20M --json --checkpoints ckpt ";
-  const Ran stopped = run_under("timeout -s INT 2", rest + "--processes 2");
-  EXPECT_THAT(stopped.err, testing::HasSubstr("run the same command again to go on"));
 }
 
-TEST_F(RankedTrain, KilledAtAnyMomentItEndsWithTheSameLosses) {
-  const std::string trial = std::string(kZipf) + "--tokens 128k --json";
+// Gloo adds up in a fixed order, so that what was killed is held to the bits of what was not.
+TEST_F(RankedTrain, KilledAndGoneOnWithItEndsWithTheSameBits) {
+  const std::string trial = std::string(kZipf) + "--tokens 40k --json --processes 2";
   const Ran straight = run(trial);
   ASSERT_EQ(straight.code, 0) << straight.err;
-  const std::string kept = trial + " --checkpoint-minutes 0.0005 --checkpoints ckpt --processes 2";
-  script("$isoflop " + kept +
-         " >out.txt 2>err.txt & p=$!\n"
+  script("$isoflop " + trial +
+         " --checkpoint-minutes 0.0005 --checkpoints ckpt >out.txt 2>err.txt & p=$!\n"
          "for i in $(seq 600); do ls ckpt/*/*.ckpt >/dev/null 2>&1 && break; sleep 0.02; done\n"
          "set -- $(cat /proc/$p/task/$p/children)\n"
-         "kill -KILL $1; wait $p\n");
-  const Ran resumed = run(kept);
+         "kill -KILL $1; wait $p 2>/dev/null\n");
+  const Ran resumed = run(trial + " --checkpoints ckpt");
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_GT(resumed.json()["resumed_at"], 0);
-  // Some hundred steps of float32 sums in another order.
-  EXPECT_NEAR(resumed.json()["loss"], straight.json()["loss"].get<double>(), 2e-3);
+  EXPECT_EQ(resumed.json()["loss"], straight.json()["loss"]);
 }
 
 TEST_F(RankedTrain, OneThatFallsSilentIsGiven6Seconds) {
