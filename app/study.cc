@@ -113,6 +113,8 @@ std::vector<std::string> worker_command(const std::string& study, const RunOptio
 
 class AnyRunner : public TrialRunner {
  public:
+  explicit AnyRunner(const TransformerRunnerOptions& options = {}) : options_(options) {}
+
   std::vector<Outcome> run(std::span<const Trial> pack, RunContext& context) override {
     std::vector<Outcome> outcomes;
     for (const Trial& trial : pack) {
@@ -134,10 +136,11 @@ class AnyRunner : public TrialRunner {
  private:
   TrialRunner& runner_of(const Trial& trial) const {
     if (trial.trainer == "tabular") return tabular_;
-    if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in);
+    if (!decoder_) decoder_ = make_transformer_runner(read_manifest_in, options_);
     return *decoder_;
   }
 
+  TransformerRunnerOptions options_;
   mutable TabularRunner tabular_;
   mutable std::unique_ptr<TrialRunner> decoder_;  // made when it is asked for
 };
@@ -203,6 +206,10 @@ double target_of(const GridSpec& spec) {
 }
 
 std::unique_ptr<TrialRunner> make_runner() { return std::make_unique<AnyRunner>(); }
+
+std::unique_ptr<TrialRunner> make_ranked_runner(const TransformerRunnerOptions& options) {
+  return std::make_unique<AnyRunner>(options);
+}
 
 std::string own_path() { return fs::read_symlink("/proc/self/exe").string(); }
 

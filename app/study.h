@@ -20,6 +20,7 @@
 #include "report/text_table.h"
 #include "sweep/driver.h"
 #include "sweep/grid.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 
@@ -55,6 +56,8 @@ double target_of(const GridSpec& spec);
 
 // A runner of every trainer that the program has; each is made when a trial first names it.
 std::unique_ptr<TrialRunner> make_runner();
+// The same for one of several processes of a trial.
+std::unique_ptr<TrialRunner> make_ranked_runner(const TransformerRunnerOptions& options);
 
 // Writes the study and its corpus into the store; then its trials. Nothing is added twice.
 void plan_study(Store& store, const LoadedGrid& loaded);

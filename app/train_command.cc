@@ -8,6 +8,7 @@
 #include "app/answer.h"
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/processes.h"
 #include "app/run_printer.h"
 #include "app/study.h"
 #include "core/device_peak.h"
@@ -18,6 +19,7 @@
 #include "kernels/peak.h"
 #include "report/numbers_text.h"
 #include "sweep/stop_signal.h"
+#include "trainer/transformer_runner.h"
 
 namespace isoflop {
 namespace {
@@ -35,6 +37,9 @@ struct TrainFlags {
   std::string checkpoints, resume;
   double checkpoint_minutes = 5;
   std::int64_t micro_batch = 0;
+  int processes = 1;
+  bool shard_optimizer = false;
+  double peer_timeout = 30;
   std::string peak;
   OutputFormat format;
 };
@@ -200,59 +205,119 @@ std::string outcome_text(const Trial& trial, const Outcome& outcome,
   return text;
 }
 
-[[noreturn]] void report_interrupt(const TrainFlags& flags) {
-  say(flags.checkpoints.empty()
-          ? "interrupted: nothing was kept; with --checkpoints DIR the same command would go on"
-          : "interrupted: its state is in " + flags.checkpoints +
-                "; run the same command again to go on");
+[[noreturn]] void report_interrupt(const TrainFlags& flags, bool speaks) {
+  if (speaks) {
+    say(flags.checkpoints.empty()
+            ? "interrupted: nothing was kept; with --checkpoints DIR the same command would go on"
+            : "interrupted: its state is in " + flags.checkpoints +
+                  "; run the same command again to go on");
+  }
   throw ExitCode{130};
 }
 
-void run(const TrainFlags& flags) {
+std::string trial_text(const Trial& trial, const RankPlace& place) {
+  if (trial.trainer == "tabular") return "tabular learner";
+  std::string text = shape_name(trial.model) + ", rate " + format_quantity(trial.train.rate) +
+                     ", batch " + std::to_string(trial.train.batch) + ", schedule " +
+                     trial.train.schedule;
+  if (place.world > 1) text += ", " + std::to_string(place.world) + " processes";
+  return text;
+}
+
+struct LoadedTrial {
+  LoadedGrid loaded;
+  Trial trial;
+};
+
+LoadedTrial load_trial(const TrainFlags& flags) {
   check_ends(flags);
-  const LoadedGrid loaded = load_grid(one_cell(flags), flags.corpus);
-  if (loaded.grid.trials.size() != 1) {
-    throw usage_error("--trial: " + flags.trial + " means " +
-                      std::to_string(loaded.grid.trials.size()) +
+  LoadedTrial result{.loaded = load_grid(one_cell(flags), flags.corpus)};
+  const auto& trials = result.loaded.grid.trials;
+  if (trials.size() != 1) {
+    throw usage_error("--trial: " + flags.trial + " means " + std::to_string(trials.size()) +
                       " trials: run them with `isoflop sweep run " + flags.trial + "`");
   }
-  Trial trial = loaded.grid.trials.front().trial;
-  if (flags.minutes > 0) trial = without_end(trial, loaded.unique_tokens);
-  say(trial.trainer == "tabular"
-          ? "tabular learner"
-          : shape_name(trial.model) + ", rate " + format_quantity(trial.train.rate) + ", batch " +
-                std::to_string(trial.train.batch) + ", schedule " + trial.train.schedule);
-  const StopSignal stop;
-  RunContext context{.corpus_dir = loaded.corpus ? loaded.corpus->dir : "",
-                     .device = flags.device,
-                     .checkpoint_dir = flags.checkpoints,
-                     .checkpoint_seconds = 60 * flags.checkpoint_minutes,
-                     .resume_from = flags.resume,
-                     .trunk_seconds = 60 * flags.minutes * (1 - trial.train.cooldown),
-                     .micro_batch = flags.micro_batch,
-                     .peak_flops = peak_of(flags, trial)};
-  RunPrinter printer(trial, context.trunk_seconds);
-  std::optional<RouterStats> router;
-  context.record_curve = [&](std::span<const CurvePoint> points) {
-    if (!points.empty()) router = points.back().router;
-    printer.add(points);
-  };
-  context.should_stop = [&](double) { return stop.requested(); };
-  const auto runner = make_runner();
-  const Outcome outcome = runner->run({&trial, 1}, context).front();
-  for (const std::string& note : outcome.notes) say("note: " + note);
-  if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags);
-  if (outcome.status != OutcomeStatus::kDone) {
-    throw failure("train: the trial did not finish: " + outcome.reason +
-                  ": try a lower rate with --set train.rate=...");
-  }
+  result.trial = trials.front().trial;
+  if (flags.minutes > 0) result.trial = without_end(result.trial, result.loaded.unique_tokens);
+  return result;
+}
+
+void print_outcome(const TrainFlags& flags, Trial trial, const Outcome& outcome,
+                   const std::optional<RouterStats>& router) {
   trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   if (is_asked(flags.format)) {
     print(answer_text(outcome_json(trial, outcome, router), flags.format));
   } else {
     print_headed(outcome_text(trial, outcome, router));
   }
-  runner->forget(trial, flags.checkpoints);
+}
+
+RunContext context_of(const TrainFlags& flags, const LoadedTrial& it) {
+  return {.corpus_dir = it.loaded.corpus ? it.loaded.corpus->dir : "",
+          .device = flags.device,
+          .checkpoint_dir = flags.checkpoints,
+          .checkpoint_seconds = 60 * flags.checkpoint_minutes,
+          .resume_from = flags.resume,
+          .trunk_seconds = 60 * flags.minutes * (1 - it.trial.train.cooldown),
+          .micro_batch = flags.micro_batch,
+          .peak_flops = peak_of(flags, it.trial)};
+}
+
+// Of several processes only rank 0 speaks; the others say what went wrong with them.
+void train_at(const TrainFlags& flags, const RankPlace& place) {
+  const bool speaks = place.rank == 0;
+  const LoadedTrial it = load_trial(flags);
+  if (speaks) say(trial_text(it.trial, place));
+  const StopSignal stop;
+  RunContext context = context_of(flags, it);
+  RunPrinter printer(it.trial, context.trunk_seconds);
+  std::optional<RouterStats> router;
+  context.record_curve = [&](std::span<const CurvePoint> points) {
+    if (!points.empty()) router = points.back().router;
+    printer.add(points);
+  };
+  context.should_stop = [&](double) { return stop.requested(); };
+  const auto runner = make_ranked_runner({.place = place,
+                                          .peer_timeout_seconds = flags.peer_timeout,
+                                          .sharded = flags.shard_optimizer});
+  const Outcome outcome = runner->run({&it.trial, 1}, context).front();
+  for (const std::string& note : outcome.notes) {
+    if (speaks) say("note: " + note);
+  }
+  if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags, speaks);
+  if (outcome.status == OutcomeStatus::kDiverged && !speaks) throw ExitCode{1};
+  if (outcome.status != OutcomeStatus::kDone) {
+    throw failure("train: the trial did not finish: " + outcome.reason +
+                  ": try a lower rate with --set train.rate=...");
+  }
+  if (!speaks) return;
+  print_outcome(flags, it.trial, outcome, router);
+  runner->forget(it.trial, flags.checkpoints);
+}
+
+void start_processes(const TrainFlags& flags, const RankPlace& place) {
+  if (place.world > 1) {
+    throw usage_error("--processes: this is one of " + std::to_string(place.world) +
+                      " processes already, as torchrun or srun started it: leave --processes out");
+  }
+  load_trial(flags);  // what is wrong with it is said once
+  const int code = run_processes(flags.processes);
+  if (code != 0) throw ExitCode{code};
+}
+
+void run(const TrainFlags& flags) {
+  const RankPlace place = own_rank_place();
+  if (flags.processes > 1 && started_as_one_of() == 0) return start_processes(flags, place);
+  if (place.rank == 0) return train_at(flags, place);
+  try {
+    train_at(flags, place);
+  } catch (const Error& error) {
+    // Without words it is rank 0's own error, which rank 0 has said.
+    if (*error.what() != '\0') {
+      say("isoflop: " + rank_name(place.rank, place.world, own_host()) + ": " + error.what());
+    }
+    throw ExitCode{error.exit_code()};
+  }
 }
 
 void add_ends(CLI::App* command, TrainFlags& flags) {
@@ -283,7 +348,8 @@ void add_train_command(CLI::App& app) {
       "  isoflop train --params 20k --tokens 500k --corpus classics\n"
       "  isoflop train --params 20k --flops 1e11 --set data.source=zipf\n"
       "  isoflop train --params 100k --minutes 5 --corpus classics --checkpoints ckpt\n"
-      "  isoflop train --trial trial.toml --corpus classics       (from isoflop plan --as-trial)");
+      "  isoflop train --trial trial.toml --corpus classics       (from isoflop plan --as-trial)\n"
+      "  isoflop train --trial trial.toml --corpus classics --processes 4");
   command->add_option("--params", flags->params, "Parameters to aim at");
   command->add_option("--trial", flags->trial,
                       "A grid's file with one trial, such as `isoflop plan --as-trial` writes");
@@ -294,6 +360,14 @@ void add_train_command(CLI::App& app) {
   add_checkpoints(command, *flags);
   command->add_option("--micro-batch", flags->micro_batch,
                       "Sequences at once; a step's batch is the sum of several");
+  command
+      ->add_option("--processes", flags->processes,
+                   "Train in so many processes of this host; torchrun and srun start their own")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--shard-optimizer", flags->shard_optimizer,
+                    "Of several processes each keeps its part of AdamW's moments only");
+  command->add_option("--peer-timeout", flags->peer_timeout,
+                      "Seconds that processes wait for each other; default 30");
   command->add_option("--peak-flops", flags->peak,
                       "The device's peak for MFU: FLOP/s or a name (h100); default: a CPU core's "
                       "is measured");

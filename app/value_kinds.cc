@@ -110,6 +110,8 @@ constexpr Kind kKinds[] = {
     {"", "--minutes-per-task", "MINUTES"},
     {"", "--watch", "SECONDS"},
     {"", "--signal-seconds", "SECONDS"},
+    {"", "--peer-timeout", "SECONDS"},
+    {"", "--processes", "N"},
     {"", "--study", "NAME"},
     {"", "--name", "NAME"},
     {"", "--heldout", "SET"},

@@ -26,7 +26,7 @@ std::vector<float> to_host(const torch::Tensor& flat) {
   return {first, first + host.numel()};
 }
 
-void from_host(const std::vector<float>& values, torch::Tensor& flat) {
+void from_host(const std::vector<float>& values, const torch::Tensor& flat) {
   require_size(values, flat.numel());
   // from_blob takes no const pointer; copy_ only reads it.
   auto* first = const_cast<float*>(values.data());
@@ -42,15 +42,19 @@ void require_size(const std::vector<float>& values, std::int64_t size) {
                 ": it is of another model; delete it to start over");
 }
 
-AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec) : spec_(spec) {
+AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec,
+             const AdamWShard& shard)
+    : spec_(spec) {
   torch::NoGradGuard no_grad;
-  std::int64_t size = 0;
-  for (const auto& group : groups) size += padded_size(group);
+  for (const auto& group : groups) size_ += padded_size(group);
+  const std::int64_t own = padded((size_ + shard.world - 1) / shard.world);
+  const std::int64_t size = own * shard.world;
+  own_begin_ = own * shard.rank;
   const auto options = groups.at(0).weights.at(0).options().requires_grad(false);
   weights_ = torch::zeros({size}, options);
   gradients_ = torch::zeros({size}, options);
-  means_ = torch::zeros({size}, options);
-  squares_ = torch::zeros({size}, options);
+  means_ = torch::zeros({own}, options);
+  squares_ = torch::zeros({own}, options);
   std::int64_t offset = 0;
   for (const auto& group : groups) {
     const std::int64_t begin = offset;
@@ -69,12 +73,19 @@ void AdamW::adopt(const torch::Tensor& parameter, std::int64_t offset) {
   parameter.mutable_grad() = gradients_.narrow(0, offset, parameter.numel()).view_as(parameter);
 }
 
+// What the shard has of it.
 void AdamW::add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group) {
+  begin = std::max(begin, own_begin_);
+  end = std::min(end, own_begin_ + means_.numel());
+  if (begin >= end) return;
   const auto slice = [&](const torch::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
+  const auto own = [&](const torch::Tensor& moments) {
+    return moments.narrow(0, begin - own_begin_, end - begin);
+  };
   ranges_.push_back({.weights = slice(weights_),
                      .gradients = slice(gradients_),
-                     .means = slice(means_),
-                     .squares = slice(squares_),
+                     .means = own(means_),
+                     .squares = own(squares_),
                      .steps = torch::zeros({}, weights_.options()),
                      .decay = group.decays ? spec_.weight_decay : 0.0,
                      .rate_scale = group.rate_scale});
@@ -139,22 +150,31 @@ torch::Tensor AdamW::update(const torch::Tensor& rate) {
 }
 
 AdamW::State AdamW::state() const {
-  return {to_host(weights_), to_host(means_), to_host(squares_)};
+  return {to_host(weights_.narrow(0, 0, size_)), to_host(means_), to_host(squares_)};
 }
 
-std::vector<float> AdamW::gradients() const { return to_host(gradients_); }
+std::vector<float> AdamW::gradients() const { return to_host(gradients_.narrow(0, 0, size_)); }
+
+// The shard's part of a whole array; what lies beyond that array's end stays zero.
+void AdamW::restore_moments(const std::vector<float>& whole, const torch::Tensor& moments) {
+  const auto all = torch::empty({size_}, torch::kFloat32);
+  from_host(whole, all);
+  const std::int64_t begin = std::min(own_begin_, size_);
+  const std::int64_t count = std::min(moments.numel(), size_ - begin);
+  moments.narrow(0, 0, count).copy_(all.narrow(0, begin, count));
+}
 
 void AdamW::restore(const State& state, std::int64_t steps_done) {
   torch::NoGradGuard no_grad;
-  from_host(state.weights, weights_);
-  from_host(state.means, means_);
-  from_host(state.squares, squares_);
+  from_host(state.weights, weights_.narrow(0, 0, size_));
+  restore_moments(state.means, means_);
+  restore_moments(state.squares, squares_);
   for (Range& range : ranges_) range.steps.fill_(steps_done);
 }
 
 void AdamW::restore_gradients(const std::vector<float>& gradients) {
   torch::NoGradGuard no_grad;
-  from_host(gradients, gradients_);
+  from_host(gradients, gradients_.narrow(0, 0, size_));
 }
 
 }  // namespace isoflop

@@ -8,6 +8,9 @@
 // and their gradients become views. So a step is a few calls whatever the number of tensors,
 // gradients add up over micro-batches by themselves, and a checkpoint is three arrays. Construct it
 // after the model is on its device, and do not move the model afterwards. Not thread-safe.
+//
+// Where several processes share the moments (trainer/sharded_adamw.h), each makes it with its
+// shard: then it has moments for that stretch only, and steps only there.
 #ifndef ISOFLOP_TRAINER_ADAMW_H_
 #define ISOFLOP_TRAINER_ADAMW_H_
 
@@ -20,9 +23,16 @@
 
 namespace isoflop {
 
+// The rank-th of `world` equal stretches of the arrays, which are padded at their end for that.
+struct AdamWShard {
+  int rank = 0;
+  int world = 1;
+};
+
 class AdamW {
  public:
-  AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec);
+  AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec,
+        const AdamWShard& shard = {});
 
   void zero_gradients();
   // Scales all gradients so that their global norm is at most `clip` (0: leaves them), and returns
@@ -36,6 +46,7 @@ class AdamW {
   torch::Tensor update(const torch::Tensor& rate);
 
   // On the host, for checkpoints. The order is that of the groups, each tensor padded to 64 bytes.
+  // The moments are the shard's, which may reach into the arrays' own padding.
   struct State {
     std::vector<float> weights, means, squares;
   };
@@ -44,6 +55,15 @@ class AdamW {
   // Throws Error(kFailed) when the sizes are not this model's.
   void restore(const State& state, std::int64_t steps_done);
   void restore_gradients(const std::vector<float>& gradients);
+
+  std::int64_t size() const { return size_; }  // of a whole state's arrays
+  const torch::Tensor& flat_weights() const { return weights_; }
+  const torch::Tensor& flat_gradients() const { return gradients_; }
+  const torch::Tensor& own_means() const { return means_; }
+  const torch::Tensor& own_squares() const { return squares_; }
+  torch::Tensor own_part(const torch::Tensor& flat) const {
+    return flat.narrow(0, own_begin_, means_.numel());
+  }
 
  private:
   struct Range {
@@ -59,9 +79,12 @@ class AdamW {
   };
   std::vector<Call> calls() const;
   void adopt(const torch::Tensor& parameter, std::int64_t offset);
+  void restore_moments(const std::vector<float>& whole, const torch::Tensor& moments);
   void add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group);
 
   TrainSpec spec_;
+  std::int64_t size_ = 0;
+  std::int64_t own_begin_ = 0;  // of the shard
   torch::Tensor weights_, gradients_, means_, squares_;
   std::vector<Range> ranges_;
 };

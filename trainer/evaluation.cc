@@ -79,6 +79,38 @@ WindowLosses losses_of_windows(const TokenLosses& token_losses, BatchMaker& batc
   return all;
 }
 
+// `own` are those from number `first` on; each number is one process' and zero elsewhere, so that
+// adding up changes no bit.
+std::vector<double> of_all(const std::vector<double>& own, std::size_t first, std::size_t count,
+                           Ranks& ranks) {
+  std::vector<double> all(count);
+  std::copy(own.begin(), own.end(), all.begin() + static_cast<std::ptrdiff_t>(first));
+  return ranks.sum(all);
+}
+
+WindowLosses losses_of_all(const TokenLosses& token_losses, BatchMaker& batches,
+                           const std::vector<std::int64_t>& windows, Ranks* ranks) {
+  if (ranks == nullptr || ranks->is_alone()) {
+    return losses_of_windows(token_losses, batches, windows);
+  }
+  const auto edge = [&](int rank) {
+    const auto count = static_cast<std::int64_t>(windows.size());
+    return static_cast<std::size_t>(first_of_share(count, rank, ranks->world()));
+  };
+  const std::size_t first = edge(ranks->rank()), end = edge(ranks->rank() + 1);
+  const auto own =
+      losses_of_windows(token_losses, batches, std::span(windows).subspan(first, end - first));
+  WindowLosses all{.losses = of_all(own.losses, first, windows.size(), *ranks)};
+  const ModelConfig& model = batches.model();
+  if (!model.masked() && batches.source().entropy_rate()) {
+    all.excesses = of_all(own.excesses, first, windows.size(), *ranks);
+  }
+  if (model.next_sentence) {
+    all.next_sentences = of_all(own.next_sentences, first, windows.size(), *ranks);
+  }
+  return all;
+}
+
 Evaluation summary(const WindowLosses& all, const HeldoutSet& set, const ModelConfig& model) {
   const auto first = static_cast<size_t>(set.first), count = static_cast<size_t>(set.count);
   const MeanAndError loss = mean_and_error(std::span(all.losses).subspan(first, count));
@@ -117,10 +149,10 @@ TokenLosses losses_of(TransformerImpl& model) {
   };
 }
 
-std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches) {
+std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches, Ranks* ranks) {
   const TokenSource& source = batches.source();
   const WindowLosses all =
-      losses_of_windows(losses, batches, even_windows(source, source.heldout_windows()));
+      losses_of_all(losses, batches, even_windows(source, source.heldout_windows()), ranks);
   std::vector<Evaluation> evaluations;
   for (const HeldoutSet& set : source.heldout_sets()) {
     evaluations.push_back(summary(all, set, batches.model()));
@@ -131,10 +163,11 @@ std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches)
   return evaluations;
 }
 
-Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows) {
+Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows,
+                  Ranks* ranks) {
   const TokenSource& source = batches.source();
   const std::int64_t count = std::min(windows, source.heldout_windows());
-  const WindowLosses some = losses_of_windows(losses, batches, even_windows(source, count));
+  const WindowLosses some = losses_of_all(losses, batches, even_windows(source, count), ranks);
   const HeldoutSet set{
       .name = "heldout", .first = 0, .count = count, .bytes_per_token = source.bytes_per_token()};
   return summary(some, set, batches.model());

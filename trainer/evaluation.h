@@ -21,6 +21,7 @@
 #include "core/trial_runner.h"
 #include "data/batch_maker.h"
 #include "model/transformer.h"
+#include "trainer/ranks.h"
 
 namespace isoflop {
 
@@ -30,11 +31,14 @@ using TokenLosses =
     std::function<std::vector<float>(const TokenBatch&, std::vector<float>& next_sentence)>;
 TokenLosses losses_of(TransformerImpl& model);
 
-// On every held-out window of the source; one entry a set of it, the whole ("heldout") first.
-std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches);
+// On every held-out window of the source; one entry a set of it, the whole ("heldout") first. The
+// processes of a trial share out the windows, and each has the result on all.
+std::vector<Evaluation> evaluate(const TokenLosses& losses, BatchMaker& batches,
+                                 Ranks* ranks = nullptr);
 
 // On `windows` windows spread evenly over all of them: a quick look at the whole.
-Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows);
+Evaluation glance(const TokenLosses& losses, BatchMaker& batches, std::int64_t windows,
+                  Ranks* ranks = nullptr);
 
 }  // namespace isoflop
 

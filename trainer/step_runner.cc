@@ -11,8 +11,8 @@ namespace {
 
 class HostSteps : public StepRunner {
  public:
-  HostSteps(TransformerImpl& model, AdamW& optimizer, const TrainSpec& spec)
-      : model_(model), optimizer_(optimizer), clip_(spec.clip) {}
+  HostSteps(TransformerImpl& model, AdamW& optimizer, DataParallel& parallel, double clip)
+      : model_(model), optimizer_(optimizer), parallel_(parallel), clip_(clip) {}
 
   void begin() override {
     optimizer_.zero_gradients();
@@ -31,8 +31,8 @@ class HostSteps : public StepRunner {
   BatchLosses losses() override { return result_.losses; }
 
   void update(double rate) override {
-    result_.norm = optimizer_.clip_gradients(clip_);
-    if (std::isfinite(result_.losses.loss) && std::isfinite(result_.norm)) optimizer_.step(rate);
+    result_.norm = parallel_.clip_gradients(clip_);
+    if (std::isfinite(result_.losses.loss) && std::isfinite(result_.norm)) parallel_.step(rate);
   }
 
   StepResult result() override { return result_; }
@@ -40,6 +40,7 @@ class HostSteps : public StepRunner {
  private:
   TransformerImpl& model_;
   AdamW& optimizer_;
+  DataParallel& parallel_;
   double clip_;
   StepResult result_;
 };
@@ -151,8 +152,8 @@ class DeviceSteps : public StepRunner {
 }  // namespace
 
 std::unique_ptr<StepRunner> host_steps(TransformerImpl& model, AdamW& optimizer,
-                                       const TrainSpec& spec) {
-  return std::make_unique<HostSteps>(model, optimizer, spec);
+                                       DataParallel& parallel, double clip) {
+  return std::make_unique<HostSteps>(model, optimizer, parallel, clip);
 }
 
 std::unique_ptr<StepRunner> device_steps(TransformerImpl& model, AdamW& optimizer,

@@ -18,6 +18,7 @@
 #include "core/token_batch.h"
 #include "model/transformer.h"
 #include "trainer/adamw.h"
+#include "trainer/data_parallel.h"
 #include "trainer/step_graph.h"
 
 namespace isoflop {
@@ -45,9 +46,10 @@ class StepRunner {
   virtual std::string note() const { return {}; }
 };
 
-// model and optimizer outlive the runner.
+// model, optimizer and parallel outlive the runner. Over several processes their gradients and
+// losses (go_on) are summed before update.
 std::unique_ptr<StepRunner> host_steps(TransformerImpl& model, AdamW& optimizer,
-                                       const TrainSpec& spec);
+                                       DataParallel& parallel, double clip);
 std::unique_ptr<StepRunner> device_steps(TransformerImpl& model, AdamW& optimizer,
                                          std::unique_ptr<StepRecorder> recorder);
 

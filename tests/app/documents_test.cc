@@ -67,6 +67,9 @@ const NotRun kNotRun[] = {
     {"docs/masked.md", "isoflop sweep run examples/masked.toml", When::kNever, "trains for minutes; masked_sweep_test.cc does so in small"},
     {"docs/masked.md", "isoflop fit --db masked.db", When::kNever, "of that training"},
     {"docs/masked.md", "isoflop train", When::kWithLibTorch, "trains a model"},
+    {"docs/many_gpus.md", "torchrun", When::kNever, "needs two hosts with GPUs"},
+    {"docs/many_gpus.md", "srun", When::kNever, "needs Slurm and GPUs; tests/cluster/slurm_ranks.py"},
+    {"docs/many_gpus.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
     {"docs/training.md", "isoflop train --params 20k --minutes", When::kNever, "takes five minutes"},
     {"docs/training.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
 };

@@ -52,6 +52,8 @@ class RepeatingRecorder : public StepRecorder {
 struct Stepper {
   Transformer model;
   std::unique_ptr<AdamW> optimizer;
+  std::unique_ptr<Ranks> alone = std::make_unique<Ranks>();
+  std::unique_ptr<DataParallel> parallel;
   std::unique_ptr<StepRunner> steps;
 
   Stepper(const ModelConfig& config, const TrainSpec& spec,
@@ -62,7 +64,9 @@ struct Stepper {
   }
   static Stepper on_host(const ModelConfig& config, const TrainSpec& spec) {
     Stepper stepper(config, spec);
-    stepper.steps = host_steps(*stepper.model, *stepper.optimizer, spec);
+    stepper.parallel = std::make_unique<DataParallel>(
+        *stepper.alone, *stepper.optimizer, stepper.model->groups(), DataParallelOptions{});
+    stepper.steps = host_steps(*stepper.model, *stepper.optimizer, *stepper.parallel, spec.clip);
     return stepper;
   }
   static Stepper on_device(const ModelConfig& config, const TrainSpec& spec,

@@ -1,0 +1,2 @@
+// See gloo/names.h.
+#include "gloo/names.h"
