@@ -75,12 +75,12 @@ inline void expect_near(const std::vector<double>& actual, const std::vector<dou
   }
 }
 
-// Runs `kernel` under several orders of the threads, which must give the same bits, and returns
+// Runs `kernel` under two orders of the threads, which must give the same bits, and returns
 // what it gives: one vector of all outputs.
 template <class Kernel>
 std::vector<double> same_in_every_order(const Kernel& kernel) {
   std::vector<double> first = kernel();
-  for (const unsigned order : {1u, 5u}) {
+  for (const unsigned order : {5u}) {
     on_host::set_order(order);
     const std::vector<double> other = kernel();
     for (std::size_t i = 0; i < first.size(); ++i) {

@@ -151,8 +151,8 @@ NormResult run_norm(const NormCase& c, NormInputs& in) {
 std::vector<NormCase> norm_cases() {
   std::vector<NormCase> all;
   for (const Element element : {Element::kFloat, Element::kBfloat16}) {
-    for (const std::int64_t width : {1, 6, 8, 33, 64, 256, 264, 1000, 2048}) {
-      all.push_back({.element = element, .rows = 11, .width = width});
+    for (const std::int64_t width : {1, 6, 8, 33, 64, 264, 1000, 2048}) {
+      all.push_back({.element = element, .rows = width > 64 ? 2 : 11, .width = width});
       if (width == 1) continue;  // LayerNorm's variance is 0: all would be rounding x 1000
       all.push_back({.element = element, .rows = 3, .width = width, .is_layer_norm = true});
     }
