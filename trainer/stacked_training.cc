@@ -47,7 +47,8 @@ StackedTraining::StackedTraining(std::vector<Row>& rows, torch::Device device)
     : rows_(rows),
       model_(first().model, seeds_of(rows), device, products_of(first())),
       optimizer_(model_.weights(), model_.gradients(), model_.layout(), specs_of(rows)),
-      losses_(model_) {
+      losses_(model_),
+      recorder_(make_step_recorder(device)) {
   for (Row& row : rows) batches_.emplace_back(row.progress->trial(), row.progress->source());
   const std::int64_t batch = first().train.batch, most = progress(0).state().micro_batch;
   part_ = most > 0 ? std::min(most, batch) : batch;
@@ -122,13 +123,13 @@ void StackedTraining::take_step() {
   }
   optimizer_.set_rates(rates);
   batch_.copy_(host_batch_[filled_], /*non_blocking=*/true);
-  compute();
+  recorder_->run(0, [this] { compute(); });
   losses_.forget();
   if (step() + 1 < progress(0).schedule().steps) read_batch(step() + 1);
   end_step(watch.seconds());
 }
 
-// What can be captured: it reads batch_ and the optimizer's rates, and writes results_.
+// What is recorded as one launch: it reads batch_ and the optimizer's rates, and writes results_.
 void StackedTraining::compute() {
   optimizer_.zero_gradients();
   results_.zero_();
@@ -198,6 +199,7 @@ void StackedTraining::save(std::size_t k) {
 
 void StackedTraining::end(std::size_t k, Verdict verdict) {
   Row& row = rows_[k];
+  if (!recorder_->note().empty()) progress(k).notes().push_back(recorder_->note());
   *row.outcome = progress(k).outcome_of(
       verdict, [&] { return evaluate(losses_.of(static_cast<std::int64_t>(k)), batches_[k]); });
   row.outcome->seconds /= static_cast<double>(rows_.size());

@@ -32,6 +32,7 @@
 #include "model/stacked_transformer.h"
 #include "trainer/stacked_adamw.h"
 #include "trainer/stacked_losses.h"
+#include "trainer/step_graph.h"
 #include "trainer/trial_progress.h"
 
 namespace isoflop {
@@ -83,6 +84,7 @@ class StackedTraining {
   StackedTransformer model_;
   StackedAdamW optimizer_;
   StackedLosses losses_;
+  std::unique_ptr<StepRecorder> recorder_;
   std::int64_t part_ = 0;            // sequences at a time
   torch::Tensor host_batch_[2];      // inputs and targets int64 [2, K, B, T]; one is read while the
                                      // other is filled
