@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""long_report.py demo JSON... | zipf ISOFLOP WORK_DIR | faults RUN.md...: a Markdown page of what a long test measured.
+"""long_report.py demo JSON... | zipf ISOFLOP WORK_DIR | sweep ISOFLOP DB NAME | faults RUN.md...: a Markdown page of what a
+long test measured.
 
 Exits with 1 when a promise is not kept. Standard library only.
 """
@@ -118,6 +119,33 @@ def zipf(isoflop, work):
             + (" (it says so)" if says_so else ""))
 
 
+def sweep(isoflop, db, name):
+    """A sweep of another kind of model: its profiles, and its largest budget predicted from the others."""
+    ask = lambda *command: json.loads(subprocess.run([isoflop, *command], check=True, capture_output=True, text=True).stdout)
+    status = ask("sweep", "status", "--db", db, "--json")
+    fit = ask("fit", "--db", db, "--json")
+    trials = [trial for trial in ask("sweep", "export", "--db", db, "--json") if trial["state"] == "done"]
+    head(f"{name}: examples/{os.path.basename(db)[:-3]}.toml")
+    minutes = status["core_hours"] * 60
+    print(f"{len(trials)} trials, {status['flops']:.3g} FLOP ({fit['flops']['convention']}), {minutes:.1f} minutes of one core.\n")
+    law = fit["law"]["parameters"]
+    print(f"L(N, D) = {law['E']:.4g} + {law['A']:.4g} / N^{law['alpha']:.4g} + {law['B']:.4g} / D^{law['beta']:.4g}; "
+          f"a {interval(fit['exponents']['a'], 3)}.\n")
+    print("| budget | trials | N* (joint) | by Akima | lowest loss | bracketed |\n|---|---|---|---|---|---|")
+    found = fit["isoflop"]["profiles"]
+    for profile in found:
+        losses = [trial["loss"] for trial in trials if abs(trial["budget"] / profile["budget"] - 1) < 1e-6]
+        show = lambda key: quantity(profile[key]) if profile.get(key) else "-"
+        print(f"| {profile['budget']:.3g} | {profile['points']} | {show('joint')} | {show('akima')} | {min(losses):.4f} | "
+              f"{'yes' if profile['usable'] else 'no'} |")
+    test = fit["backtest"]
+    print(f"\nThe largest budget, hidden: {test['hidden']} trials predicted with a mean error of {100 * test['mean_error']:+.2f} %, largest "
+          f"{100 * test['max_error']:+.2f} %, at the lowest loss {100 * test['best_error']:+.2f} %.\n\nPromises\n")
+    promise(all(profile["usable"] for profile in found), "every budget is bracketed")
+    promise(abs(test["max_error"]) < 0.03, "every trial of the hidden largest budget is predicted within 3 %")
+    promise(minutes <= 60, "at most 30 minutes on 2 cores")
+
+
 def faults(paths):
     """One column a run of tests/faults, from the counts that it leaves at ISOFLOP_FAULT_REPORT."""
     head("Sweeps under faults")
@@ -141,6 +169,8 @@ def faults(paths):
 
 if sys.argv[1] == "demo":
     demo(sys.argv[2:])
+elif sys.argv[1] == "sweep":
+    sweep(*sys.argv[2:])
 elif sys.argv[1] == "faults":
     faults(sys.argv[2:])
 else:
