@@ -44,7 +44,7 @@ class TuneCommand : public ProgramTest {
       trial.model = shape_for_params(size, {});
       trial.train.tokens = 128 * 64 * std::round(size / 100);
       trial.train.batch = 8;
-      trial.train.rate = 0.7 * std::pow(params_of(trial), -0.45);
+      trial.train.rate = 0.9 * std::pow(params_of(trial), -0.45);
       const auto add = [&](double times, std::int64_t batch, TrialRole role) {
         PlannedTrial beside{.trial = trial, .role = role};
         beside.trial.train.rate *= times;

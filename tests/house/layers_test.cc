@@ -54,8 +54,8 @@ const std::map<std::string, Room>& house() {
 // ".h".
 bool is_system(const std::string& header) {
   static const std::set<std::string> posix{
-      "fcntl.h", "sched.h",   "signal.h", "spawn.h",  "unistd.h", "errno.h",     "poll.h",
-      "time.h",  "pthread.h", "limits.h", "malloc.h", "netdb.h",  "netinet/in.h"};
+      "fcntl.h", "sched.h",   "signal.h", "spawn.h",  "unistd.h", "errno.h",      "poll.h",
+      "time.h",  "pthread.h", "limits.h", "malloc.h", "netdb.h",  "netinet/in.h", "dlfcn.h"};
   if (header.rfind("sys/", 0) == 0 || header.rfind("linux/", 0) == 0) return true;
   return posix.count(header) > 0 ||
          (header.find('/') == std::string::npos && header.find('.') == std::string::npos);

@@ -159,7 +159,7 @@ TEST(EveryChart, SaysWhyALawWithoutATradeOffCannotBeDrawn) {
   ReportData data{.observations = chart_runs()};
   data.fit = preset_law("clark2022-sbase");  // a law of N and experts
   for (const Figure& figure : report_figures(data)) expect_sound(figure);
-  EXPECT_THAT(contour_chart(data).why_empty, HasSubstr("not one of N and D"));
+  EXPECT_THAT(contour_chart(data).why_empty, HasSubstr("says nothing of other D"));
 }
 
 TEST(EveryChart, SpeaksOfTheReportsOwnUnitOfLoss) {
