@@ -52,8 +52,15 @@ while ask(stacked, "SELECT count(*) FROM trials WHERE state <> 'done'")[0][0] > 
 losses = "SELECT t.seed, e.loss FROM trials t JOIN attempts a ON a.trial = t.id AND a.outcome = 'done' JOIN evaluations e ON e.attempt = a.id ORDER BY 1"
 one, other = ask(alone, losses), ask(stacked, losses)
 assert len(one) == len(other) == 6, (one, other)
+# Training amplifies rounding: over these 1,172 steps a rate that differs by 1e-8 ends 1e-4 away, one that differs by 1e-3
+# ends 2e-3 away. Early in the curve a trial can still be told from its neighbours, which differ by 1e-2 there.
 for (seed, loss), (_, found) in zip(one, other):
-    assert abs(loss - found) < 2e-3, (seed, loss, found)
+    assert abs(loss - found) < 1e-2, (seed, loss, found)
+early = "SELECT t.seed, c.train_loss FROM trials t JOIN attempts a ON a.trial = t.id AND a.outcome = 'done' JOIN curve_points c ON c.attempt = a.id WHERE c.step = 32 ORDER BY 1"
+one, other = ask(alone, early), ask(stacked, early)
+assert len(one) == len(other) == 6, (one, other)
+for (seed, loss), (_, found) in zip(one, other):
+    assert abs(loss - found) < 1e-4, (seed, loss, found)
 assert ask(stacked, "SELECT count(*) FROM attempts WHERE outcome = 'killed'")[0][0] >= 2
 CHECK
 wait "$driver"
