@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "fit/finite_law.h"
 #include "fit/isoflop_profiles.h"
 #include "fit/newton.h"
 #include "fit/noise.h"
@@ -276,9 +277,10 @@ Bootstrap bootstrap(std::span<const Observation> observations, const ParametricF
          .message = "every row is a run of its own: the bootstrap draws points"});
   }
   for (const Draw& draw : draws) {
-    out.draws.push_back(draw.parameters);
+    const bool usable = is_finite(draw.parameters, observations);
+    if (usable) out.draws.push_back(draw.parameters);
     out.redrawn += draw.redrawn;
-    out.not_converged += draw.converged ? 0 : 1;
+    out.not_converged += draw.converged && usable ? 0 : 1;
   }
   return out;
 }

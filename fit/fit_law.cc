@@ -15,6 +15,7 @@
 #include "fit/check_observations.h"
 #include "fit/diagnose.h"
 #include "fit/envelope.h"
+#include "fit/finite_law.h"
 #include "fit/form_fit.h"
 #include "fit/form_profile.h"
 #include "fit/isoflop_profiles.h"
@@ -290,10 +291,29 @@ void fit_alone(std::span<const Observation> rows, const FitOptions& options, Law
   if (!fit.isoflop->usable) refuse_approach(2, fit.source, "no_minima", fit.isoflop->why_not);
 }
 
+void require_finite(std::span<const Observation> rows, const LawFit& fit) {
+  if (is_finite(fit.parameters, rows)) return;
+  const auto span_of = [&](double Observation::*value) {
+    const auto [least, most] = std::minmax_element(
+        rows.begin(), rows.end(),
+        [&](const Observation& a, const Observation& b) { return a.*value < b.*value; });
+    return (*most).*value / (*least).*value;
+  };
+  throw refusal(
+      "law_runs_away",
+      fmt::format("{}: the best exponents, alpha {:.3g} and beta {:.3g}, need coefficients "
+                  "beyond all numbers: N spans a factor of {:.3g} and D one of {:.3g}, and "
+                  "the noise decides; add runs of other sizes and tokens",
+                  fit.source.empty() ? "fit" : fit.source, fit.parameters.alpha,
+                  fit.parameters.beta, span_of(&Observation::params),
+                  span_of(&Observation::tokens)));
+}
+
 void fit_chinchilla(std::span<const Observation> rows, const FitOptions& options, LawFit& fit) {
   const double at = options.at > 0 ? options.at : kFarAhead * fit.flops_high;
   const ParametricFit best = fit_parametric(rows, parametric_options(options));
   fit.parameters = best.parameters;
+  require_finite(rows, fit);
   fill_search(best, fit);
   fill_draws(rows, best, options, fit);
   warn_of_asymptote(rows, fit);

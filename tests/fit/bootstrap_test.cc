@@ -1,9 +1,11 @@
 #include "fit/bootstrap.h"
 
+#include <cmath>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "fit/finite_law.h"
 #include "tests/fit/synthetic.h"
 
 namespace isoflop {
@@ -112,6 +114,21 @@ TEST(Bootstrap, ResamplesThatCannotIdentifyTheLawAreDrawnAgain) {
       bootstrap(rows, fit_parametric(rows), {.kind = BootstrapKind::kRow, .draws = 50});
   EXPECT_EQ(drawn.draws.size(), 50u);
   EXPECT_GT(drawn.redrawn, 0);  // 8 rows often give fewer than 5 distinct ones
+}
+
+// Nine noisy points, some of whose resamples ask for A or B beyond 1e308.
+TEST(Bootstrap, DrawsThatNoNumberCanHoldAreLeftOutAndCounted) {
+  std::vector<Observation> rows;
+  const double losses[] = {3.0721, 4.0057, 4.8120, 2.7425, 2.6850, 3.6183, 3.3060, 3.0621, 3.6434};
+  for (int i = 0; i < 9; ++i) {
+    const double n = 3000 << i % 3, c = 6e8 * (1 << i / 3);
+    rows.push_back({.params = n, .tokens = std::round(c / 6 / n), .flops = c, .loss = losses[i]});
+  }
+  const Bootstrap drawn = bootstrap(rows, fit_parametric(rows), {.draws = 1000});
+  EXPECT_LT(drawn.draws.size(), 1000u);
+  EXPECT_GT(drawn.draws.size(), 500u);
+  EXPECT_GE(drawn.not_converged, 1000 - static_cast<int>(drawn.draws.size()));
+  for (const LawParameters& draw : drawn.draws) EXPECT_TRUE(is_finite(draw, rows));
 }
 
 // Six points for five parameters: what is left out decides everything, and the interval must show

@@ -97,6 +97,24 @@ TEST(FitLaw, TheApproachesStandBesideEachOtherAndTheLawIsTheThirds) {
   EXPECT_FALSE(fit.approaches->answers[0].usable) << "there are no curves";
 }
 
+// Sizes 10 % apart: the noise asks for exponents in the hundreds.
+TEST(FitLaw, ALawThatNoNumberCanHoldIsRefused) {
+  std::vector<Observation> rows;
+  const double losses[] = {2.9405, 3.0158, 3.0240, 3.0049, 3.0431, 2.9895, 3.0192, 3.0200, 3.0235};
+  for (int i = 0; i < 9; ++i) {
+    const double n = 1e5 * std::pow(1.1, i / 3), d = 1e6 * (1 << i % 3);
+    rows.push_back({.params = n, .tokens = d, .flops = 6 * n * d, .loss = losses[i]});
+  }
+  try {
+    fit_law(rows, "x", {.draws = 0});
+    FAIL() << "was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kRefused);
+    EXPECT_EQ(error.code(), "law_runs_away");
+    EXPECT_NE(std::string(error.what()).find("N spans a factor of 1.21"), std::string::npos);
+  }
+}
+
 TEST(FitLaw, AnApproachThatWasAskedForAloneAndHasNoAnswerIsRefused) {
   const auto rows = isoflop_grid({1e17, 3e17, 1e18, 3e18}, 7, 0.002, 8);
   try {
