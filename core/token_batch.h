@@ -23,8 +23,8 @@ struct TokenBatch {
   std::vector<std::int32_t> follows;   // [B], 1: the second sentence is the first's own next
 };
 
-// The batch of an autoregressive model: `windows` is [B x (length + 1)], and each token is predicted
-// from those before it. Throws Error(kUsage) for tokens that are not whole windows.
+// The batch of an autoregressive model: `windows` is [B x (length + 1)], and each token is
+// predicted from those before it. Throws Error(kUsage) for tokens that are not whole windows.
 TokenBatch next_token_batch(std::span<const std::int32_t> windows, std::int64_t length);
 
 }  // namespace isoflop

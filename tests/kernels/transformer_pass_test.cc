@@ -12,10 +12,13 @@ namespace {
 std::atomic<int> allocations{0};
 }
 
-// Counts what the program allocates.
-void* operator new(std::size_t size) {
+// Counts what the program allocates. All forms of new, since each delete below frees by free().
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
+  return std::malloc(size > 0 ? size : 1);
+}
+void* operator new(std::size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
