@@ -219,7 +219,7 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     FitInput input{.source = store.path() + ", study " + study,
                    .set = set,
                    .study = study,
-                   .loss_unit = loss_unit_of(store, study),
+                   .loss_unit = loss_unit_of(store, study, taken),
                    .observations = store.results(study, convention, set),
                    .flops = per_token,
                    .counted = counted};

@@ -8,6 +8,7 @@
 
 #include "core/diagnostics.h"
 #include "core/flops.h"
+#include "core/loss_unit.h"
 #include "core/observation.h"
 #include "core/params_counted.h"
 #include "core/training_curve.h"
@@ -38,7 +39,7 @@ struct FitInput {
   std::string source;  // for messages
   std::string set;     // the held-out set or loss column
   std::string study;   // of a store
-  std::string loss_unit = "nats_per_token";
+  std::string loss_unit = kNatsPerToken;
   std::vector<Observation> observations;
   FlopsPerToken flops = FlopsPerToken::six_n();
   ParamsCounted counted = ParamsCounted::kTotal;

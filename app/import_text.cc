@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/imported_runs.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "imports/import_runs.h"
 
@@ -108,7 +109,7 @@ std::size_t points_in(const RunImport& import) {
 
 std::string kind_text(const RunImport& import) {
   return import.format + ", C by " + std::string(name_of(import.convention)) + ", losses in " +
-         loss_unit_text(import.loss_unit);
+         loss_unit_words(import.loss_unit);
 }
 
 RunImport first_runs(const RunImport& import) {

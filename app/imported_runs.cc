@@ -141,10 +141,4 @@ std::vector<TrainingCurve> imported_curves(std::span<const RunImport> imports) {
   return curves;
 }
 
-std::string loss_unit_text(const std::string& unit) {
-  std::string text = unit;
-  std::replace(text.begin(), text.end(), '_', ' ');
-  return text;
-}
-
 }  // namespace isoflop

@@ -26,9 +26,6 @@ TextTable imported_curve_table(std::span<const RunImport> imports);
 // schedule they had.
 std::vector<TrainingCurve> imported_curves(std::span<const RunImport> imports);
 
-// "nats per token".
-std::string loss_unit_text(const std::string& unit);
-
 }  // namespace isoflop
 
 #endif  // ISOFLOP_APP_IMPORTED_RUNS_H_

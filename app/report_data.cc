@@ -159,7 +159,7 @@ std::optional<double> add_sweep(const std::string& study, const std::string& db,
   data.title = study;
   data.source = store.path() + ", study " + study;
   data.sweep = read_sweep(store, study);
-  data.loss_unit = loss_unit_of(store, study);
+  data.loss_unit = loss_unit_of(store, study, store.trials(study));
   return target_in(store, study);
 }
 

@@ -299,7 +299,7 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
                                     "\": run `isoflop sweep run` first");
   }
   LawFit fit = fit_law(observations, store.path() + ", study " + study, options);
-  fit.loss_unit = loss_unit_of(store, study);
+  fit.loss_unit = loss_unit_of(store, study, rows);
   fit.version = program_version();
   store.save_fit(study, fit_json(fit));
   return fit;

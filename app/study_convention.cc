@@ -7,6 +7,7 @@
 
 #include "app/output.h"
 #include "core/error.h"
+#include "core/loss_unit.h"
 #include "core/shape_rule.h"
 #include "fit/mixed_models.h"
 #include "io/grid_toml.h"
@@ -150,17 +151,29 @@ void check_convention_of_grid(const Store& store, const std::string& study,
   }
 }
 
-std::string loss_unit_of(const Store& store, const std::string& study) {
+std::string loss_unit_of(const Store& store, const std::string& study,
+                         const std::vector<TrialRow>& rows) {
   const std::vector<ImportRow> imports = store.imports(study);
-  return imports.empty() ? "nats_per_token" : imports.front().loss_unit;
+  if (rows.empty()) return imports.empty() ? kNatsPerToken : imports.front().loss_unit;
+  const std::string unit = loss_unit_of(rows.front().trial.model.objective);
+  if (imports.empty() || imports.front().loss_unit == unit) return unit;
+  throw refusal("mixed_units",
+                "study \"" + study + "\" has trials whose losses are " + loss_unit_words(unit) +
+                    " and runs of " + imports.front().path + " whose losses are " +
+                    loss_unit_words(imports.front().loss_unit) + ": keep them in two studies");
 }
 
 void check_joins_imports(const Store& store, const GridSpec& spec) {
+  const bool masked = std::find(spec.fixed.begin(), spec.fixed.end(),
+                                std::pair<std::string, std::string>("model.objective", "masked")) !=
+                      spec.fixed.end();
+  const std::string unit = loss_unit_of(masked ? Objective::kMasked : Objective::kAutoregressive);
   for (const ImportRow& row : store.imports(spec.name)) {
-    if (row.loss_unit != "nats_per_token") {
+    if (row.loss_unit != unit) {
       throw refusal("mixed_units", "sweep: study \"" + spec.name + "\" has runs of " + row.path +
-                                       " whose losses are no nats per token: give the grid "
-                                       "another name");
+                                       " whose losses are " + loss_unit_words(row.loss_unit) +
+                                       ", and the grid's are " + loss_unit_words(unit) +
+                                       ": give the grid another name");
     }
     const FlopConvention imported = parse_flop_convention(row.convention);
     if (imported == spec.convention) continue;

@@ -45,12 +45,14 @@ FlopConvention convention_of(const Store& store, const std::string& study);
 // The same refusal for runs of `convention` that are to join the study.
 void check_convention_of_grid(const Store& store, const std::string& study,
                               FlopConvention convention, const std::string& path);
-// And for a grid that is to join a study of imports; "mixed_units" where their losses are not nats
-// per token.
+// And for a grid that is to join a study of imports; "mixed_units" where their losses are of
+// another unit.
 void check_joins_imports(const Store& store, const GridSpec& spec);
 
-// "nats_per_token" or "bits_per_byte": of the study's losses.
-std::string loss_unit_of(const Store& store, const std::string& study);
+// core/loss_unit.h: of the study's losses, those of its imports and of `rows`, its trials or those
+// of them that are fitted. Throws Error(kRefused, "mixed_units") where they are two.
+std::string loss_unit_of(const Store& store, const std::string& study,
+                         const std::vector<TrialRow>& rows);
 
 }  // namespace isoflop
 

@@ -90,7 +90,7 @@ constexpr StateColumn kStateColumns[] = {
 
 std::string budget_text(const SweepGroup& group) {
   return low_to_high(group.budget_low, group.budget_high, format_flops) +
-         (group.bracket ? " rate bracket" : "");
+         (group.bracket ? " bracket" : "");
 }
 
 std::vector<std::string> group_row(const std::string& budget, const SweepGroup& group,

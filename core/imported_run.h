@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/flops.h"
+#include "core/loss_unit.h"
 #include "core/observation.h"
 
 namespace isoflop {
@@ -68,7 +69,7 @@ struct RunImport {
   std::string path = {};
   std::string sha256 = {};  // of the file's bytes; of a folder's files in order
   FlopConvention convention = FlopConvention::k6nd;  // that C counts, or was derived under
-  std::string loss_unit = "nats_per_token";          // or "bits_per_byte"
+  std::string loss_unit = kNatsPerToken;             // core/loss_unit.h
   std::vector<FieldSource> fields = {};
   std::vector<ImportedRun> runs = {};
   std::vector<DroppedRow> dropped = {};

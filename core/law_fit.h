@@ -14,6 +14,7 @@
 #include "core/form_parameters.h"
 #include "core/isoflop_fit.h"
 #include "core/law_parameters.h"
+#include "core/loss_unit.h"
 #include "core/noise_estimate.h"
 
 namespace isoflop {
@@ -95,14 +96,14 @@ struct LawFit {
   std::optional<NoiseEstimate> noise;
   std::optional<Diagnostics> diagnostics;
   std::optional<Backtest> backtest;
-  std::string set;                           // held-out set or loss column; empty: the usual one
-  std::string loss_unit = "nats_per_token";  // or "bits_per_byte": of L, E and every error
-  std::string params_counted = "total";      // what N is: core/params_counted.h
-  std::string where;                         // the condition that rows had to satisfy
-  std::vector<Exclusion> exclusions;         // rows left out by hand, with reasons
-  std::string source;                        // file or store it was fitted on
-  std::string data_sha256;                   // of the observations
-  std::string version;                       // of isoflop
+  std::string set;                        // held-out set or loss column; empty: the usual one
+  std::string loss_unit = kNatsPerToken;  // core/loss_unit.h: of L, E and every error
+  std::string params_counted = "total";   // what N is: core/params_counted.h
+  std::string where;                      // the condition that rows had to satisfy
+  std::vector<Exclusion> exclusions;      // rows left out by hand, with reasons
+  std::string source;                     // file or store it was fitted on
+  std::string data_sha256;                // of the observations
+  std::string version;                    // of isoflop
   std::vector<Warning> warnings;
 
   // Whether E, A, B, alpha, beta or another form's numbers are there.

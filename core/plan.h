@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/law_fit.h"
+#include "core/loss_unit.h"
 #include "core/model_config.h"
 
 namespace isoflop {
@@ -130,8 +131,8 @@ struct Plan {
   Interval params;  // N: active ones of a sparse model
   Interval tokens;
   Interval loss;
-  std::string loss_unit = "nats_per_token";  // or "bits_per_byte": the fit's
-  std::string params_counted = "total";      // what every N counts: the fit's
+  std::string loss_unit = kNatsPerToken;  // the fit's
+  std::string params_counted = "total";   // what every N counts: the fit's
   double interval_level = 0.9;
   NearOptimal near_optimal;
   PlannedShape shape;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/law_parameters.h"
+#include "core/loss_unit.h"
 
 namespace isoflop {
 
@@ -39,7 +40,7 @@ struct SparsePlan {
   std::string convention = "6nd";  // of active parameters
   std::string law;
   std::string citation;
-  std::string loss_unit = "nats_per_token";
+  std::string loss_unit = kNatsPerToken;
   double interval_level = 0.9;
   std::optional<double> granularity;
   bool has_dense = true;

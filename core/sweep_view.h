@@ -26,7 +26,7 @@ namespace isoflop {
 // A line of the table: the trials of one budget, or of one size where there are no budgets; of a
 // power of ten of them where there are more than kMostGroups.
 struct SweepGroup {
-  bool bracket = false;   // checks of the learning rate
+  bool bracket = false;   // trials beside the grid, at other rates or batches
   double budget_low = 0;  // 0: no budgets
   double budget_high = 0;
   double params_low = 0;

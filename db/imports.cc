@@ -5,6 +5,7 @@
 #include <set>
 #include <sqlite3.h>
 
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "db/import_rows.h"
 #include "db/store_impl.h"
@@ -78,14 +79,9 @@ std::optional<KnownImport> known_import(SQLite::Database& db, std::int64_t study
   return known;
 }
 
-std::string plain_unit(std::string unit) {
-  std::replace(unit.begin(), unit.end(), '_', ' ');
-  return unit;
-}
-
 Error mixed_units(const std::string& study, const RunImport& source, const std::string& there) {
   return refusal("mixed_units", "import: " + source.path + ": its losses are " +
-                                    plain_unit(source.loss_unit) + ", and study \"" + study +
+                                    loss_unit_words(source.loss_unit) + ", and study \"" + study +
                                     "\" has " + there +
                                     ": one law for two units is none; import into another study "
                                     "with --study NAME");
@@ -103,7 +99,7 @@ void check_alike(SQLite::Database& db, const std::string& study, std::int64_t st
     const std::string path = others.getColumn(0).getString();
     const std::string unit = others.getColumn(2).getString();
     if (unit != source.loss_unit) {
-      throw mixed_units(study, source, plain_unit(unit) + " from " + path);
+      throw mixed_units(study, source, loss_unit_words(unit) + " from " + path);
     }
     if (others.getColumn(1).getString() == convention) continue;
     throw refusal("mixed_conventions", "import: " + source.path + ": counts FLOP by " + convention +
@@ -113,9 +109,15 @@ void check_alike(SQLite::Database& db, const std::string& study, std::int64_t st
                                            others.getColumn(1).getString() +
                                            ", or into another study with --study NAME");
   }
-  auto trials = prepare(db, "SELECT 1 FROM study_trials WHERE study = ? LIMIT 1", study_row);
-  if (source.loss_unit != "nats_per_token" && trials.executeStep()) {
-    throw mixed_units(study, source, "trials, whose losses are nats per token");
+  auto trials = prepare(db,
+                        "SELECT DISTINCT coalesce(spec ->> '$.\"model.objective\"', '') = 'masked'"
+                        " FROM study_trials JOIN trials ON trials.id = trial WHERE study = ?",
+                        study_row);
+  while (trials.executeStep()) {
+    const bool masked = trials.getColumn(0).getInt() != 0;
+    const char* unit = loss_unit_of(masked ? Objective::kMasked : Objective::kAutoregressive);
+    if (source.loss_unit == unit) continue;
+    throw mixed_units(study, source, "trials, whose losses are " + loss_unit_words(unit));
   }
 }
 

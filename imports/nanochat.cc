@@ -6,6 +6,7 @@
 // where other rows have one.
 #include <algorithm>
 
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "imports/named_tables.h"
 #include "imports/source_table.h"
@@ -49,7 +50,7 @@ RunImport read_nanochat(const ImportSource& source, const ImportOptions& options
   return import_table(source,
                       {.map = map,
                        .own = FlopConvention::k6nd,
-                       .loss_unit = "bits_per_byte",
+                       .loss_unit = kBitsPerByte,
                        .id = id,
                        .drops_without_loss = true,
                        .why_dropped = why_nanochat_dropped,

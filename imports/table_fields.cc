@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/loss_unit.h"
 #include "io/column_names.h"
 
 namespace isoflop {
@@ -158,7 +159,7 @@ void say_what_loss_it_is(const SourceTable& source, TableFields& fields) {
     fields.notes.push_back("the loss is the training loss (" + column +
                            "): held-out losses are better, name one by --map loss=...");
   }
-  if (is_bits_per_byte(column)) fields.loss_unit = "bits_per_byte";
+  if (is_bits_per_byte(column)) fields.loss_unit = kBitsPerByte;
 }
 
 }  // namespace

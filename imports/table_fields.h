@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/imported_run.h"
+#include "core/loss_unit.h"
 #include "imports/source_table.h"
 #include "io/observations_csv.h"
 
@@ -33,7 +34,7 @@ struct TableFields {
 
   std::vector<FieldSource> sources;
   std::vector<std::string> notes;
-  std::string loss_unit = "nats_per_token";
+  std::string loss_unit = kNatsPerToken;
 };
 
 // `users` goes before `formats`; `usual`: whether usual names count.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/closest_word.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "imports/table_fields.h"
 
@@ -266,7 +267,7 @@ LoggedRun logged_run_of(TrackerRun run, const ImportOptions& options) {
 
 void add_tracker_runs(RunImport& read, std::vector<TrackerRun> runs, const ImportSource& source,
                       const ImportOptions& options) {
-  if (is_bits_per_byte(options.map.loss)) read.loss_unit = "bits_per_byte";
+  if (is_bits_per_byte(options.map.loss)) read.loss_unit = kBitsPerByte;
   std::vector<LoggedRun> logged;
   for (TrackerRun& run : runs) {
     for (auto& [name, series] : run.metrics) series = sorted_by_step(std::move(series));

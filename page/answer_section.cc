@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "page/html.h"
 #include "page/report_sections.h"
@@ -93,11 +94,6 @@ std::string sweep_words(const ReportData& data) {
   return "<p class=\"meta\">" + out + ".</p>\n";
 }
 
-std::string unit_of(std::string unit) {
-  for (char& c : unit) c = c == '_' ? ' ' : c;
-  return unit;
-}
-
 }  // namespace
 
 std::string answer_section(const ReportData& data, const DrawnFigure* figure) {
@@ -106,7 +102,7 @@ std::string answer_section(const ReportData& data, const DrawnFigure* figure) {
       "<h2 id=\"answer-title\">The answer</h2>\n";
   if (data.plan) {
     out += "<p class=\"lede\">" + escaped(plan_sentence(*data.plan)) + "</p>\n" +
-           number_cards(*data.plan, unit_of(data.loss_unit));
+           number_cards(*data.plan, loss_unit_words(data.loss_unit));
   }
   out += refusals(data) + sweep_words(data);
   if (figure != nullptr) out += figure_block(*figure);

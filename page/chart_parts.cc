@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "report/numbers_text.h"
 
@@ -57,12 +58,8 @@ Series slice(const Series& whole, double low, double high) {
 Axis params_axis() { return log_axis("parameters N", "", TickStyle::kQuantity); }
 Axis tokens_axis() { return log_axis("training tokens D", "", TickStyle::kQuantity); }
 Axis compute_axis() { return log_axis("training compute C", "FLOP", TickStyle::kPower); }
-Axis loss_axis(const ReportData& data) { return {.title = "loss", .unit = loss_unit_words(data)}; }
-
-std::string loss_unit_words(const ReportData& data) {
-  std::string words = data.loss_unit;
-  std::replace(words.begin(), words.end(), '_', ' ');
-  return words;
+Axis loss_axis(const ReportData& data) {
+  return {.title = "loss", .unit = loss_unit_words(data.loss_unit)};
 }
 
 std::string level_name(double level) { return with_decimals(100 * level, 0) + " % interval"; }

@@ -26,7 +26,6 @@ Axis params_axis();
 Axis tokens_axis();
 Axis compute_axis();
 Axis loss_axis(const ReportData& data);  // linear
-std::string loss_unit_words(const ReportData& data);
 
 // --- Words.
 std::string level_name(double level);                              // "90 % interval"

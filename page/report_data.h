@@ -12,6 +12,7 @@
 #include "core/corpus_manifest.h"
 #include "core/imported_run.h"
 #include "core/law_fit.h"
+#include "core/loss_unit.h"
 #include "core/observation.h"
 #include "core/plan.h"
 #include "core/published_rows.h"
@@ -40,7 +41,7 @@ struct ReportData {
   double now = 0;       // Unix seconds
 
   std::vector<Observation> observations;  // that the fit saw
-  std::string loss_unit = "nats_per_token";
+  std::string loss_unit = kNatsPerToken;
   std::vector<TrainingCurve> curves;
   // The parametric law with approaches 1 and 2, diagnostics, profiles and backtest, compared at
   // the plan's budget.

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "law/optimum.h"
 #include "plan/compute_for_loss.h"
@@ -346,15 +347,18 @@ void warn_of_side(const FitSide& side, double flops, std::vector<Warning>& warni
   }
 }
 
-void warn_of_data(const LawFit& a, const LawFit& b, bool in_bytes, std::vector<Warning>& warnings) {
+// `unit`: the losses compared are counted in, core/loss_unit.h.
+void warn_of_data(const LawFit& a, const LawFit& b, const std::string& unit,
+                  std::vector<Warning>& warnings) {
   if (!a.data_sha256.empty() && a.data_sha256 == b.data_sha256) return;
-  warnings.push_back(
-      {"different_data",
-       in_bytes ? "the fits are of different runs: their losses compare only where the held-out "
-                  "text is the same"
-                : "the fits are of different runs: nats per token compare only where held-out "
-                  "text, vocabulary and tokenizer are the same; with other tokenizers give "
-                  "--bytes-per-token A,B to compare bits per byte"});
+  std::string same = loss_unit_words(unit) + " compare only where held-out text, vocabulary" +
+                     (unit == kNatsPerMaskedToken ? ", tokenizer and masking" : " and tokenizer") +
+                     " are the same";
+  if (unit == kBitsPerByte) same = "their losses compare only where the held-out text is the same";
+  if (unit == kNatsPerToken) {
+    same += "; with other tokenizers give --bytes-per-token A,B to compare bits per byte";
+  }
+  warnings.push_back({"different_data", "the fits are of different runs: " + same});
 }
 
 void note_conventions(const LawFit& a, const LawFit& b, FitComparison& result) {
@@ -366,12 +370,29 @@ void note_conventions(const LawFit& a, const LawFit& b, FitComparison& result) {
                    result.name_a, a.flops.convention(), result.name_b, b.flops.convention())});
 }
 
+void require_one_unit(const LawFit& a, const LawFit& b, const CompareFitsOptions& options) {
+  if (a.loss_unit != b.loss_unit) {
+    throw refusal("mixed_units", "compare: the losses of " + options.name_a + " are " +
+                                     loss_unit_words(a.loss_unit) + ", those of " + options.name_b +
+                                     " " + loss_unit_words(b.loss_unit) +
+                                     ": compare fits whose losses are counted alike");
+  }
+  if (options.bytes_per_token_a && a.loss_unit != kNatsPerToken) {
+    throw usage_error(
+        "compare: --bytes-per-token turns nats per token into bits per byte, and these "
+        "fits' losses are " +
+        loss_unit_words(a.loss_unit) + ": leave it out");
+  }
+}
+
 }  // namespace
 
 FitComparison compare_fits(const LawFit& a, const LawFit& b, const CompareFitsOptions& options) {
   if (options.bytes_per_token_a.has_value() != options.bytes_per_token_b.has_value()) {
     throw usage_error("compare: bytes per token are needed for both fits or for none");
   }
+  require_one_unit(a, b, options);
+  const std::string unit = options.bytes_per_token_a ? kBitsPerByte : a.loss_unit;
   const bool six_nd = a.flops.convention() != b.flops.convention();
   FitPair pair{.a = side_of(a, options.name_a, options.bytes_per_token_a, six_nd),
                .b = side_of(b, options.name_b, options.bytes_per_token_b, six_nd),
@@ -381,7 +402,7 @@ FitComparison compare_fits(const LawFit& a, const LawFit& b, const CompareFitsOp
   FitComparison result{.name_a = options.name_a,
                        .name_b = options.name_b,
                        .convention = pair.a.f.convention(),
-                       .unit = options.bytes_per_token_a ? "bits per byte" : "nats per token",
+                       .unit = loss_unit_words(unit),
                        .interval_level = pair.level,
                        .at = compare_at(pair, flops)};
   for (const double budget : budgets_around(flops)) {
@@ -390,7 +411,7 @@ FitComparison compare_fits(const LawFit& a, const LawFit& b, const CompareFitsOp
   set_range(pair, flops, result);
   find_crossovers(pair, result);
   note_conventions(a, b, result);
-  warn_of_data(a, b, options.bytes_per_token_a.has_value(), result.warnings);
+  warn_of_data(a, b, unit, result.warnings);
   warn_of_side(pair.a, flops, result.warnings);
   warn_of_side(pair.b, flops, result.warnings);
   return result;

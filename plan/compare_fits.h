@@ -19,11 +19,13 @@
 // optimum.
 //
 // Units: nats per token compare only where vocabulary and tokenizer are the same. With bytes per
-// token of both, losses are turned into bits per byte: L / (bytes per token x ln 2).
+// token of both, losses are turned into bits per byte: L / (bytes per token x ln 2). Fits of two
+// units (core/loss_unit.h) are not compared.
 //
 // Warnings: different_data, extrapolation, no_uncertainty, mixed_conventions. Errors: Error(kUsage)
 // for a budget or bytes per token that is not positive, or a budget that is not given where neither
-// fit knows its range; Error(kRefused, "other_form") for a fit not of Chinchilla's form.
+// fit knows its range, and for bytes per token where losses are not nats per token;
+// Error(kRefused): "other_form" for a fit not of Chinchilla's form, "mixed_units".
 #ifndef ISOFLOP_PLAN_COMPARE_FITS_H_
 #define ISOFLOP_PLAN_COMPARE_FITS_H_
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "plan/training_advice.h"
 #include "plan/tune.h"
@@ -41,6 +42,7 @@ GridSpec plan_trial(const Plan& plan, const std::string& corpus) {
   // In the order of the keys, as a file is read.
   if (plan.epochs && *plan.epochs > 1) fix(spec, "data.epochs", exact_number(*plan.epochs));
   fix(spec, "model.context", std::to_string(model.context));
+  if (plan.loss_unit == kNatsPerMaskedToken) fix(spec, "model.objective", "masked");
   // Layers and width follow from the size, by the rule that the shape came from.
   fix_rate(plan, spec);
   return spec;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/interval.h"
+#include "core/loss_unit.h"
 #include "core/params_counted.h"
 #include "core/units.h"
 #include "report/approaches_text.h"
@@ -38,19 +39,14 @@ std::string answer_line(const LawFit& fit) {
          factor_text(at / fit.flops_high) + " the largest run" + draws_text(fit) + '\n';
 }
 
-// "nats per token".
-std::string unit_text(std::string unit) {
-  std::replace(unit.begin(), unit.end(), '_', ' ');
-  return unit;
-}
-
 std::string law_lines(const LawFit& fit) {
   const LawParameters& p = fit.parameters;
   std::string out = "exponents: N* ~ C^a, a " + interval_text(exponent_a(fit), fixed3) +
                     ";  D* ~ C^b, b " + interval_text(exponent_b(fit), fixed3) +
                     (law_answer_of(fit) == nullptr ? draws_text(fit) : "") + '\n';
   out += "L(N, D) = " + fixed4(p.E) + " + " + format_quantity(p.A) + " / N^" + fixed4(p.alpha) +
-         " + " + format_quantity(p.B) + " / D^" + fixed4(p.beta) + " " + unit_text(fit.loss_unit);
+         " + " + format_quantity(p.B) + " / D^" + fixed4(p.beta) + " " +
+         loss_unit_words(fit.loss_unit);
   if (!fit.draws.empty()) out += "; E " + interval_text(asymptote(fit), fixed3);
   return out + '\n';
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "report/numbers_text.h"
 
@@ -25,6 +26,7 @@ std::string answer_line(const Plan& plan) {
       given_text(plan, "tokens", "D") + open_interval_text(plan.tokens, format_quantity) + "  " +
       format_quantity(plan.tokens.value / plan.params.value) + " tokens/param  loss " +
       interval_text(plan.loss, fixed3);
+  if (plan.loss_unit != kNatsPerToken) out += ' ' + loss_unit_words(plan.loss_unit);
   if (plan.needed_flops) {
     out += ", which needs " + open_interval_text(*plan.needed_flops, format_flops) + " FLOP";
   }
@@ -49,11 +51,6 @@ std::string ranged_words(const Interval& interval, std::string (*format)(double)
   if (!interval.low) return value;
   return value + " (" + format(*interval.low) +
          (interval.high ? " to " + format(*interval.high) : " or more") + ')';
-}
-
-std::string unit_words(std::string unit) {
-  std::replace(unit.begin(), unit.end(), '_', ' ');
-  return unit;
 }
 
 std::string reach_sentence(const Plan& plan) {
@@ -85,15 +82,12 @@ std::string constraint_words(const std::string& binding) {
   return "the cap on " + binding;
 }
 
-std::string short_unit(const std::string& loss_unit) {
-  return loss_unit == "bits_per_byte" ? "bits per byte" : "nats";
-}
-
 std::string against_line(const Plan& plan) {
   if (!plan.against_optimum) return "";
   const AgainstOptimum& best = *plan.against_optimum;
   return constraint_words(plan.binding) + " costs " + fixed4(best.loss_difference) + ' ' +
-         short_unit(plan.loss_unit) + "; it spends " + with_decimals(100 * best.extra_compute, 1) +
+         short_loss_unit(plan.loss_unit) + "; it spends " +
+         with_decimals(100 * best.extra_compute, 1) +
          " % more than the best model of its loss; a free choice would be N* " +
          format_quantity(best.params) + ", D* " + format_quantity(best.tokens) + ", loss " +
          fixed3(best.loss) + '\n';
@@ -111,7 +105,7 @@ std::string prices_line(const Plan& plan) {
   for (const SizePrice& price : plan.price_of_size) {
     out += (out.empty() ? "" : ", ") + factor_name(price.factor) + ' ' +
            format_quantity(price.params) + ' ' + percent(price.extra_compute, 0) + " (+" +
-           fixed4(price.loss_difference) + ' ' + short_unit(plan.loss_unit) + ")";
+           fixed4(price.loss_difference) + ' ' + short_loss_unit(plan.loss_unit) + ")";
   }
   return "other sizes at this budget, and what each spends beyond the best model of its loss: " +
          out + '\n';
@@ -266,7 +260,7 @@ std::string plan_sentence(const Plan& plan) {
   out += "a model of " + ranged_words(plan.params, format_quantity, "parameters") + " on " + data +
          ", " + format_quantity(plan.tokens.value / plan.params.value) +
          " for each parameter, and expect a loss of " +
-         ranged_words(plan.loss, fixed3, unit_words(plan.loss_unit)) + ". ";
+         ranged_words(plan.loss, fixed3, loss_unit_words(plan.loss_unit)) + ". ";
   if (plan.binding.empty()) {
     out += "Any size from " + format_quantity(plan.near_optimal.params_low) + " to " +
            format_quantity(plan.near_optimal.params_high) + " wastes at most " +

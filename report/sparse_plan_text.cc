@@ -1,5 +1,6 @@
 #include "report/sparse_plan_text.h"
 
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "report/numbers_text.h"
 
@@ -10,7 +11,7 @@ std::string experts_word(double experts) {
   return experts == 1 ? "dense" : exact_number(experts) + " experts";
 }
 
-std::string gap_words(const ExpertsChoice& choice, const char* unit) {
+std::string gap_words(const ExpertsChoice& choice, const std::string& unit) {
   if (!choice.less_dense) return "";
   std::string out =
       ", " + interval_text(*choice.less_dense, fixed4) + ' ' + unit + " to the best dense model";
@@ -22,7 +23,7 @@ std::string gap_words(const ExpertsChoice& choice, const char* unit) {
   return out;
 }
 
-std::string best_words(const ExpertsTable& table, const char* unit) {
+std::string best_words(const ExpertsTable& table, const std::string& unit) {
   const ExpertsChoice& best = table.choices.at(table.best);
   const std::string total =
       best.experts == 1 ? "" : " of " + format_quantity(best.total_params) + " in all";
@@ -80,7 +81,7 @@ TextTable sparse_plan_table(const SparsePlan& plan) {
 }
 
 std::string sparse_plan_text(const SparsePlan& plan) {
-  const char* unit = plan.loss_unit == "bits_per_byte" ? "bits per byte" : "nats";
+  const std::string unit = short_loss_unit(plan.loss_unit);
   std::string out = "at equal FLOP: " + best_words(plan.equal_flops, unit) + '\n' +
                     "at equal memory: " + best_words(plan.equal_memory, unit) + '\n' + "for " +
                     format_flops(plan.flops) +

@@ -76,6 +76,23 @@ TEST_F(MaskedSweep, GoesAllTheWayToALawAlsoWhenItWasKilled) {
   EXPECT_EQ(fit.json()["observations"], 9);
   EXPECT_EQ(fit.json()["flops"]["convention"], "exact");
   EXPECT_GT(fit.json()["law"]["parameters"]["beta"], 0.1) << "more data, lower loss";
+
+  // Plans know what their loss is of, and plan such a trial.
+  EXPECT_EQ(fit.json()["loss_unit"], "nats_per_masked_token");
+  const Ran sized = run("fit --db calm.db --no-diagnostics --fix alpha=0.3 --fix A=5 --json");
+  ASSERT_EQ(sized.code, 0) << sized.err;
+  write("fit.json", sized.out);
+  const Ran plan = run("plan --fit fit.json --flops 2e10 --vocab 33 --as-trial trial.toml");
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("nats per masked token"), std::string::npos) << plan.out;
+  EXPECT_NE(read("trial.toml").find("model.objective = \"masked\""), std::string::npos)
+      << read("trial.toml");
+  auto other = sized.json();
+  other.erase("loss_unit");
+  write("nats.json", other.dump());
+  const Ran compared = run("compare fit.json nats.json --flops 1e10");
+  EXPECT_EQ(compared.code, 3);
+  EXPECT_NE(compared.err.find("mixed_units"), std::string::npos) << compared.err;
 }
 
 TEST_F(MaskedSweep, TwoObjectivesAreNotFittedAsOne) {

@@ -254,6 +254,13 @@ TEST_F(ImportsTest, OneStudyHasOneUnitAndOneConvention) {
   store_.add_trials("trials", tabular_trials(1));
   EXPECT_THAT(refused("mixed_units", [&] { store_.add_import("trials", bits); }),
               HasSubstr("--study"));
+  std::vector<PlannedTrial> masked = tabular_trials(1);
+  masked[0].trial.model.objective = Objective::kMasked;
+  store_.add_study("masked", "");
+  store_.add_trials("masked", masked);
+  RunImport nats = source_of("a.csv", {foreign_run("a", 1e8, 3)});
+  EXPECT_THAT(refused("mixed_units", [&] { store_.add_import("masked", nats); }),
+              HasSubstr("nats per masked token"));
   store_.add_import("bits", bits);
   store_.add_import("kaplan", kaplan);
   EXPECT_THAT(refused("mixed_conventions", [&] { store_.results("kaplan"); }), HasSubstr("kaplan"));

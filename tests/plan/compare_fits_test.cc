@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/interval.h"
+#include "core/loss_unit.h"
 #include "law/loss_law.h"
 #include "law/optimum.h"
 #include "law/presets.h"
@@ -148,6 +149,25 @@ TEST(CompareFits, DifferentConventionsMeetAtSixND) {
   LawFit c = b;
   c.flops = dear_small_models();
   EXPECT_EQ(compare_fits(a, c, {}).convention, "test");
+}
+
+TEST(CompareFits, LossesOfTwoUnitsAreNotCompared) {
+  LawFit bits = fit_of(kBase, 20, 1);
+  bits.loss_unit = kBitsPerByte;
+  LawFit masked = bits;
+  masked.loss_unit = kNatsPerMaskedToken;
+  for (const LawFit& other : {masked, fit_of(kBase, 20, 2)}) {
+    try {
+      compare_fits(bits, other, {});
+      ADD_FAILURE() << "compared with " << other.loss_unit;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kRefused) << error.what();
+      EXPECT_NE(std::string(error.what()).find("bits per byte"), std::string::npos);
+    }
+  }
+  EXPECT_EQ(compare_fits(bits, bits, {}).unit, "bits per byte");
+  EXPECT_EQ(compare_fits(masked, masked, {}).unit, "nats per masked token");
+  EXPECT_THROW(compare_fits(bits, bits, {.bytes_per_token_a = 4, .bytes_per_token_b = 4}), Error);
 }
 
 TEST(CompareFits, NamesWhatMakesTheAnswerDoubtful) {

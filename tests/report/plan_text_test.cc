@@ -47,6 +47,7 @@ TEST(PlanText, AGivenSizeSaysWhatItCosts) {
                               "1.973\n"));
   plan.loss_unit = "bits_per_byte";
   EXPECT_THAT(plan_text(plan), HasSubstr("the given N costs 0.0804 bits per byte; it spends"));
+  EXPECT_THAT(plan_text(plan), HasSubstr("loss 1.973 bits per byte\n"));
 }
 
 TEST(PlanText, TheSentenceSaysItAllWithoutSymbols) {
