@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/error.h"
 #include "core/schedule.h"
 #include "core/units.h"
 #include "io/fit_json.h"
@@ -14,6 +15,16 @@ namespace {
 bool has_axis(const GridSpec& spec, const std::string& key) {
   return std::any_of(spec.axes.begin(), spec.axes.end(),
                      [&](const auto& axis) { return axis.first == key; });
+}
+
+// Two trials of one N and D are repeats of one cell for the law that is sought.
+void refuse_other_axes(const GridSpec& spec) {
+  for (const auto& [key, values] : spec.axes) {
+    if (key == "seed" || values.size() < 2) continue;
+    throw usage_error("sweep: grid \"" + spec.name + "\" has an axis of " + key +
+                      ", and --until looks for a law of N and D alone: take the axis out of the "
+                      "grid, or run the grid without --until");
+  }
 }
 
 CandidateCell cell_of(const Trial& trial, FlopConvention convention, std::int64_t id) {
@@ -51,6 +62,7 @@ AdaptiveSweep::AdaptiveSweep(const LoadedGrid& loaded, const std::string& db,
       db_(db),
       convention_(loaded.spec.convention),
       said_(std::move(said)) {
+  refuse_other_axes(loaded.spec);
   const int seeds = has_axis(loaded.spec, "seed") ? 1 : options.seeds;
   std::vector<Trial> trials;
   int left_out = 0;

@@ -23,7 +23,8 @@ struct UntilOptions {
 class AdaptiveSweep {
  public:
   // Candidates are the grid's trials, brackets left out, each with `seeds` seeds in a row unless
-  // the grid has an axis of seeds. `said` is told every decision in a sentence.
+  // the grid has an axis of seeds. `said` is told every decision in a sentence. Throws
+  // Error(kUsage) for a grid with another axis.
   AdaptiveSweep(const LoadedGrid& loaded, const std::string& db, const UntilOptions& options,
                 std::function<void(const std::string&)> said);
 

@@ -53,7 +53,9 @@ void write_trial(const std::vector<CurvePoint>& curve, const TrialRow& row, doub
                  const std::string& folder) {
   TensorBoardWriter writer(event_path(folder, run_folder_of(row)), created);
   writer.add_hparams({{"params", row.params},
+                      {"active_params", row.active_params},
                       {"tokens", row.tokens},
+                      {"epochs", row.trial.data.epochs},
                       {"rate", row.trial.train.rate},
                       {"batch", static_cast<double>(row.trial.train.batch)},
                       {"seed", static_cast<double>(row.trial.seed)},
@@ -65,6 +67,10 @@ void write_trial(const std::vector<CurvePoint>& curve, const TrialRow& row, doub
                           {"grad_norm", point.grad_norm},
                           {"tokens", point.tokens}};
     add_number(numbers, "heldout/loss", point.heldout_loss);
+    for (const auto& field : kRouterStatsFields) {
+      if (!point.router) break;
+      numbers.emplace_back("router/" + std::string(field.name), (*point.router).*field.value);
+    }
     if (&point == &curve.back()) add_number(numbers, "result/loss", row.loss);
     writer.add_scalars(point.step, created + point.seconds, numbers);
   }

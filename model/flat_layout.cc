@@ -1,11 +1,6 @@
 #include "model/flat_layout.h"
 
 namespace isoflop {
-namespace {
-
-constexpr std::int64_t kCacheLine = 16;  // floats
-
-}  // namespace
 
 FlatLayout flat_layout(const std::vector<ParameterGroup>& groups) {
   FlatLayout layout;
@@ -13,7 +8,7 @@ FlatLayout flat_layout(const std::vector<ParameterGroup>& groups) {
     const std::int64_t begin = layout.size;
     for (const torch::Tensor& weight : group.weights) {
       layout.places.push_back({weight, layout.size});
-      layout.size += (weight.numel() + kCacheLine - 1) / kCacheLine * kCacheLine;
+      layout.size += (weight.numel() + kFlatAlignment - 1) / kFlatAlignment * kFlatAlignment;
     }
     if (layout.size == begin) continue;
     layout.ranges.push_back({begin, layout.size, group.decays, group.rate_scale});

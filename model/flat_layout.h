@@ -12,6 +12,8 @@
 
 namespace isoflop {
 
+inline constexpr std::int64_t kFlatAlignment = 16;  // numbers
+
 struct FlatPlace {
   torch::Tensor weight;  // whose place it is
   std::int64_t offset = 0;

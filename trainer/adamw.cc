@@ -10,14 +10,10 @@
 namespace isoflop {
 namespace {
 
-constexpr std::int64_t kPadding = 16;  // floats: a cache line
-
-std::int64_t padded(std::int64_t count) { return (count + kPadding - 1) / kPadding * kPadding; }
-
-std::int64_t padded_size(const ParameterGroup& group) {
-  std::int64_t size = 0;
-  for (const auto& weight : group.weights) size += padded(weight.numel());
-  return size;
+// A shard's length, of whole cache lines.
+std::int64_t stretch(std::int64_t size, int world) {
+  const std::int64_t lines = (size + kFlatAlignment - 1) / kFlatAlignment;
+  return (lines + world - 1) / world * kFlatAlignment;
 }
 
 std::vector<float> to_host(const torch::Tensor& flat) {
@@ -46,8 +42,9 @@ AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec,
              const AdamWShard& shard)
     : spec_(spec) {
   torch::NoGradGuard no_grad;
-  for (const auto& group : groups) size_ += padded_size(group);
-  const std::int64_t own = padded((size_ + shard.world - 1) / shard.world);
+  const FlatLayout layout = flat_layout(groups);
+  size_ = layout.size;
+  const std::int64_t own = stretch(size_, shard.world);
   const std::int64_t size = own * shard.world;
   own_begin_ = own * shard.rank;
   const auto options = groups.at(0).weights.at(0).options().requires_grad(false);
@@ -55,15 +52,8 @@ AdamW::AdamW(const std::vector<ParameterGroup>& groups, const TrainSpec& spec,
   gradients_ = torch::zeros({size}, options);
   means_ = torch::zeros({own}, options);
   squares_ = torch::zeros({own}, options);
-  std::int64_t offset = 0;
-  for (const auto& group : groups) {
-    const std::int64_t begin = offset;
-    for (const auto& weight : group.weights) {
-      adopt(weight, offset);
-      offset += padded(weight.numel());
-    }
-    if (offset > begin) add_range(begin, offset, group);
-  }
+  for (const FlatPlace& place : layout.places) adopt(place.weight, place.offset);
+  for (const FlatRange& range : layout.ranges) add_range(range);
 }
 
 void AdamW::adopt(const torch::Tensor& parameter, std::int64_t offset) {
@@ -74,9 +64,9 @@ void AdamW::adopt(const torch::Tensor& parameter, std::int64_t offset) {
 }
 
 // What the shard has of it.
-void AdamW::add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group) {
-  begin = std::max(begin, own_begin_);
-  end = std::min(end, own_begin_ + means_.numel());
+void AdamW::add_range(const FlatRange& range) {
+  const std::int64_t begin = std::max(range.begin, own_begin_);
+  const std::int64_t end = std::min(range.end, own_begin_ + means_.numel());
   if (begin >= end) return;
   const auto slice = [&](const torch::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
   const auto own = [&](const torch::Tensor& moments) {
@@ -87,8 +77,8 @@ void AdamW::add_range(std::int64_t begin, std::int64_t end, const ParameterGroup
                      .means = own(means_),
                      .squares = own(squares_),
                      .steps = torch::zeros({}, weights_.options()),
-                     .decay = group.decays ? spec_.weight_decay : 0.0,
-                     .rate_scale = group.rate_scale});
+                     .decay = range.decays ? spec_.weight_decay : 0.0,
+                     .rate_scale = range.rate_scale});
 }
 
 void AdamW::zero_gradients() { gradients_.zero_(); }

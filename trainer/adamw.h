@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/trial.h"
+#include "model/flat_layout.h"
 #include "model/torch_headers.h"
 #include "model/transformer.h"
 
@@ -45,7 +46,7 @@ class AdamW {
   // rounding.
   torch::Tensor update(const torch::Tensor& rate);
 
-  // On the host, for checkpoints. The order is that of the groups, each tensor padded to 64 bytes.
+  // On the host, for checkpoints. The order is that of the groups, as in model/flat_layout.h.
   // The moments are the shard's, which may reach into the arrays' own padding.
   struct State {
     std::vector<float> weights, means, squares;
@@ -80,7 +81,7 @@ class AdamW {
   std::vector<Call> calls() const;
   void adopt(const torch::Tensor& parameter, std::int64_t offset);
   void restore_moments(const std::vector<float>& whole, const torch::Tensor& moments);
-  void add_range(std::int64_t begin, std::int64_t end, const ParameterGroup& group);
+  void add_range(const FlatRange& range);
 
   TrainSpec spec_;
   std::int64_t size_ = 0;

@@ -98,6 +98,32 @@ TEST_F(TensorBoardExport, ImportedCurvesAreWrittenToo) {
   EXPECT_THAT(files.begin()->second, HasSubstr("heldout/loss"));
 }
 
+TEST_F(TensorBoardExport, RoutersOfSparseModelsAreWatchedToo) {
+  fill();
+  {
+    Store store((dir_ / "runs.db").string(), StoreMode::kReadWrite);
+    PlannedTrial more;
+    more.trial = store.trials("s")[0].trial;
+    more.trial.seed = 7;
+    store.add_trials("s", std::vector{more});
+    const auto claim = store.claim_next("s", this_worker());
+    store.append_curve(*claim, std::vector<CurvePoint>{{.step = 10,
+                                                        .tokens = 1e6,
+                                                        .train_loss = 3.5,
+                                                        .router = RouterStats{.dropped = 0.25}}});
+    store.finish(*claim, {.status = OutcomeStatus::kDone,
+                          .reason = "",
+                          .evaluations = {{.loss = 3, .tokens = 100}},
+                          .tokens = 1e6});
+  }
+  ASSERT_EQ(run("sweep export --tensorboard board").code, 0);
+  int with_router = 0;
+  for (const auto& [path, bytes] : files_of("board")) {
+    if (bytes.find("router/dropped") != bytes.npos) ++with_router;
+  }
+  EXPECT_EQ(with_router, 1);
+}
+
 TEST_F(TensorBoardExport, WithoutACurveIsRefused) {
   {
     Store store((dir_ / "runs.db").string(), StoreMode::kCreate);

@@ -61,6 +61,17 @@ TEST_F(UntilTest, AGridThatCannotDetermineALawCostsNothing) {
   EXPECT_EQ(Store((dir_ / "runs.db").string(), StoreMode::kReadOnly).status("z").trials(), 0);
 }
 
+TEST_F(UntilTest, AnotherAxisThanSeedsIsRefused) {
+  write("z.toml",
+        "name = \"z\"\ntrainer = \"tabular\"\n[data]\nsource = \"zipf\"\n[grid]\nkind = "
+        "\"tokens\"\ntokens = [\"100k\", \"1M\"]\nparams = [\"1k\", \"2k\"]\n[axes]\nepochs = [1, "
+        "4]\n");
+  const Ran ran = run("sweep run z.toml --until 2 --flops 1e12");
+  EXPECT_EQ(ran.code, 2) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("epochs"));
+  EXPECT_EQ(run("sweep status --study z").code, 3);
+}
+
 TEST_F(UntilTest, AnOrdinarySweepShowsALawBeforeItsEnd) {
   write("slow.toml",
         "name = \"slow\"\ntrainer = \"tabular\"\n[data]\nsource = \"zipf\"\n[grid]\nkind = "
