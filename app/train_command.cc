@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
+#include <unistd.h>
 
 #include "app/answer.h"
 #include "app/commands.h"
@@ -63,6 +66,28 @@ void check_ends(const TrainFlags& flags) {
   throw usage_error(
       "train: say when it ends with exactly one of --tokens, --flops, --tokens-per-param and "
       "--minutes");
+}
+
+// Before anything is trained: five minutes later would be a pity.
+void require_writable_folder(const std::string& dir) {
+  std::error_code why;
+  std::filesystem::create_directories(dir, why);
+  if (!why && access(dir.c_str(), W_OK | X_OK) != 0) why = {errno, std::generic_category()};
+  if (!why) return;
+  throw failure("--checkpoints: " + dir + ": no checkpoint can be written there: " + why.message() +
+                ": name a folder that is writable, or leave --checkpoints out");
+}
+
+void check_flags(const TrainFlags& flags) {
+  check_ends(flags);
+  if (!(flags.checkpoint_minutes > 0) || !std::isfinite(flags.checkpoint_minutes)) {
+    throw usage_error("--checkpoint-minutes: give a number above 0");
+  }
+  if (flags.micro_batch < 0) {
+    throw usage_error("--micro-batch: give a number of sequences, or 0 for the whole batch");
+  }
+  require_peer_timeout(flags.peer_timeout);
+  if (!flags.checkpoints.empty()) require_writable_folder(flags.checkpoints);
 }
 
 void apply_settings(const TrainFlags& flags, GridSpec& spec) {
@@ -230,7 +255,7 @@ struct LoadedTrial {
 };
 
 LoadedTrial load_trial(const TrainFlags& flags) {
-  check_ends(flags);
+  check_flags(flags);
   LoadedTrial result{.loaded = load_grid(one_cell(flags), flags.corpus)};
   const auto& trials = result.loaded.grid.trials;
   if (trials.size() != 1) {
@@ -242,9 +267,8 @@ LoadedTrial load_trial(const TrainFlags& flags) {
   return result;
 }
 
-void print_outcome(const TrainFlags& flags, Trial trial, const Outcome& outcome,
+void print_outcome(const TrainFlags& flags, const Trial& trial, const Outcome& outcome,
                    const std::optional<RouterStats>& router) {
-  trial.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
   if (is_asked(flags.format)) {
     print(answer_text(outcome_json(trial, outcome, router), flags.format));
   } else {
@@ -263,10 +287,36 @@ RunContext context_of(const TrainFlags& flags, const LoadedTrial& it) {
           .peak_flops = peak_of(flags, it.trial)};
 }
 
+// What several processes make of the trial.
+void check_company(const Trial& trial, const RankPlace& place) {
+  if (place.world == 1) return;
+  if (trial.trainer == "tabular") {
+    throw usage_error(
+        "--processes: the tabular learner trains nothing that could be shared: leave "
+        "it out");
+  }
+  if (place.rank == 0 && trial.train.batch < place.world) {
+    say("note: a batch of " + std::to_string(trial.train.batch) + " for " +
+        std::to_string(place.world) + " processes: some have nothing to do");
+  }
+}
+
+[[noreturn]] void report_failure(const TrainFlags& flags, const Outcome& outcome,
+                                 const RankPlace& place) {
+  std::string what_to_do = "try a lower rate with --set train.rate=...";
+  if (outcome.status == OutcomeStatus::kOutOfMemory) {
+    what_to_do = flags.micro_batch == 1 ? "give smaller --params"
+                                        : "give a smaller --micro-batch, or smaller --params";
+    if (place.world > 1 && !flags.shard_optimizer) what_to_do += ", or --shard-optimizer";
+  }
+  throw failure("train: the trial did not finish: " + outcome.reason + ": " + what_to_do);
+}
+
 // Of several processes only rank 0 speaks; the others say what went wrong with them.
 void train_at(const TrainFlags& flags, const RankPlace& place) {
   const bool speaks = place.rank == 0;
   const LoadedTrial it = load_trial(flags);
+  check_company(it.trial, place);
   if (speaks) say(trial_text(it.trial, place));
   const StopSignal stop;
   RunContext context = context_of(flags, it);
@@ -277,22 +327,23 @@ void train_at(const TrainFlags& flags, const RankPlace& place) {
     printer.add(points);
   };
   context.should_stop = [&](double) { return stop.requested(); };
+  std::set<std::string> said;
+  context.note_early = [&](const std::string& note) {
+    if (speaks && said.insert(note).second) say("note: " + note);
+  };
   const auto runner = make_ranked_runner({.place = place,
                                           .peer_timeout_seconds = flags.peer_timeout,
                                           .sharded = flags.shard_optimizer});
   const Outcome outcome = runner->run({&it.trial, 1}, context).front();
-  for (const std::string& note : outcome.notes) {
-    if (speaks) say("note: " + note);
-  }
+  for (const std::string& note : outcome.notes) context.note_early(note);
   if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags, speaks);
   if (outcome.status == OutcomeStatus::kDiverged && !speaks) throw ExitCode{1};
-  if (outcome.status != OutcomeStatus::kDone) {
-    throw failure("train: the trial did not finish: " + outcome.reason +
-                  ": try a lower rate with --set train.rate=...");
-  }
+  if (outcome.status != OutcomeStatus::kDone) report_failure(flags, outcome, place);
   if (!speaks) return;
-  print_outcome(flags, it.trial, outcome, router);
-  runner->forget(it.trial, flags.checkpoints);
+  Trial done = it.trial;
+  done.train.tokens = outcome.tokens;  // of a clock's trial: where it came to
+  print_outcome(flags, done, outcome, router);
+  runner->forget(done, flags.checkpoints);
 }
 
 void start_processes(const TrainFlags& flags, const RankPlace& place) {

@@ -14,17 +14,19 @@ double tokens_a_step(const Trial& trial) {
   return static_cast<double>(trial.train.batch * trial.model.context);
 }
 
+bool has_trunk(const Trial& trial) { return trial.train.schedule == "cooldown"; }
+
 std::int64_t warmup_steps(const Trial& trial, std::int64_t steps) {
   if (trial.train.warmup_tokens > 0) {
     const auto wanted = std::llround(trial.train.warmup_tokens / tokens_a_step(trial));
-    return std::max<std::int64_t>(kLeastWarmup, wanted);
+    // What a trunk shares must not know of D.
+    const auto least = has_trunk(trial) ? kLeastWarmup : std::min(kLeastWarmup, steps / 2);
+    return std::max<std::int64_t>(least, wanted);
   }
   if (trial.train.warmup <= 0) return 0;
   const auto wanted = std::llround(trial.train.warmup * static_cast<double>(steps));
   return std::min(steps / 2, std::max<std::int64_t>(kLeastWarmup, wanted));
 }
-
-bool has_trunk(const Trial& trial) { return trial.train.schedule == "cooldown"; }
 
 // How far down the rate is, from 0 to 1, at t in [0, 1] of its way.
 double decay(ScheduleKind kind, double t) {

@@ -26,7 +26,7 @@ struct CurvePoint {
   std::optional<double> heldout_error = {};  // its standard error
   double rate = 0;
   double grad_norm = 0;  // before clipping
-  double seconds = 0;    // since the attempt began
+  double seconds = 0;    // of training so far, earlier attempts and the trunk included
   // Of sparse models: mean over the steps since the last point.
   std::optional<RouterStats> router = {};
 };
@@ -90,6 +90,9 @@ struct RunContext {
   std::int64_t micro_batch = 0;
   double peak_flops = 0;  // FLOP/s of the device or core, for MFU; 0: not known
   std::function<void(std::span<const CurvePoint>)> record_curve = [](auto) {};
+  // What the user should know before the end, such as a checkpoint that is passed over; it is among
+  // the outcome's notes too.
+  std::function<void(const std::string&)> note_early = [](const std::string&) {};
   // Called at least every few steps; true means: save what you can and return kInterrupted.
   std::function<bool(double tokens_done)> should_stop = [](double) { return false; };
   // TrialRunner::run_stack only: this trial has ended, and others may go on.

@@ -60,6 +60,9 @@ void validate_train(const TrainSpec& train) {
     validate_cooldown(train);
   } else if (train.schedule != "cosine") {
     refuse_value("train.schedule", train.schedule, "cosine or cooldown");
+  } else {
+    require(train.warmup_tokens < train.tokens, "train.warmup_tokens", train.warmup_tokens,
+            "fewer tokens than the trial's own, or its rate is never reached");
   }
   if (train.dtype != "float32" && train.dtype != "bfloat16") {
     refuse_value("train.dtype", train.dtype, "float32 or bfloat16");

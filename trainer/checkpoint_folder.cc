@@ -60,7 +60,7 @@ void make_folder(const fs::path& folder) {
   if (!why) return;
   if (means_disk_full(why.value())) throw disk_full_error(folder.string(), why.message());
   throw failure("checkpoints: " + folder.string() + ": cannot be made: " + why.message() +
-                "; check that the folder above it is writable, or run with --no-checkpoints");
+                "; check that the folder above it is writable, or run without checkpoints");
 }
 
 bool before_branch(const Checkpoint& checkpoint, const Trial& trial) {
@@ -114,7 +114,14 @@ std::optional<Checkpoint> CheckpointFolder::newest(std::int64_t micro_batch,
   }
   for (const CheckpointEntry& entry : all) {
     const auto checkpoint = try_read(entry.path, notes);
-    if (!checkpoint || checkpoint->micro_batch != micro_batch) continue;
+    if (!checkpoint) continue;
+    if (checkpoint->micro_batch != micro_batch) {
+      notes.push_back("checkpoint: " + entry.path.string() +
+                      ": passed over: was made with micro-batches of " +
+                      std::to_string(checkpoint->micro_batch) + " sequences, these are of " +
+                      std::to_string(micro_batch) + " (0: the whole batch)");
+      continue;
+    }
     require_same(*checkpoint, trial_, entry.path.string());
     return checkpoint;
   }

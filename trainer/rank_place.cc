@@ -159,4 +159,9 @@ std::string own_host() {
   return name;
 }
 
+void require_peer_timeout(double seconds) {
+  if (kLeastPeerTimeout <= seconds && seconds <= kMostPeerTimeout) return;
+  throw usage_error("--peer-timeout: has to be from 0.1 to 86400 seconds: 30 is the default");
+}
+
 }  // namespace isoflop

@@ -35,6 +35,11 @@ struct RankPlace {
   int listening_socket = -1;
 };
 
+// Seconds that processes may wait for each other.
+inline constexpr double kLeastPeerTimeout = 0.1, kMostPeerTimeout = 86400;
+// Throws Error(kUsage), naming --peer-timeout.
+void require_peer_timeout(double seconds);
+
 // The environment variable of listening_socket.
 inline constexpr const char* kListeningSocket = "ISOFLOP_LISTENING_SOCKET";
 

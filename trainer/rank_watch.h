@@ -42,9 +42,9 @@ class RankWatch {
   // "rank 2 of 4 on HOST is gone: it has died", once that is known.
   std::optional<std::string> gone() const;
 
-  // A call has failed, and `said` is what it said: who is gone? Waits until that is known, at most
-  // for as long as a silence takes to be noticed.
-  std::string find_out(const std::string& said);
+  // A call has failed: who is gone? Waits until that is known, at most for as long as a silence
+  // takes to be noticed; then all are alive.
+  std::optional<std::string> find_out();
 
   // This process goes before its time, and says why.
   void leave(const std::string& why);

@@ -3,6 +3,7 @@
 // gloo's own headers are not in the wheel: cmake/gloo stands in for them.
 #define USE_C10D_GLOO
 #include <ATen/core/ivalue_inl.h>
+#include <c10/util/Logging.h>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -27,8 +28,8 @@ constexpr milliseconds kLookForTheGone{100};
 // For what rank 0 does alone, such as writing a checkpoint; the watch still sees it die.
 constexpr std::chrono::hours kAsLongAsItTakes{24};
 constexpr const char* kWhatToDo =
-    ": start all of them again with the same `isoflop train`: the trial goes on from its last "
-    "checkpoint";
+    "start all of them again with the same `isoflop train`; with --checkpoints the trial goes on "
+    "from its last one";
 
 std::string first_line(const std::exception& error) {
   const auto* known = dynamic_cast<const c10::Error*>(&error);
@@ -37,14 +38,26 @@ std::string first_line(const std::exception& error) {
 }
 
 milliseconds time_limit(const RanksOptions& options) {
-  if (options.timeout_seconds > 0) {
-    return milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
-  }
-  throw usage_error("--peer-timeout: has to be above 0 seconds: 30 is the default");
+  require_peer_timeout(options.timeout_seconds);
+  return milliseconds(static_cast<std::int64_t>(options.timeout_seconds * 1000));
+}
+
+// A lost connection is told in our own words; c10d's warning of it is a page of stack frames.
+void quieten_c10d() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return;
+  setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 1);
+  c10::initLogging();
 }
 
 torch::Tensor host_tensor(void* values, std::size_t count, torch::ScalarType type) {
   return torch::from_blob(values, {static_cast<std::int64_t>(count)}, type);
+}
+
+// Of what may be large, or comes when rank 0 has made it.
+c10d::BroadcastOptions patient() {
+  c10d::BroadcastOptions options;
+  options.timeout = kAsLongAsItTakes;
+  return options;
 }
 
 // Set when a call has ended, well or not.
@@ -86,6 +99,7 @@ class Ranks::Group {
  public:
   Group(const RankPlace& place, const RanksOptions& options)
       : place_(place), limit_(time_limit(options)) {
+    quieten_c10d();
     try {
       meet(options);
     } catch (const c10::Error& error) {
@@ -99,14 +113,11 @@ class Ranks::Group {
   std::string name() const { return rank_name(place_.rank, place_.world, own_host()); }
   std::optional<std::string> gone() const { return watch_->gone(); }
 
+  bool is_on_device(const torch::Tensor& tensor) const { return devices_ && !tensor.is_cpu(); }
   c10d::Backend& of(const torch::Tensor& tensor) {
-    return tensor.is_cpu() || !devices_ ? *hosts_ : *devices_;
+    return is_on_device(tensor) ? *devices_ : *hosts_;
   }
   c10d::Backend& hosts() { return *hosts_; }
-  // Gloo's is an all-reduce of a copy.
-  bool has_reduce_scatter(const torch::Tensor& tensor) const {
-    return devices_ && !tensor.is_cpu();
-  }
 
   // Runs a call of c10d; what goes wrong with it is told in our words.
   template <class Call>
@@ -120,11 +131,17 @@ class Ranks::Group {
     }
   }
 
+  // Of a call on the host; the watch is asked all the while.
   void wait(const Works& work) {
     guarded([&] {
       if (const auto future = future_of(work)) wait_for_end(*future);
       work->wait();
     });
+  }
+  // NCCL's wait() does not block the host.
+  void wait_on(const torch::Tensor& tensor, const Works& work) {
+    if (!is_on_device(tensor)) return wait(work);
+    guarded([&] { work->wait(); });
   }
 
   // In order when nothing has failed; otherwise nothing can be waited for, and the process ends
@@ -187,9 +204,7 @@ class Ranks::Group {
     if (devices_) devices_->abort();
   }
 
-  // Of what runs on the host; NCCL's wait() does not block.
-  c10::intrusive_ptr<c10::ivalue::Future> future_of(const Works& work) const {
-    if (devices_) return {};
+  static c10::intrusive_ptr<c10::ivalue::Future> future_of(const Works& work) {
     try {
       return work->getFuture();
     } catch (const c10::Error&) {
@@ -207,7 +222,13 @@ class Ranks::Group {
 
   [[noreturn]] void give_up(const std::string& said) {
     failed_ = true;
-    throw failure("several processes: " + watch_->find_out(said) + kWhatToDo);
+    if (const auto who = watch_->find_out()) {
+      throw failure("several processes: " + *who + ": " + kWhatToDo);
+    }
+    throw failure("several processes: all " + std::to_string(place_.world) +
+                  " are alive, but one did not come to the others within " +
+                  std::to_string(limit_.count() / 1000) + " s (" + said +
+                  "): raise --peer-timeout, and " + kWhatToDo);
   }
 
   RankPlace place_;
@@ -232,7 +253,7 @@ std::function<void()> Ranks::all_reduce(const torch::Tensor& flat) {
   if (!group_) return [] {};
   std::vector<at::Tensor> tensors{flat};
   const Works work = group_->guarded([&] { return group_->of(flat).allreduce(tensors); });
-  return [this, work] { group_->wait(work); };
+  return [this, flat, work] { group_->wait_on(flat, work); };
 }
 
 void Ranks::reduce_scatter(const torch::Tensor& whole, const torch::Tensor& shard) {
@@ -240,11 +261,13 @@ void Ranks::reduce_scatter(const torch::Tensor& whole, const torch::Tensor& shar
     shard.copy_(whole);
     return;
   }
-  if (group_->has_reduce_scatter(whole)) {
+  if (group_->is_on_device(whole)) {
     at::Tensor from = whole, to = shard;
-    group_->wait(group_->guarded([&] { return group_->of(whole)._reduce_scatter_base(to, from); }));
+    group_->wait_on(
+        whole, group_->guarded([&] { return group_->of(whole)._reduce_scatter_base(to, from); }));
     return;
   }
+  // Gloo's is an all-reduce of a copy.
   all_reduce(whole)();
   shard.copy_(whole.narrow(0, shard.numel() * rank(), shard.numel()));
 }
@@ -255,13 +278,15 @@ void Ranks::all_gather(const torch::Tensor& whole, const torch::Tensor& shard) {
     return;
   }
   at::Tensor to = whole, from = shard;
-  group_->wait(group_->guarded([&] { return group_->of(whole)._allgather_base(to, from); }));
+  group_->wait_on(whole,
+                  group_->guarded([&] { return group_->of(whole)._allgather_base(to, from); }));
 }
 
 void Ranks::broadcast(const torch::Tensor& tensor) {
   if (!group_) return;
   std::vector<at::Tensor> tensors{tensor};
-  group_->wait(group_->guarded([&] { return group_->of(tensor).broadcast(tensors); }));
+  group_->wait_on(
+      tensor, group_->guarded([&] { return group_->of(tensor).broadcast(tensors, patient()); }));
 }
 
 std::vector<double> Ranks::sum(const std::vector<double>& values) {
@@ -273,10 +298,8 @@ std::vector<double> Ranks::sum(const std::vector<double>& values) {
 std::string Ranks::broadcast(const std::string& bytes) {
   if (!group_) return bytes;
   const auto send = [&](const torch::Tensor& tensor) {
-    c10d::BroadcastOptions patient;
-    patient.timeout = kAsLongAsItTakes;
     std::vector<at::Tensor> tensors{tensor};
-    group_->wait(group_->guarded([&] { return group_->hosts().broadcast(tensors, patient); }));
+    group_->wait(group_->guarded([&] { return group_->hosts().broadcast(tensors, patient()); }));
   };
   auto size = static_cast<std::int64_t>(bytes.size());
   send(host_tensor(&size, 1, torch::kInt64));

@@ -35,7 +35,7 @@
 namespace isoflop {
 
 struct RanksOptions {
-  double timeout_seconds = 30;  // of every call, and for all to meet
+  double timeout_seconds = 30;  // of every call, and for all to meet; see rank_place.h
   bool nccl = false;            // tensors lie on CUDA devices
 };
 
@@ -61,7 +61,7 @@ class Ranks {
   void reduce_scatter(const torch::Tensor& whole, const torch::Tensor& shard);
   // whole [world x n] = the shards [n] of all, in order.
   void all_gather(const torch::Tensor& whole, const torch::Tensor& shard);
-  // `tensor` becomes rank 0's.
+  // `tensor` becomes rank 0's; waits for as long as it takes.
   void broadcast(const torch::Tensor& tensor);
 
   // Of values on the host: element by element over all. The same bits everywhere.

@@ -41,7 +41,10 @@ TrialProgress::TrialProgress(const Trial& trial, const TokenSource& source, RunC
 
 std::optional<Checkpoint> TrialProgress::find_checkpoint() {
   if (context_.resume_from.empty()) {
-    return folder_ ? folder_->newest(context_.micro_batch, notes_) : std::nullopt;
+    if (!folder_) return std::nullopt;
+    auto found = folder_->newest(context_.micro_batch, notes_);
+    for (const std::string& note : notes_) context_.note_early(note);
+    return found;
   }
   Checkpoint found = read_checkpoint(context_.resume_from);
   require_same(found, trial_, context_.resume_from);

@@ -114,6 +114,25 @@ TEST_F(RankedTrain, TheyEndWithWhoeverStartedThem) {
   EXPECT_EQ(code, 0);
 }
 
+TEST_F(RankedTrain, WhenTheFirstIsKilledTheOthersSayItWithoutStackFrames) {
+  script("$isoflop " + std::string(kZipf) +
+         "--tokens 20M --processes 3 >out.txt 2>err.txt & p=$!\n"
+         "for i in $(seq 200); do set -- $(cat /proc/$p/task/$p/children); [ -n \"$3\" ] && break; "
+         "sleep 0.05; done\n"
+         "for i in $(seq 200); do grep -q step err.txt && break; sleep 0.05; done\n"
+         "kill -KILL $1; wait $p\n");
+  const std::string said = read("err.txt");
+  EXPECT_THAT(said, testing::HasSubstr("rank 0 of 3 on "));
+  EXPECT_THAT(said, testing::Not(testing::HasSubstr("frame #")));
+}
+
+TEST_F(RankedTrain, TheTabularLearnerIsNotShared) {
+  const Ran ran = run(
+      "train --params 1k --tokens 10k --set trainer=tabular --set data.source=zipf --processes 2");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, testing::HasSubstr("leave it out"));
+}
+
 TEST_F(RankedTrain, AHalfSetEnvironmentIsRefusedByName) {
   const Ran ran = run_under("env RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1",
                             std::string(kZipf) + "--tokens 16k");

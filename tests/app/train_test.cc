@@ -41,6 +41,9 @@ TEST_F(Train, InterruptedItSaysHowToGoOn) {
   EXPECT_EQ(ran.code, 124) << "timeout's own code: it had to send the signal";
   EXPECT_NE(ran.err.find("run the same command again to go on"), std::string::npos) << ran.err;
   EXPECT_FALSE(std::filesystem::is_empty(dir_ / "ckpt"));
+  const Ran other = run_under("timeout -s INT 1.5", trial + " --micro-batch 1");
+  EXPECT_NE(other.err.find("passed over: was made with micro-batches of 0"), std::string::npos)
+      << other.err;
 }
 
 TEST_F(Train, TokensFlopsAndTokensPerParameterNameTheSameTrial) {
@@ -99,7 +102,27 @@ TEST_F(Train, ForecastsItsEndWhileItTrains) {
   EXPECT_NE(ran.err.find("will end at"), std::string::npos) << ran.err;
 }
 
+TEST_F(Train, AClockLeavesNoCheckpointOfItsOwnBehind) {
+  const Ran ran = run(std::string(kTrial) +
+                      "--minutes 0.03 --checkpoint-minutes 0.001 --checkpoints ckpt --json");
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string own = ran.json()["identity"].get<std::string>().substr(0, 16);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "ckpt" / own));
+}
+
 #endif
+
+TEST_F(Train, OddNumbersAreRefusedBeforeAnythingIsTrained) {
+  const std::string trial = "train --params 6k --tokens 1M --set data.source=zipf ";
+  write("file", "in the way");
+  EXPECT_EQ(run(trial + "--checkpoints file").code, 1);
+  EXPECT_NE(read("err.txt").find("leave --checkpoints out"), std::string::npos);
+  for (const char* odd : {"--micro-batch -5", "--checkpoint-minutes -1", "--checkpoint-minutes nan",
+                          "--peer-timeout 0", "--peer-timeout 1e300", "--peer-timeout nan",
+                          "--set train.schedule=cosine --set train.warmup_tokens=1e9"}) {
+    EXPECT_EQ(run(trial + odd).code, 2) << odd;
+  }
+}
 
 TEST_F(Train, WantsExactlyOneEnd) {
   EXPECT_EQ(run("train --params 1k").code, 2);

@@ -41,6 +41,14 @@ TEST(Schedule, WarmsUpForTenStepsAtLeastAndHalfOfAllAtMost) {
   EXPECT_EQ(schedule_of(with(512 * 8)).warmup_steps, 4);
 }
 
+TEST(Schedule, ACosinesWarmUpInTokensIsNotLengthenedBeyondItsHalf) {
+  Trial trial = with(512 * 8);
+  trial.train.warmup_tokens = 512;
+  EXPECT_EQ(schedule_of(trial).warmup_steps, 4);
+  trial.train.warmup_tokens = 512 * 6;
+  EXPECT_EQ(schedule_of(trial).warmup_steps, 6) << "what was asked for";
+}
+
 TEST(Schedule, NeverRisesAfterTheWarmUp) {
   const Schedule schedule = schedule_of(with(512 * 300));
   for (std::int64_t step = schedule.warmup_steps + 1; step < schedule.steps; ++step) {

@@ -113,6 +113,16 @@ TEST(Ranks, WaitForRankZerosWorkBeyondTheTimeLimit) {
   }));
 }
 
+TEST(Ranks, OneThatIsOnlySlowIsNotCalledGone) {
+  const auto errors = run_ranks(2, [](const RankPlace& place) {
+    Ranks ranks(place, {.timeout_seconds = 0.5});
+    if (place.rank == 1) std::this_thread::sleep_for(std::chrono::seconds(10));
+    ranks.barrier();
+  });
+  EXPECT_THAT(errors[0], testing::AllOf(testing::HasSubstr("all 2 are alive"),
+                                        testing::HasSubstr("raise --peer-timeout")));
+}
+
 TEST(Ranks, SayWhoDidNotCome) {
   const int socket = listen_at("127.0.0.1", 0);
   const RankPlace alone{.rank = 0, .world = 3, .port = port_of(socket), .listening_socket = socket};
