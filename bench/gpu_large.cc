@@ -17,7 +17,7 @@
 // Prints one JSON object.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <map>
 #include <string>
 #include <vector>
@@ -39,10 +39,9 @@ Flags parse_flags(int argc, char** argv) {
               {"heads", "12"},       {"context", "1024"},   {"vocab", "50304"},  {"batch", "512"},
               {"micro-batch", "64"}, {"steps", "20"},       {"product", "8192"}, {"sheet", "H200"}};
   for (int i = 1; i < argc; i += 2) {
-    const std::string name =
-        std::string(argv[i]).substr(std::min<std::size_t>(2, std::string(argv[i]).size()));
+    const std::string given = argv[i], name = given.rfind("--", 0) == 0 ? given.substr(2) : "";
     if (!flags.contains(name) || i + 1 == argc) {
-      throw usage_error("bench_gpu_large: " + std::string(argv[i]) +
+      throw usage_error("bench_gpu_large: " + given +
                         ": is not known or has no value: see the head of bench/gpu_large.cc");
     }
     flags[name] = argv[i + 1];
@@ -84,7 +83,7 @@ double median(std::vector<double> values) {
 }
 
 void wait_for(torch::Device device) {
-  if (device.is_cuda()) torch::cuda::synchronize();
+  if (device.is_cuda()) torch::cuda::synchronize(device.index());  // -1: the current one
 }
 
 // FLOP/s of the best of ten products of n x n matrices.
@@ -130,6 +129,7 @@ Timing time_steps(const Trial& trial, const Flags& flags) {
   if (outcomes.at(0).status != OutcomeStatus::kDone) {
     throw failure("bench_gpu_large: the run did not end: " + outcomes.at(0).reason);
   }
+  for (const std::string& note : outcomes[0].notes) std::fprintf(stderr, "%s\n", note.c_str());
   timing.seconds = median(steps);
   if (timing.seconds <= 0) throw failure("bench_gpu_large: --steps: give at least 12");
   return timing;
@@ -142,8 +142,9 @@ int print_measurement(const Flags& flags) {
     throw failure("bench_gpu_large: --device cuda: no CUDA device can be used here");
   }
   const auto type = trial.train.dtype == "bfloat16" ? torch::kBFloat16 : torch::kFloat32;
-  const Timing timing = time_steps(trial, flags);
+  // Before, while the device's memory and its random numbers are untouched.
   const double matmul = measured_peak(device, type, whole(flags, "product"));
+  const Timing timing = time_steps(trial, flags);
   const double tokens = static_cast<double>(trial.train.batch * trial.model.context);
   std::printf(
       "{\"shape\": \"%s\", \"params\": %.0f, \"tokens_a_step\": %.0f, \"dtype\": \"%s\", "
@@ -172,7 +173,7 @@ int print_measurement(const Flags& flags) {
 int main(int argc, char** argv) {
   try {
     return isoflop::print_measurement(isoflop::parse_flags(argc, argv));
-  } catch (const isoflop::Error& error) {
+  } catch (const std::exception& error) {  // LibTorch's too
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }

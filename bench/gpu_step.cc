@@ -13,6 +13,7 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <cstdio>
+#include <exception>
 #include <map>
 #include <random>
 #include <string>
@@ -44,12 +45,18 @@ constexpr Choice kChoices[] = {{"all", true, true, true},
 Words words_of(int argc, char** argv) {
   Words words{{"device", "cuda"}, {"vocab", "256"}, {"context", "256"}, {"layers", "4"},
               {"width", "256"},   {"heads", "4"},   {"batch", "32"},    {"steps", "50"}};
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = std::string(argv[i]).substr(2);
-    if (!words.contains(name)) {
-      throw usage_error("bench_gpu_step: --" + name + ": is not known: see bench/gpu_step.cc");
+  for (int i = 1; i < argc; i += 2) {
+    const std::string given = argv[i], name = given.rfind("--", 0) == 0 ? given.substr(2) : "";
+    if (!words.contains(name) || i + 1 == argc) {
+      throw usage_error("bench_gpu_step: " + given +
+                        ": is not known or has no value: see the head of bench/gpu_step.cc");
     }
     words[name] = argv[i + 1];
+  }
+  for (const auto& [name, word] : words) {
+    if (name != "device" && parse_quantity(word, "--" + name) < 1) {
+      throw usage_error("bench_gpu_step: --" + name + ": " + word + ": must be at least 1");
+    }
   }
   return words;
 }
@@ -134,7 +141,7 @@ int print_steps(const Words& words) {
 int main(int argc, char** argv) {
   try {
     return isoflop::print_steps(isoflop::words_of(argc, argv));
-  } catch (const isoflop::Error& error) {
+  } catch (const std::exception& error) {  // LibTorch's too
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Many small trials on one GPU: isoflop's stacks and packs beside nanoGPT-style PyTorch, one trial after the other.
 
-  bench/gpu_trials.py [--python PY] [--program build/release/isoflop] [--corpus corpora/classics] [--device cuda]
+  bench/gpu_trials.py [--python PY] [--program build/cuda/isoflop] [--corpus corpora/classics] [--device cuda]
                       [--sizes 300k,1M,3M,10M] [--trials 16] [--steps 2000] [--batch 64] [--context 256] [--out FILE]
-  bench/gpu_trials.py --device cpu --quick            tiny, to see that it runs; its numbers mean nothing
+  bench/gpu_trials.py --device cpu --quick --program build/release/isoflop        tiny, to see that it runs; its numbers mean nothing
+
+PY is a Python with PyTorch and, on a GPU, triton, without which torch.compile cannot compile there: bench/setup makes one in
+bench/.venv. The program is that of preset cuda.
 
 For each size: the seeds 1 to `trials` of one shape (core/shape_rule.h), the same corpus, batch, context, steps, recipe and type.
   isoflop   one `isoflop sweep run` of the size's trials: wall clock from start to end, with the program's start, its planning,
@@ -19,6 +22,7 @@ import datetime
 import json
 import os
 import re
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -158,11 +162,32 @@ def has_cuda(options):
     return subprocess.run([options.python, "-c", check], stderr=subprocess.DEVNULL).returncode == 0
 
 
+def has_triton(options):
+    return subprocess.run([options.python, "-c", "import triton"], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def refuse_what_cannot_run(options):
+    """Before the first size has been trained for an hour."""
+    quick = "" if options.device != "cpu" else "; on the CPU: --program build/release/isoflop"
+    if not os.access(options.program, os.X_OK):
+        raise SystemExit(f"gpu_trials: --program: {options.program}: is no program: cmake --build --preset cuda, or name another{quick}")
+    if not shutil.which(options.python):
+        raise SystemExit(f"gpu_trials: --python: {options.python}: is no program: bench/setup makes bench/.venv")
+    if options.device == "cpu" and not options.quick:
+        raise SystemExit("gpu_trials: --device cpu is for --quick only: a core has no launches to save (bench/stack.cc measures that)")
+    if options.device != "cpu" and not has_cuda(options):
+        raise SystemExit("gpu_trials: no CUDA device can be used by --python: run it on a machine with a GPU, or see --quick")
+    if options.device != "cpu" and options.mode == "compile" and not has_triton(options):
+        raise SystemExit(
+            f"gpu_trials: --python: {options.python}: has no triton, without which torch.compile cannot compile for CUDA: "
+            "bench/setup makes bench/.venv with it; or --mode eager"
+        )
+
+
 def parse_options():
-    venv = os.path.join(ROOT, "bench/.venv/bin/python")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--python", default=venv if os.path.exists(venv) else os.path.join(ROOT, ".venv/bin/python"))
-    parser.add_argument("--program", default=os.path.join(ROOT, "build/release/isoflop"))
+    parser.add_argument("--python", default=os.path.join(ROOT, "bench/.venv/bin/python"), help="with torch and triton: bench/setup")
+    parser.add_argument("--program", default=os.path.join(ROOT, "build/cuda/isoflop"), help="of preset cuda")
     parser.add_argument("--corpus", default=os.path.join(ROOT, "corpora/classics"))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--sizes", default="300k,1M,3M,10M")
@@ -188,10 +213,7 @@ def parse_options():
 
 def main():
     options = parse_options()
-    if options.device == "cpu" and not options.quick:
-        raise SystemExit("gpu_trials: --device cpu is for --quick only: a core has no launches to save (bench/stack.cc measures that)")
-    if options.device != "cpu" and not has_cuda(options):
-        raise SystemExit("gpu_trials: no CUDA device can be used by --python: run it on a machine with a GPU, or see --quick")
+    refuse_what_cannot_run(options)
     with tempfile.TemporaryDirectory() as folder:
         rows, version = measure(options, folder)
     text = report(options, rows, version)

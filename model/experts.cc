@@ -18,6 +18,10 @@ torch::ScalarType product_type(const torch::Tensor& x) {
 
 }  // namespace
 
+bool can_group_experts(const ModelConfig& config, torch::ScalarType type) {
+  return type == torch::kBFloat16 && config.width % 8 == 0 && config.expert_width() % 8 == 0;
+}
+
 RouterStats router_stats_of(const torch::Tensor& stats) {
   const auto host = stats.to(torch::kCPU, torch::kFloat64).contiguous();
   RouterStats result;
@@ -139,13 +143,9 @@ torch::Tensor ExpertsImpl::dropless(const torch::Tensor& x, const Routing& routi
   const auto token = routing.order.remainder(x.size(0));
   const auto gate = routing.gate.index_select(0, routing.order).unsqueeze(1);
   const auto rows = x.index_select(0, token);
-  const auto out = can_group(x) ? by_groups(rows, routing) : by_slices(rows, routing);
+  const auto out = can_group_experts(config_, product_type(x)) ? by_groups(rows, routing)
+                                                               : by_slices(rows, routing);
   return torch::zeros_like(x).index_add(0, token, (out * gate).to(x.scalar_type()));
-}
-
-bool ExpertsImpl::can_group(const torch::Tensor& x) const {
-  return product_type(x) == torch::kBFloat16 && config_.width % 8 == 0 &&
-         config_.expert_width() % 8 == 0;
 }
 
 torch::Tensor ExpertsImpl::by_groups(const torch::Tensor& rows, const Routing& routing) const {

@@ -60,6 +60,10 @@ struct RouterPass {
 
 RouterStats router_stats_of(const torch::Tensor& stats);
 
+// Dropless experts whose products are of `type`: in one grouped product; else in slices, whose
+// sizes wait for the device.
+bool can_group_experts(const ModelConfig& config, torch::ScalarType type);
+
 class ExpertsImpl : public torch::nn::Module {
  public:
   // The configuration must be sparse.
@@ -84,7 +88,6 @@ class ExpertsImpl : public torch::nn::Module {
   torch::Tensor within_capacity(const torch::Tensor& x, const Routing& routing,
                                 std::int64_t capacity) const;
   torch::Tensor dropless(const torch::Tensor& x, const Routing& routing) const;
-  bool can_group(const torch::Tensor& x) const;
   torch::Tensor by_groups(const torch::Tensor& rows, const Routing& routing) const;
   torch::Tensor by_slices(const torch::Tensor& rows, const Routing& routing) const;
   torch::Tensor activation(const torch::Tensor& inner) const;

@@ -11,6 +11,13 @@ constexpr double kStackedNormEpsilon = 1e-6;  // as in transformer.cc
 constexpr std::int64_t kNoTarget = -1;        // TokenBatch::targets
 constexpr std::int64_t kMostGap = 16;         // numbers between two parameters: flat_layout.cc
 
+// a[k] b[k] in float32, whatever type a and b have: nothing is rounded.
+torch::Tensor exact_products(const torch::Tensor& a, const torch::Tensor& b) {
+  if (a.scalar_type() == torch::kFloat32) return torch::bmm(a, b);
+  if (a.is_cuda()) return at::bmm(a, b, torch::kFloat32);
+  return torch::bmm(a.to(torch::kFloat32), b.to(torch::kFloat32));
+}
+
 // y[k] = x[k] W[k]^T. The gradient of the weights goes to the float32 leaf, whatever type the
 // product has, and in the weights' own order of numbers.
 struct StackedLinear : torch::autograd::Function<StackedLinear> {
@@ -28,8 +35,7 @@ struct StackedLinear : torch::autograd::Function<StackedLinear> {
     const auto& used = saved[1];
     const auto dy = above[0].to(used.scalar_type());
     const auto type = context->saved_data["type"].toScalarType();
-    return {
-        torch::bmm(dy, used).to(type), torch::bmm(dy.transpose(1, 2), x).to(torch::kFloat32), {}};
+    return {torch::bmm(dy, used).to(type), exact_products(dy.transpose(1, 2), x), {}};
   }
 };
 
@@ -159,7 +165,8 @@ torch::Tensor StackedTransformer::attention(const BlockWeights& block, const tor
   torch::Tensor qk = parts[0];  // [2, K B, h, T, k]
   if (config_.qk_norm) {
     const auto gains = block.qk_gain.leaf.view({K, 2, 1, 1, 1, k}).transpose(0, 1);
-    const auto normed = torch::rms_norm(qk, {k}, {}, kStackedNormEpsilon);
+    // Rounded once, when it has been turned: as model/cuda/turned_heads.h does.
+    const auto normed = torch::rms_norm(qk.to(torch::kFloat32), {k}, {}, kStackedNormEpsilon);
     qk = (normed.unflatten(1, {K, B}) * gains).flatten(1, 2);
   }
   if (rotary_cos_.defined()) {

@@ -23,7 +23,7 @@ torch::Tensor apply_norm(const torch::Tensor& x, const torch::Tensor& gain,
 
 bool is_fused(const torch::Tensor& x, Fusing fusing) {
   if (fusing != Fusing::kOnDevices) return fusing == Fusing::kEverywhere;
-  return x.is_cuda() || x.scalar_type() == torch::kBFloat16;
+  return x.is_cuda() || type_of_pass(x) == torch::kBFloat16;
 }
 
 Fusing fusing_of(TransformerPath path) {
@@ -40,7 +40,9 @@ Fusing fusing_of(TransformerPath path) {
 
 AddedAndNormed normed(const ResidualStream& stream, const torch::Tensor& gain,
                       const torch::Tensor& bias, Fusing fusing) {
-  if (is_fused(stream.x, fusing)) return add_norm(stream.x, stream.y, gain, bias, kNormEpsilon);
+  if (is_fused(stream.x, fusing)) {
+    return add_norm(stream.x, stream.y, gain, bias, kNormEpsilon, type_of_pass(stream.x));
+  }
   const torch::Tensor sum = stream.sum();
   return {.sum = sum, .normed = apply_norm(sum, gain, bias)};
 }
@@ -234,10 +236,9 @@ double TransformerImpl::relative_width() const {
 torch::Tensor TransformerImpl::last_hidden(const torch::Tensor& tokens,
                                            const torch::Tensor& segments,
                                            std::vector<torch::Tensor>* stream) {
-  auto x = look_up(embedding_, tokens);
+  auto x = torch::embedding(embedding_, tokens);  // and what is added to it: never rounded
   if (positions_.defined()) x = x + positions_.slice(0, 0, tokens.size(1));
   if (segments.defined()) x = x + torch::embedding(segments_, segments);
-  if (products_ == torch::kBFloat16) x = x.to(products_);
   if (stream != nullptr) stream->assign(1, x);
   ResidualStream residual{x};
   for (auto& block : blocks_) {
@@ -257,7 +258,9 @@ LowCopies* TransformerImpl::fresh_copies() {
   if (low_copies_ == nullptr) {
     std::vector<torch::Tensor> matrices;
     for (const torch::Tensor& parameter : parameters()) {
-      if (parameter.dim() == 2) matrices.push_back(parameter);
+      const bool is_table = parameter.is_same(positions_) || parameter.is_same(segments_) ||
+                            (head_.defined() && parameter.is_same(embedding_));
+      if (parameter.dim() == 2 && !is_table) matrices.push_back(parameter);
     }
     low_copies_ = std::make_unique<LowCopies>(matrices);
   }

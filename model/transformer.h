@@ -153,9 +153,15 @@ class TransformerImpl : public torch::nn::Module {
   // weights.
   torch::Tensor router_loss() const;
 
-  // The type of products and activations, float32 or bfloat16; parameters and their gradients stay
-  // float32. Call it once the model is on its device.
+  // The type of products and of what they read and write, float32 or bfloat16; the residual stream,
+  // parameters and their gradients stay float32, as under PyTorch's autocast. Call it once the
+  // model is on its device.
   void compute_in(torch::ScalarType type) { products_ = type; }
+  // Passes that train wait for the device, so that no CUDA graph can be made of them.
+  bool waits_for_device() const {
+    return config_.sparse() && config_.capacity_factor == 0 &&
+           !can_group_experts(config_, products_);
+  }
 
   // All parameters, each once: embeddings and heads, hidden matrices, then gains and biases.
   std::vector<ParameterGroup> groups() const;

@@ -3,7 +3,7 @@
 
 namespace isoflop {
 
-std::unique_ptr<StepRecorder> make_step_recorder(torch::Device) {
+std::unique_ptr<StepRecorder> make_step_recorder(torch::Device, const std::string&) {
   return std::make_unique<DirectSteps>();
 }
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "model/torch_headers.h"
 
@@ -31,13 +32,21 @@ class StepRecorder {
 // Calls work every time.
 class DirectSteps : public StepRecorder {
  public:
+  explicit DirectSteps(std::string note = {}) : note_(std::move(note)) {}
   void run(std::int64_t, const std::function<void()>& work) override { work(); }
+  std::string note() const override { return note_; }
+
+ private:
+  std::string note_;
 };
 
 // On CUDA devices: the first few calls of a key are made as they are, because libraries prepare
 // themselves; the next is recorded. When that fails all go on as they are, with a note. Needs a
-// current stream that is not the default one. DirectSteps elsewhere.
-std::unique_ptr<StepRecorder> make_step_recorder(torch::Device device);
+// current stream that is not the default one, and that no other thread has (trainer/own_stream.h).
+// DirectSteps elsewhere, and with a note where `waits` says why the work waits for the device.
+// Recorders are each of one thread; several may be at work at once.
+std::unique_ptr<StepRecorder> make_step_recorder(torch::Device device,
+                                                 const std::string& waits = {});
 
 }  // namespace isoflop
 

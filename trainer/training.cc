@@ -20,7 +20,12 @@ Transformer on_device(const Trial& trial, torch::Device device, TransformerPath 
 std::unique_ptr<StepRunner> steps_on(torch::Device device, TransformerImpl& model, AdamW& optimizer,
                                      DataParallel& parallel, const Ranks& ranks, double clip) {
   if (device.is_cpu() || !ranks.is_alone()) return host_steps(model, optimizer, parallel, clip);
-  return device_steps(model, optimizer, make_step_recorder(device));
+  const std::string waits =
+      model.waits_for_device()
+          ? "experts without a capacity, whose products cannot be grouped "
+            "(float32, or widths that are no multiple of 8), wait for the device"
+          : "";
+  return device_steps(model, optimizer, make_step_recorder(device, waits));
 }
 
 std::vector<double> numbers_of(const RouterStats& stats) {

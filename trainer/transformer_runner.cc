@@ -1,7 +1,5 @@
 #include "trainer/transformer_runner.h"
 
-#include <c10/core/StreamGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "data/token_source.h"
 #include "trainer/checkpoint_folder.h"
 #include "trainer/out_of_memory.h"
+#include "trainer/own_stream.h"
 #include "trainer/ranks.h"
 #include "trainer/stacked_training.h"
 #include "trainer/training.h"
@@ -53,13 +52,6 @@ void require_tokens(const Trial& trial, const TokenSource& source) {
                     ": lower the budget, leave out the smallest sizes, " +
                     (capped ? "raise data.unique_tokens" : "prepare a larger corpus") +
                     ", or allow more passes with data.epochs");
-}
-
-// Trials of a pack (sweep/pack.h) run side by side only on streams of their own.
-std::unique_ptr<c10::StreamGuard> own_stream(torch::Device device) {
-  if (device.is_cpu()) return nullptr;
-  const c10::impl::VirtualGuardImpl guard(device.type());
-  return std::make_unique<c10::StreamGuard>(guard.getStreamFromGlobalPool(device));
 }
 
 class TransformerRunner : public TrialRunner {

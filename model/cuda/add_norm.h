@@ -2,8 +2,9 @@
 // for the formulas. On devices the kernels, elsewhere LibTorch's operators with the same result to
 // rounding.
 //
-// x and y [..., d] float32 or bfloat16 (float64 on the CPU), gain and bias [d] float32 (float64).
-// y may be undefined: nothing is added. bias undefined: RMSNorm, else LayerNorm.
+// x [..., d] and the sum are the residual stream: float32 (float64 on the CPU), as gain and bias
+// [d]. y [..., d] and what is normed are of `type`, x's or bfloat16. y may be undefined: nothing is
+// added. bias undefined: RMSNorm, else LayerNorm.
 #ifndef ISOFLOP_MODEL_CUDA_ADD_NORM_H_
 #define ISOFLOP_MODEL_CUDA_ADD_NORM_H_
 
@@ -16,7 +17,7 @@ struct AddedAndNormed {
 };
 
 AddedAndNormed add_norm(const torch::Tensor& x, const torch::Tensor& y, const torch::Tensor& gain,
-                        const torch::Tensor& bias, double epsilon);
+                        const torch::Tensor& bias, double epsilon, torch::ScalarType type);
 
 }  // namespace isoflop
 

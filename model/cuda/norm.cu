@@ -59,23 +59,22 @@ __device__ float product_sum(const float (&a)[N], const float (&b)[N]) {
   return sum;
 }
 
-// x' as it is stored, rounded.
 template <class T, int N>
-__device__ void load_sum(const Place<N>& place, const T* x, const T* y, T* sum,
+__device__ void load_sum(const Place<N>& place, const float* x, const T* y, float* sum,
                          float (&values)[N]) {
   load(x + place.at, values);
   if (y == nullptr) return;
   float other[N];
   load(y + place.at, other);
 #pragma unroll
-  for (int i = 0; i < N; ++i) values[i] = to_float(from_float<T>(values[i] + other[i]));
+  for (int i = 0; i < N; ++i) values[i] += other[i];
   store(sum + place.at, values);
 }
 
 template <class T, int N>
 __global__ __launch_bounds__(kMostThreads) void add_norm_forward_kernel(
-    const T* x, const T* y, const float* gain, const float* bias, T* sum, T* normed, float* means,
-    float* inverses, float epsilon, std::int64_t rows, std::int64_t width) {
+    const float* x, const T* y, const float* gain, const float* bias, float* sum, T* normed,
+    float* means, float* inverses, float epsilon, std::int64_t rows, std::int64_t width) {
   __shared__ float of_warps[kWarp];
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   const Place<N> place(row, rows, width);
@@ -103,9 +102,10 @@ __global__ __launch_bounds__(kMostThreads) void add_norm_forward_kernel(
 
 template <class T>
 struct BackwardPointers {
-  const T *d_normed, *d_sum, *sum;
-  const float *gain, *means, *inverses;
-  T* d_x;
+  const T* d_normed;
+  const float *d_sum, *sum, *gain, *means, *inverses;
+  float* d_x;
+  T* d_y;
   float *gain_partial, *bias_partial;
 };
 
@@ -146,6 +146,7 @@ __device__ void backward_row(const BackwardPointers<T>& tensors, std::int64_t ro
     past[i] += inverse * (slope[i] - normal[i] * along - level);
   }
   store(tensors.d_x + place.at, past);
+  if (tensors.d_y != nullptr) store(tensors.d_y + place.at, past);
 }
 
 template <class T, int N>
@@ -172,9 +173,9 @@ void launch_forward(const AddNormForward& pass, GpuStream stream) {
   const Layout layout = layout_of(pass.width, N);
   const dim3 grid(static_cast<unsigned>(divide_up(pass.rows, layout.rows)));
   launch("add_norm_forward", add_norm_forward_kernel<T, N>, grid, dim3(layout.threads, layout.rows),
-         stream, static_cast<const T*>(pass.x), static_cast<const T*>(pass.y), pass.gain, pass.bias,
-         static_cast<T*>(pass.sum), static_cast<T*>(pass.normed), pass.means, pass.inverses,
-         pass.epsilon, pass.rows, pass.width);
+         stream, pass.x, static_cast<const T*>(pass.y), pass.gain, pass.bias, pass.sum,
+         static_cast<T*>(pass.normed), pass.means, pass.inverses, pass.epsilon, pass.rows,
+         pass.width);
 }
 
 template <class T, int N>
@@ -183,12 +184,13 @@ void launch_backward(const AddNormBackward& pass, GpuStream stream) {
   const std::int64_t blocks = backward_blocks(pass.rows, layout), sums = blocks * layout.rows;
   const BackwardPointers<T> tensors{
       static_cast<const T*>(pass.d_normed),
-      static_cast<const T*>(pass.d_sum),
-      static_cast<const T*>(pass.sum),
+      pass.d_sum,
+      pass.sum,
       pass.gain,
       pass.means,
       pass.inverses,
-      static_cast<T*>(pass.d_x),
+      pass.d_x,
+      static_cast<T*>(pass.d_y),
       pass.partial,
       pass.d_bias == nullptr ? nullptr : pass.partial + sums * pass.width};
   launch("add_norm_backward", add_norm_backward_kernel<T, N>, dim3(static_cast<unsigned>(blocks)),

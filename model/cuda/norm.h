@@ -9,10 +9,10 @@
 //   dx' = r (g - h mean(g h) [- mean(g)]) + what comes to x' by the residual stream
 //   dgain = sum over rows of dn h,  dbias = sum over rows of dn
 //
-// x and y both have dx' for their gradient. Statistics and sums are float32; x' is rounded to its
-// element before it is normed, as two operations would. A row lies in the registers of its threads,
-// which is why its width has a limit. Sums over rows go through partial sums in a fixed order: no
-// atomics, the same bits every time.
+// x and y both have dx' for their gradient. The residual stream (x, x' and their gradients),
+// statistics and sums are float32; y and n, which products write and read, are of `element`. A row
+// lies in the registers of its threads, which is why its width has a limit. Sums over rows go
+// through partial sums in a fixed order: no atomics, the same bits every time.
 //
 // Pointers are of the device, rows are contiguous. Throws Error(kFailed) when a kernel cannot be
 // launched.
@@ -29,15 +29,15 @@ namespace isoflop {
 bool norm_takes(std::int64_t width);
 
 struct AddNormForward {
-  Element element = Element::kFloat;
-  const void* x = nullptr;      // [rows, width]
-  const void* y = nullptr;      // [rows, width]; null: x' is x
-  const float* gain = nullptr;  // [width]
-  const float* bias = nullptr;  // [width]; null: RMSNorm
-  void* sum = nullptr;          // x' [rows, width]; null where y is
-  void* normed = nullptr;       // n [rows, width]
-  float* means = nullptr;       // m [rows]; null: RMSNorm
-  float* inverses = nullptr;    // r [rows]
+  Element element = Element::kFloat;  // of y and n
+  const float* x = nullptr;           // [rows, width]
+  const void* y = nullptr;            // [rows, width]; null: x' is x
+  const float* gain = nullptr;        // [width]
+  const float* bias = nullptr;        // [width]; null: RMSNorm
+  float* sum = nullptr;               // x' [rows, width]; null where y is
+  void* normed = nullptr;             // n [rows, width]
+  float* means = nullptr;             // m [rows]; null: RMSNorm
+  float* inverses = nullptr;          // r [rows]
   float epsilon = 0;
   std::int64_t rows = 0, width = 0;
 };
@@ -45,17 +45,18 @@ struct AddNormForward {
 void add_norm_forward(const AddNormForward& pass, GpuStream stream);
 
 struct AddNormBackward {
-  Element element = Element::kFloat;
-  const void* d_normed = nullptr;   // [rows, width]
-  const void* d_sum = nullptr;      // [rows, width], by the residual stream; null: 0
-  const void* sum = nullptr;        // x' [rows, width]
-  const float* gain = nullptr;      // [width]
-  const float* means = nullptr;     // [rows]; null: RMSNorm
-  const float* inverses = nullptr;  // [rows]
-  void* d_x = nullptr;              // [rows, width]
-  float* d_gain = nullptr;          // [width]
-  float* d_bias = nullptr;          // [width]; null: RMSNorm
-  float* partial = nullptr;         // scratch of add_norm_partials(rows, width) numbers
+  Element element = Element::kFloat;  // of dn and of dy
+  const void* d_normed = nullptr;     // [rows, width]
+  const float* d_sum = nullptr;       // [rows, width], by the residual stream; null: 0
+  const float* sum = nullptr;         // x' [rows, width]
+  const float* gain = nullptr;        // [width]
+  const float* means = nullptr;       // [rows]; null: RMSNorm
+  const float* inverses = nullptr;    // [rows]
+  float* d_x = nullptr;               // [rows, width]
+  void* d_y = nullptr;                // [rows, width]: d_x rounded; null: not wanted
+  float* d_gain = nullptr;            // [width]
+  float* d_bias = nullptr;            // [width]; null: RMSNorm
+  float* partial = nullptr;           // scratch of add_norm_partials(rows, width) numbers
   std::int64_t rows = 0, width = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/embedding_dense_backward.h>
 
 #include "model/cuda/kernel_tensors.h"
 
@@ -40,24 +39,6 @@ struct LowProduct : torch::autograd::Function<LowProduct> {
       add_product(d_weight, rows.t(), x.reshape({-1, copy.size(1)}));
     }
     return {d_x, d_weight, Tensor()};
-  }
-};
-
-struct LowLookUp : torch::autograd::Function<LowLookUp> {
-  static Tensor forward(AutogradContext* context, const Tensor& table, const Tensor& rows,
-                        const Tensor& copy) {
-    context->save_for_backward({rows});
-    context->saved_data["size"] = table.size(0);
-    return torch::embedding(copy, rows);
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& outer) {
-    const auto rows = context->get_saved_variables()[0];
-    const auto size = context->saved_data["size"].toInt();
-    const auto exact = outer[0].to(torch::kFloat32);  // sums of many rows
-    return {at::embedding_dense_backward(exact, rows, size, /*padding_idx=*/-1,
-                                         /*scale_grad_by_freq=*/false),
-            Tensor(), Tensor()};
   }
 };
 
@@ -108,14 +89,13 @@ Tensor low_copy_of(const Tensor& weight) {
   return copies_of_this_pass == nullptr ? Tensor() : copies_of_this_pass->of(weight);
 }
 
+torch::ScalarType type_of_pass(const Tensor& x) {
+  return copies_of_this_pass == nullptr ? x.scalar_type() : torch::kBFloat16;
+}
+
 Tensor product(const Tensor& x, const Tensor& weight) {
   const Tensor copy = low_copy_of(weight);
   return copy.defined() ? LowProduct::apply(x, weight, copy) : torch::linear(x, weight);
-}
-
-Tensor look_up(const Tensor& table, const Tensor& rows) {
-  const Tensor copy = low_copy_of(table);
-  return copy.defined() ? LowLookUp::apply(table, rows, copy) : torch::embedding(table, rows);
 }
 
 void add_product(Tensor& into, const Tensor& a, const Tensor& b) {

@@ -49,10 +49,11 @@ class LowPrecision {
 // The copy of a weight that the pass of this thread reads, else undefined.
 torch::Tensor low_copy_of(const torch::Tensor& weight);
 
-// x [..., in] W^T [in, out] and rows of a table, as torch::linear and torch::embedding; with a copy
-// of the weight in bfloat16.
+// What the products of this thread's pass read and write: bfloat16, or x's own type.
+torch::ScalarType type_of_pass(const torch::Tensor& x);
+
+// x [..., in] W^T [in, out], as torch::linear; with a copy of the weight in bfloat16.
 torch::Tensor product(const torch::Tensor& x, const torch::Tensor& weight);
-torch::Tensor look_up(const torch::Tensor& table, const torch::Tensor& rows);
 
 // into += a b, into [m, n] float32 or of a's type, without rounding the product to a's type.
 void add_product(torch::Tensor& into, const torch::Tensor& a, const torch::Tensor& b);

@@ -1,6 +1,7 @@
 // The device against the CPU: kernels against operators, whole runs against runs, graphs against
 // single launches, bfloat16 against float32.
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <gtest/gtest.h>
@@ -10,6 +11,7 @@
 #include "model/cuda/head_loss.h"
 #include "model/cuda/stream.h"
 #include "model/cuda/turned_heads.h"
+#include "tests/trainer/device_runs.h"
 #include "trainer/step_graph.h"
 #include "trainer/step_runner.h"
 #include "trainer/transformer_runner.h"
@@ -71,14 +73,18 @@ TEST_F(Gpu, NormsAreTheOperators) {
   for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
     for (const std::int64_t width : {6, 64, 768, 1030, 4096}) {
       for (const bool layer_norm : {false, true}) {
-        const auto x = leaf({37, width}, type), y = leaf({37, width}, type);
+        const auto x = leaf({37, width}, torch::kFloat32), y = leaf({37, width}, type);
         const auto gain = leaf({width}, torch::kFloat32);
         const auto bias = layer_norm ? leaf({width}, torch::kFloat32) : Tensor();
         const auto gx = on_gpu(x), gy = on_gpu(y), ggain = on_gpu(gain), gbias = on_gpu(bias);
-        const auto cpu = add_norm(x, y, gain, bias, 1e-6);
-        const auto gpu = add_norm(gx, gy, ggain, gbias, 1e-6);
-        expect_same({gpu.normed, gpu.sum}, {cpu.normed, cpu.sum}, {gx, gy, ggain}, {x, y, gain},
-                    roundings(type));
+        const auto cpu = add_norm(x, y, gain, bias, 1e-6, type);
+        const auto gpu = add_norm(gx, gy, ggain, gbias, 1e-6, type);
+        std::vector<Tensor> inputs{x, y, gain}, there{gx, gy, ggain};
+        if (layer_norm) {
+          inputs.push_back(bias);
+          there.push_back(gbias);
+        }
+        expect_same({gpu.normed, gpu.sum}, {cpu.normed, cpu.sum}, there, inputs, roundings(type));
       }
     }
   }
@@ -173,6 +179,64 @@ TEST_F(Gpu, WorkThatWaitsForTheDeviceIsNotRecordedAndGoesOn) {
   EXPECT_NE(recorder->note().find("CUDA graphs"), std::string::npos);
 }
 
+std::int64_t reserved_bytes() {
+  c10::cuda::CUDACachingAllocator::emptyCache();
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(0);
+  return stats.reserved_bytes.at(0).current;  // 0: of all kinds
+}
+
+// What a failed recording opened in LibTorch is closed: memory comes back, graphs made before go
+// on, graphs can be made again, and the device's random numbers too.
+TEST_F(Gpu, AFailedRecordingLeavesNothingOpen) {
+  const auto sound = make_step_recorder(torch::kCUDA);
+  const auto counter = torch::zeros({}, torch::kCUDA);
+  const auto count = [&] { sound->run(1, [&] { counter.add_(1); }); };
+  for (int i = 0; i < 6; ++i) count();
+  const std::int64_t before = reserved_bytes();
+  constexpr std::int64_t kNumbers = 1 << 24;  // 64 MiB
+  for (int trial = 0; trial < 4; ++trial) {
+    const auto failing = make_step_recorder(torch::kCUDA);
+    double sum = 0;
+    for (int i = 0; i < 5; ++i) {
+      failing->run(1, [&] { sum = torch::ones({kNumbers}, torch::kCUDA).sum().item<double>(); });
+    }
+    EXPECT_EQ(sum, kNumbers);
+    EXPECT_NE(failing->note(), "");
+  }
+  EXPECT_LT(reserved_bytes(), before + kNumbers);
+  for (int i = 0; i < 6; ++i) count();
+  EXPECT_EQ(counter.item<double>(), 12);
+  EXPECT_EQ(sound->note(), "");
+  const auto next = make_step_recorder(torch::kCUDA);
+  for (int i = 0; i < 6; ++i) next->run(1, [&] { counter.add_(1); });
+  EXPECT_EQ(counter.item<double>(), 18);
+  EXPECT_EQ(next->note(), "");
+  EXPECT_GT(torch::rand({8}, torch::kCUDA).max().item<double>(), 0);
+}
+
+// The same bodies as tests/trainer/device_runs_test.cc runs on the CPU.
+const DeviceRuns kGpuRuns{.device = "cuda", .tolerance = 0.01};
+
+TEST_F(Gpu, AStackOfThreeEndsAsEachOnTheCpu) {
+  kGpuRuns.a_stack_of_three_ends_as_each_on_the_cpu();
+}
+TEST_F(Gpu, MaskedTrialsEndAsOnTheCpu) { kGpuRuns.masked_trials_end_as_on_the_cpu(); }
+TEST_F(Gpu, ExpertsWithACapacityEndAsOnTheCpu) {
+  kGpuRuns.experts_with_a_capacity_end_as_on_the_cpu();
+}
+TEST_F(Gpu, DroplessExpertsEndAsOnTheCpu) { kGpuRuns.dropless_experts_end_as_on_the_cpu(); }
+TEST_F(Gpu, ThreadsDoNotDisturbEachOther) { kGpuRuns.threads_do_not_disturb_each_other(); }
+TEST_F(Gpu, AStoppedTrialGoesOn) { kGpuRuns.a_stopped_trial_goes_on(); }
+
+TEST_F(Gpu, DroplessExpertsInFloat32AreNotRecordedAndSaySo) {
+  const Trial trial = DeviceRuns::sparse(0);
+  const Outcome cpu = DeviceRuns::on_cpu(trial), gpu = kGpuRuns.run(trial);
+  ASSERT_EQ(gpu.status, OutcomeStatus::kDone) << gpu.reason;
+  EXPECT_NEAR(gpu.evaluations.at(0).loss, cpu.evaluations.at(0).loss, 0.01);
+  ASSERT_EQ(gpu.notes.size(), 1u);
+  EXPECT_NE(gpu.notes[0].find("experts"), std::string::npos) << gpu.notes[0];
+}
+
 CorpusManifest no_corpus(const std::string&) { return {}; }
 
 Outcome trained(const std::string& device, const std::string& dtype) {
@@ -196,7 +260,9 @@ TEST_F(Gpu, ARunEndsWhereTheCpusDoes) {
                 low = trained("cuda", "bfloat16");
   ASSERT_EQ(gpu.status, OutcomeStatus::kDone) << gpu.reason;
   ASSERT_EQ(low.status, OutcomeStatus::kDone) << low.reason;
-  EXPECT_TRUE(gpu.notes.empty()) << gpu.notes.front();
+  for (const Outcome* run : {&cpu, &gpu, &low}) {
+    EXPECT_TRUE(run->notes.empty()) << run->notes.front();
+  }
   const double loss = cpu.evaluations.at(0).loss;
   EXPECT_NEAR(gpu.evaluations.at(0).loss, loss, 0.01);
   EXPECT_NEAR(low.evaluations.at(0).loss, loss, 0.02);

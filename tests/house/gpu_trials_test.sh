@@ -23,3 +23,15 @@ if "$python" -B bench/gpu_trials.py --device cpu --program "$program" --python "
   exit 1
 fi
 grep -q 'for --quick only' "$work/refused"
+
+# What cannot run is told before anything is trained: no program, no triton.
+refuses() {
+  if "$python" -B bench/gpu_trials.py --python "$python" "$@" 2> "$work/refused"; then exit 1; fi
+}
+refuses --program "$work/none"
+grep -q -- '--program: .*: is no program' "$work/refused"
+mkdir "$work/stubs"
+echo 'class cuda: is_available = staticmethod(lambda: True)' > "$work/stubs/torch.py"
+echo 'raise ImportError' > "$work/stubs/triton.py"
+PYTHONPATH="$work/stubs" refuses --program "$program"
+grep -q 'has no triton' "$work/refused"

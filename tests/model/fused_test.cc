@@ -57,7 +57,7 @@ TEST_F(FusedTest, TheNormWithItsAdditionIsTheTwoOperations) {
     for (const bool layer_norm : {true, false}) {
       const auto x = values({3, 5, 12}), y = adds ? values({3, 5, 12}) : Tensor();
       const auto gain = values({12}), bias = layer_norm ? values({12}) : Tensor();
-      const auto [sum, normed] = add_norm(x, y, gain, bias, 1e-6);
+      const auto [sum, normed] = add_norm(x, y, gain, bias, 1e-6, torch::kFloat64);
       const auto plain_sum = adds ? x + y : x;
       const auto plain = [&] {
         return layer_norm ? torch::layer_norm(plain_sum, {12}, gain, bias, 1e-6)
@@ -68,23 +68,26 @@ TEST_F(FusedTest, TheNormWithItsAdditionIsTheTwoOperations) {
       if (layer_norm) inputs.push_back(bias);
       expect_same({sum, normed}, {plain_sum, plain()}, inputs, 1e-12);
       // Where only one of the two goes on.
-      expect_same({add_norm(x, y, gain, bias, 1e-6).normed}, {plain()}, inputs, 1e-12);
+      expect_same({add_norm(x, y, gain, bias, 1e-6, torch::kFloat64).normed}, {plain()}, inputs,
+                  1e-12);
     }
   }
 }
 
-TEST_F(FusedTest, TheNormOfBfloat16RoundsItsResultsAlone) {
-  const auto x = values({7, 64}, torch::kBFloat16), y = values({7, 64}, torch::kBFloat16);
+TEST_F(FusedTest, TheNormForBfloat16RoundsWhatProductsReadAndNotTheStream) {
+  const auto x = values({7, 64}, torch::kFloat32), y = values({7, 64}, torch::kBFloat16);
   const auto gain = values({64}, torch::kFloat32);
-  const auto [sum, normed] = add_norm(x, y, gain, Tensor(), 1e-6);
+  const auto [sum, normed] = add_norm(x, y, gain, Tensor(), 1e-6, torch::kBFloat16);
   ASSERT_EQ(normed.scalar_type(), torch::kBFloat16);
-  EXPECT_TRUE(torch::equal(sum, x + y));
+  EXPECT_EQ(sum.scalar_type(), torch::kFloat32);
+  EXPECT_TRUE(torch::equal(sum, x + y.to(torch::kFloat32)));
   const auto exact = torch::rms_norm(sum.to(torch::kFloat64), {64}, gain.to(torch::kFloat64), 1e-6);
   const auto error = (normed.to(torch::kFloat64) - exact).abs();
   // Half a unit in the last of 8 bits.
   EXPECT_TRUE((error <= exact.abs() * (0x1p-8 + 1e-5)).all().item<bool>());
   normed.sum().backward();
-  EXPECT_EQ(x.grad().scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(x.grad().scalar_type(), torch::kFloat32);
+  EXPECT_TRUE(torch::equal(y.grad(), x.grad().to(torch::kBFloat16)));
   EXPECT_EQ(gain.grad().scalar_type(), torch::kFloat32);
 }
 
@@ -140,22 +143,21 @@ TEST_F(FusedTest, TheHeadsLossOfNothingIsZeroAndTeachesNothing) {
 }
 
 TEST_F(FusedTest, LowProductsHaveGradientsInFloat32) {
-  const auto weight = values({5, 8}, torch::kFloat32), table = values({9, 8}, torch::kFloat32);
-  const auto rows = torch::tensor({1, 4, 1, 8});
-  LowCopies copies({weight, table});
+  const auto weight = values({5, 8}, torch::kFloat32), x = values({4, 8}, torch::kFloat32);
+  LowCopies copies({weight});
   copies.refresh();
   Tensor y;
   {
     const LowPrecision low(&copies, torch::kCPU);
-    y = product(look_up(table, rows), weight);
+    y = product(x, weight);
   }
   EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
   EXPECT_FALSE(low_copy_of(weight).defined()) << "outside of the pass";
-  const auto exact = torch::linear(torch::embedding(table, rows), weight);
+  const auto exact = torch::linear(x, weight);
   EXPECT_LT(distance(y, exact), 0.05);  // sums of 8 products of size 1, each rounded to 8 bits
   const auto slope = torch::randn_like(y);
-  const auto low = torch::autograd::grad({y}, {weight, table}, {slope});
-  const auto full = torch::autograd::grad({exact}, {weight, table}, {slope.to(torch::kFloat32)});
+  const auto low = torch::autograd::grad({y}, {weight, x}, {slope});
+  const auto full = torch::autograd::grad({exact}, {weight, x}, {slope.to(torch::kFloat32)});
   for (std::size_t i = 0; i < low.size(); ++i) {
     EXPECT_EQ(low[i].scalar_type(), torch::kFloat32);
     EXPECT_LT(turn(low[i], full[i]), 1e-4);
@@ -279,6 +281,37 @@ TEST_F(FusedTest, Bfloat16LearnsAfterEvaluationsToo) {
   EXPECT_LT(last, first - 0.3);
   EXPECT_LT(model->token_losses(batch)[0] + model->token_losses(batch)[1],
             before[0] + before[1] + 1);
+}
+
+// What keeps a small change alive: many steps of half an ulp each.
+TEST_F(FusedTest, TheResidualStreamIsNotRoundedInBfloat16) {
+  for (const ModelConfig& config : fused_variants()) {
+    Transformer model(config, 1);
+    model->compute_in(torch::kBFloat16);
+    torch::NoGradGuard no_grad;
+    std::vector<Tensor> stream;
+    model->forward(torch::randint(0, config.vocab, {2, config.context}, torch::kInt64), &stream);
+    for (const Tensor& x : stream) {
+      EXPECT_EQ(x.scalar_type(), torch::kFloat32);
+      EXPECT_GT(distance(x, x.to(torch::kBFloat16)), 0);
+    }
+  }
+}
+
+TEST_F(FusedTest, OnlyDroplessExpertsInSlicesWaitForTheDevice) {
+  ModelConfig config = small_model();
+  EXPECT_FALSE(Transformer(config, 1)->waits_for_device());
+  config.experts = 4;
+  Transformer sparse(config, 1);
+  EXPECT_TRUE(sparse->waits_for_device());
+  sparse->compute_in(torch::kBFloat16);
+  EXPECT_FALSE(sparse->waits_for_device());
+  config.hidden = 36;
+  Transformer odd(config, 1);
+  odd->compute_in(torch::kBFloat16);
+  EXPECT_TRUE(odd->waits_for_device());
+  config.capacity_factor = 1.25;
+  EXPECT_FALSE(Transformer(config, 1)->waits_for_device());
 }
 
 // --- Batches on their way to a device.

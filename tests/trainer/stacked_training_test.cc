@@ -240,6 +240,27 @@ TEST_F(StackedTrainingTest, TrainsInBfloat16) {
   }
 }
 
+// The same roundings, in another order of sums: within them a trial can begin in a stack and end
+// alone.
+TEST_F(StackedTrainingTest, TrialsInBfloat16HaveInAStackTheLossesThatTheyHaveAlone) {
+  std::vector<Trial> trials{stacked_trial(1), stacked_trial(2)};
+  for (Trial& trial : trials) {
+    trial.train.dtype = "bfloat16";
+    trial.model.layers = 6;
+  }
+  const StackRun stack = run_together(trials);
+  for (std::size_t k = 0; k < trials.size(); ++k) {
+    const StackRun alone = run_alone(trials[k]);
+    double largest = 0;
+    for (const auto& [step, point] : alone.curves[0]) {
+      largest =
+          std::max(largest, std::fabs(point.train_loss - stack.curves[k].at(step).train_loss));
+    }
+    EXPECT_LT(largest, 0.01);  // of losses between 2 and 4
+    EXPECT_NEAR(loss_of(alone.outcomes[0]), loss_of(stack.outcomes[k]), 0.005);
+  }
+}
+
 TEST(StackKey, IsEqualForWhatMayDiffer) {
   const Trial trial = stacked_trial(1);
   Trial other = stacked_trial(2);

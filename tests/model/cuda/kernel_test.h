@@ -29,6 +29,10 @@ class KernelTensor {
   void* data() {
     return element_ == Element::kFloat ? static_cast<void*>(floats_.data()) : halves_.data();
   }
+  float* floats() {  // of float32 ones
+    EXPECT_EQ(element_, Element::kFloat);
+    return floats_.data();
+  }
   float operator[](std::size_t i) const {
     return element_ == Element::kFloat ? floats_.at(i) : __bfloat162float(halves_.at(i));
   }

@@ -29,10 +29,10 @@ struct NormInputs {
   std::vector<float> gain, bias;
 
   explicit NormInputs(const NormCase& c)
-      : x(c.element, c.size()),
+      : x(Element::kFloat, c.size()),
         y(c.element, c.size()),
         d_normed(c.element, c.size()),
-        d_sum(c.element, c.size()) {
+        d_sum(Element::kFloat, c.size()) {
     x.fill_normal(1, 2.0, 0.5);
     y.fill_normal(2);
     d_normed.fill_normal(3);
@@ -47,18 +47,18 @@ struct NormInputs {
 };
 
 struct NormResult {
-  std::vector<double> sum, normed, means, inverses, d_x, d_gain, d_bias;
+  std::vector<double> sum, normed, means, inverses, d_x, d_y, d_gain, d_bias;
 
   std::vector<double> all() const {
     std::vector<double> joined;
-    for (const auto* part : {&sum, &normed, &means, &inverses, &d_x, &d_gain, &d_bias}) {
+    for (const auto* part : {&sum, &normed, &means, &inverses, &d_x, &d_y, &d_gain, &d_bias}) {
       joined.insert(joined.end(), part->begin(), part->end());
     }
     return joined;
   }
 };
 
-// As the header's formulas are written. x' is given: it is what was rounded.
+// As the header's formulas are written. x' is given: it is rounded to float32.
 NormResult reference_norm(const NormCase& c, const NormInputs& in, const std::vector<double>& sum) {
   const auto rows = static_cast<std::size_t>(c.rows), width = static_cast<std::size_t>(c.width);
   NormResult out;
@@ -98,16 +98,16 @@ NormResult reference_norm(const NormCase& c, const NormInputs& in, const std::ve
 
 NormResult run_norm(const NormCase& c, NormInputs& in) {
   const auto rows = static_cast<std::size_t>(c.rows), width = static_cast<std::size_t>(c.width);
-  KernelTensor sum(c.element, c.has_y ? c.size() : 0), normed(c.element, c.size()),
-      d_x(c.element, c.size());
+  KernelTensor sum(Element::kFloat, c.has_y ? c.size() : 0), normed(c.element, c.size()),
+      d_x(Element::kFloat, c.size()), d_y(c.element, c.has_y ? c.size() : 0);
   std::vector<float> means(rows, NAN), inverses(rows, NAN), d_gain(width, NAN), d_bias(width, NAN);
   std::vector<float> partial(static_cast<std::size_t>(add_norm_partials(c.rows, c.width)), NAN);
   add_norm_forward({.element = c.element,
-                    .x = in.x.data(),
+                    .x = in.x.floats(),
                     .y = c.has_y ? in.y.data() : nullptr,
                     .gain = in.gain.data(),
                     .bias = c.is_layer_norm ? in.bias.data() : nullptr,
-                    .sum = c.has_y ? sum.data() : nullptr,
+                    .sum = c.has_y ? sum.floats() : nullptr,
                     .normed = normed.data(),
                     .means = c.is_layer_norm ? means.data() : nullptr,
                     .inverses = inverses.data(),
@@ -117,12 +117,13 @@ NormResult run_norm(const NormCase& c, NormInputs& in) {
                    nullptr);
   add_norm_backward({.element = c.element,
                      .d_normed = in.d_normed.data(),
-                     .d_sum = c.has_d_sum ? in.d_sum.data() : nullptr,
-                     .sum = c.has_y ? sum.data() : in.x.data(),
+                     .d_sum = c.has_d_sum ? in.d_sum.floats() : nullptr,
+                     .sum = c.has_y ? sum.floats() : in.x.floats(),
                      .gain = in.gain.data(),
                      .means = c.is_layer_norm ? means.data() : nullptr,
                      .inverses = inverses.data(),
-                     .d_x = d_x.data(),
+                     .d_x = d_x.floats(),
+                     .d_y = c.has_y ? d_y.data() : nullptr,
                      .d_gain = d_gain.data(),
                      .d_bias = c.is_layer_norm ? d_bias.data() : nullptr,
                      .partial = partial.data(),
@@ -137,6 +138,7 @@ NormResult run_norm(const NormCase& c, NormInputs& in) {
                  .means = {},
                  .inverses = doubles(inverses),
                  .d_x = d_x.values(),
+                 .d_y = d_y.values(),
                  .d_gain = doubles(d_gain),
                  .d_bias = {}};
   if (c.is_layer_norm) {
@@ -174,14 +176,15 @@ TEST(NormKernel, AgreesWithTheFormulasForwardAndBackward) {
     if (c.has_y) {
       for (std::size_t i = 0; i < c.size(); ++i) {
         const double exact = static_cast<double>(in.x[i]) + in.y[i];
-        ASSERT_NEAR(out.sum[i], exact, ulp * std::fabs(exact)) << c.name();
+        ASSERT_NEAR(out.sum[i], exact, 0x1p-24 * std::fabs(exact)) << c.name();
       }
     }
     const NormResult expected = reference_norm(c, in, out.sum);
     expect_near(out.inverses, expected.inverses, 1e-5, 0, c.name() + " inverses");
     if (c.is_layer_norm) expect_near(out.means, expected.means, 1e-5, 1e-6, c.name() + " means");
     expect_near(out.normed, expected.normed, 1e-5 + ulp, 1e-5, c.name() + " normed");
-    expect_near(out.d_x, expected.d_x, 1e-5 + ulp, 1e-5, c.name() + " d_x");
+    expect_near(out.d_x, expected.d_x, 1e-5, 1e-5, c.name() + " d_x");
+    if (c.has_y) expect_near(out.d_y, out.d_x, ulp, 0, c.name() + " d_y");
     expect_near(out.d_gain, expected.d_gain, 1e-5, 2e-5, c.name() + " d_gain");
     if (c.is_layer_norm) expect_near(out.d_bias, expected.d_bias, 1e-5, 1e-5, c.name() + " d_bias");
   }
