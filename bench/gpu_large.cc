@@ -173,7 +173,10 @@ int print_measurement(const Flags& flags) {
 int main(int argc, char** argv) {
   try {
     return isoflop::print_measurement(isoflop::parse_flags(argc, argv));
-  } catch (const std::exception& error) {  // LibTorch's too
+  } catch (const c10::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what_without_backtrace());
+    return 1;
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }

@@ -10,8 +10,6 @@
 // without reading data. Without a device it refuses. Runs alike on the CPU (--device cpu), where it
 // shows only that it runs: graphs and kernels are the device's.
 #include <algorithm>
-#include <c10/core/StreamGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <cstdio>
 #include <exception>
 #include <map>
@@ -23,6 +21,7 @@
 #include "core/flops.h"
 #include "core/stopwatch.h"
 #include "core/units.h"
+#include "trainer/own_stream.h"
 #include "trainer/step_graph.h"
 #include "trainer/step_runner.h"
 
@@ -117,9 +116,7 @@ int print_steps(const Words& words) {
         "bench_gpu_step: no CUDA device can be used here: run it where nvidia-smi shows "
         "one, in a build with preset cuda or device");
   }
-  const c10::impl::VirtualGuardImpl guard(device.type());
-  const c10::StreamGuard own(device.is_cpu() ? guard.getDefaultStream(device)
-                                             : guard.getStreamFromGlobalPool(device));
+  const auto stream = own_stream(device);  // the default one cannot be recorded
   const ModelConfig config = model_of(words);
   const auto tokens = static_cast<double>(number(words, "batch") * config.context);
   std::printf("{\"shape\": \"%s\", \"params\": %lld, \"tokens_a_step\": %.0f, \"seconds\": {",
@@ -141,7 +138,10 @@ int print_steps(const Words& words) {
 int main(int argc, char** argv) {
   try {
     return isoflop::print_steps(isoflop::words_of(argc, argv));
-  } catch (const std::exception& error) {  // LibTorch's too
+  } catch (const c10::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what_without_backtrace());
+    return 1;
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
