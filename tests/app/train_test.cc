@@ -45,9 +45,9 @@ TEST_F(Train, InterruptedItSaysHowToGoOn) {
 
 // Its routers alone are 640 GB.
 TEST_F(Train, OutOfMemoryOfTooManyExpertsItSaysWhatHelps) {
-  const Ran ran = run(
-      "train --params 1M --tokens 64k --set data.source=zipf --set model.experts=1e9 "
-      "--set train.balance_loss=0");
+  const Ran ran =
+      run("train --params 1M --tokens 64k --set data.source=zipf --set model.experts=1e9 "
+          "--set train.balance_loss=0");
   EXPECT_EQ(ran.code, 1);
   EXPECT_NE(ran.err.find("give fewer experts (model.experts)"), std::string::npos) << ran.err;
 }
