@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include "app/before_sweep.h"
@@ -47,12 +49,6 @@ bool reads_text(const GridSpec& spec) {
   return fixed_value(spec, "trainer") != "tabular" && fixed_value(spec, "data.source") != "zipf";
 }
 
-std::int64_t context_of(const GridSpec& spec) {
-  const std::string given = fixed_value(spec, "model.context");
-  if (given.empty()) return ModelConfig{}.context;
-  return std::max<std::int64_t>(1, std::llround(parse_quantity(given, "model.context")));
-}
-
 // Training windows in an epoch: whole ones of whole blocks.
 std::int64_t train_windows(const CorpusManifest& manifest, std::int64_t context) {
   const std::int64_t blocks = manifest.train_tokens / manifest.block_tokens;
@@ -75,9 +71,7 @@ double mixture_windows(const Corpus& mixture, std::int64_t context) {
   return fewest;
 }
 
-// Tokens that can be predicted once.
-double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
-  const std::int64_t context = context_of(spec);
+double windowed_tokens(const Corpus& corpus, std::int64_t context) {
   const double windows = corpus.manifest.parts.empty()
                              ? static_cast<double>(train_windows(corpus.manifest, context))
                              : mixture_windows(corpus, context);
@@ -86,6 +80,15 @@ double trainable_tokens(const Corpus& corpus, const GridSpec& spec) {
                                         ": no training window of " + std::to_string(context) +
                                         " predictions fits: set a smaller model.context, or add "
                                         "text and prepare it again");
+}
+
+// The same, counted once for each context.
+std::function<double(std::int64_t)> counted_once(const Corpus& corpus) {
+  return [corpus, known = std::map<std::int64_t, double>()](std::int64_t context) mutable {
+    const auto found = known.find(context);
+    if (found != known.end()) return found->second;
+    return known.emplace(context, windowed_tokens(corpus, context)).first->second;
+  };
 }
 
 bool masks_whole_words(const Grid& grid) {
@@ -175,8 +178,7 @@ void set_fixed(GridSpec& spec, const std::string& key, const std::string& value)
 
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
   if (!corpus.empty()) spec.corpus = corpus;
-  LoadedGrid loaded{
-      .spec = std::move(spec), .corpus = std::nullopt, .unique_tokens = 0, .grid = {}};
+  LoadedGrid loaded{.spec = std::move(spec), .corpus = std::nullopt, .grid = {}};
   GridContext context;
   if (reads_text(loaded.spec)) {
     if (loaded.spec.corpus.empty()) {
@@ -186,7 +188,7 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     }
     loaded.corpus = open_corpus(loaded.spec.corpus);
     context.corpus_hash = loaded.corpus->manifest.identity();
-    context.unique_tokens = loaded.unique_tokens = trainable_tokens(*loaded.corpus, loaded.spec);
+    context.in_windows = counted_once(*loaded.corpus);
     context.vocab = loaded.corpus->manifest.vocab;
   }
   loaded.grid = expand(loaded.spec, context);
@@ -194,6 +196,10 @@ LoadedGrid load_grid(GridSpec spec, const std::string& corpus) {
     require_known_words(loaded.corpus->manifest);
   }
   return loaded;
+}
+
+double trainable_tokens(const LoadedGrid& loaded, const Trial& trial) {
+  return loaded.corpus ? windowed_tokens(*loaded.corpus, trial.model.context) : 0;
 }
 
 double target_of(const GridSpec& spec) {

@@ -45,10 +45,12 @@ void set_fixed(GridSpec& spec, const std::string& key, const std::string& value)
 struct LoadedGrid {
   GridSpec spec;
   std::optional<Corpus> corpus;
-  double unique_tokens = 0;  // that the corpus has for training; 0: no end to them
   Grid grid;
 };
 LoadedGrid load_grid(GridSpec spec, const std::string& corpus);
+
+// Tokens that the corpus has for training in windows of the trial's context; 0: no end to them.
+double trainable_tokens(const LoadedGrid& loaded, const Trial& trial);
 
 // C at which a sweep's answer is wanted: the grid's own, or 1,000 times its largest budget. Throws
 // Error(kUsage) when it has neither.

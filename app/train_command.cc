@@ -135,11 +135,37 @@ Trial without_end(Trial trial, double unique_tokens) {
         "it begins: leave train.schedule out, or give --tokens, --flops or --tokens-per-param");
   }
   const double end = most_tokens(trial, unique_tokens);
-  const double most = end > 0 ? end : kEndlessTokens;
+  const double most = std::min(end > 0 ? end : kEndlessTokens, kMostTokens);
   const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
   trial.train.tokens = std::floor(most / batch) * batch;
   validate(trial);
   return trial;
+}
+
+void refuse_parts(std::int64_t micro_batch, const Trial& trial) {
+  if (micro_batch <= 0 || micro_batch >= trial.train.batch || !needs_whole_batch(trial)) return;
+  throw usage_error("--micro-batch: " + std::to_string(micro_batch) + " of a batch of " +
+                    std::to_string(trial.train.batch) +
+                    ": experts are balanced and filled in what goes through them together, so "
+                    "that a batch in parts is another training: give a smaller train.batch, or "
+                    "fewer experts, or set train.balance_loss = 0 and model.capacity_factor = 0");
+}
+
+// What may help a trial that ended without a result.
+std::string advice_for(const Outcome& outcome, const Trial& trial, const TrainFlags& flags,
+                       const RankPlace& place) {
+  if (outcome.status != OutcomeStatus::kOutOfMemory) {
+    return "try a lower rate with --set train.rate=...";
+  }
+  if (trial.model.sparse()) {
+    return "give fewer experts (model.experts), a smaller model or a smaller train.batch";
+  }
+  const bool is_one = trial.train.batch == 1 || flags.micro_batch == 1;
+  std::string advice =
+      is_one ? "give a smaller model or a smaller model.context"
+             : "give fewer sequences at a time with --micro-batch, or a smaller model";
+  if (place.world > 1 && !flags.shard_optimizer) advice += ", or --shard-optimizer";
+  return advice;
 }
 
 double peak_of(const TrainFlags& flags, const Trial& trial) {
@@ -263,7 +289,10 @@ LoadedTrial load_trial(const TrainFlags& flags) {
                       " trials: run them with `isoflop sweep run " + flags.trial + "`");
   }
   result.trial = trials.front().trial;
-  if (flags.minutes > 0) result.trial = without_end(result.trial, result.loaded.unique_tokens);
+  if (flags.minutes > 0) {
+    result.trial = without_end(result.trial, trainable_tokens(result.loaded, result.trial));
+  }
+  refuse_parts(flags.micro_batch, result.trial);
   return result;
 }
 
@@ -301,17 +330,6 @@ void check_company(const Trial& trial, const RankPlace& place) {
   }
 }
 
-[[noreturn]] void report_failure(const TrainFlags& flags, const Outcome& outcome,
-                                 const RankPlace& place) {
-  std::string what_to_do = "try a lower rate with --set train.rate=...";
-  if (outcome.status == OutcomeStatus::kOutOfMemory) {
-    what_to_do = flags.micro_batch == 1 ? "give smaller --params"
-                                        : "give a smaller --micro-batch, or smaller --params";
-    if (place.world > 1 && !flags.shard_optimizer) what_to_do += ", or --shard-optimizer";
-  }
-  throw failure("train: the trial did not finish: " + outcome.reason + ": " + what_to_do);
-}
-
 // Of several processes only rank 0 speaks; the others say what went wrong with them.
 void train_at(const TrainFlags& flags, const RankPlace& place) {
   const bool speaks = place.rank == 0;
@@ -338,7 +356,10 @@ void train_at(const TrainFlags& flags, const RankPlace& place) {
   for (const std::string& note : outcome.notes) context.note_early(note);
   if (outcome.status == OutcomeStatus::kInterrupted) report_interrupt(flags, speaks);
   if (outcome.status == OutcomeStatus::kDiverged && !speaks) throw ExitCode{1};
-  if (outcome.status != OutcomeStatus::kDone) report_failure(flags, outcome, place);
+  if (outcome.status != OutcomeStatus::kDone) {
+    throw failure("train: the trial did not finish: " + outcome.reason + ": " +
+                  advice_for(outcome, it.trial, flags, place));
+  }
   if (!speaks) return;
   Trial done = it.trial;
   done.train.tokens = outcome.tokens;  // of a clock's trial: where it came to

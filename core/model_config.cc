@@ -9,18 +9,35 @@
 namespace isoflop {
 namespace {
 
+// A size; products of two of them fit into 64 bits.
+constexpr std::int64_t kLargestSize = 1'000'000'000;
+// Of a model, far below what 64 bits count.
+constexpr double kMostParams = 1e15;
+
 void require_positive(std::int64_t value, const char* key) {
-  if (value > 0) return;
+  if (value > 0 && value <= kLargestSize) return;
   throw usage_error(std::string(key) + ": " + std::to_string(value) +
-                    " is not a size: give a whole number of at least 1");
+                    " is not a size: give a whole number of at least 1" +
+                    (value > 0 ? " and at most 1e9" : ""));
+}
+
+// At least as many as count_params says, which would overflow.
+double params_at_most(const ModelConfig& config) {
+  const double d = static_cast<double>(config.width), layers = static_cast<double>(config.layers);
+  const double attention = static_cast<double>(config.heads * config.head_size);
+  const auto experts = static_cast<double>(config.experts + config.shared_experts);
+  const double feed_forward = 3 * std::max(1.0, experts) * static_cast<double>(config.hidden);
+  const double rows = 2 * static_cast<double>(config.vocab) + static_cast<double>(config.context);
+  return d * (rows + layers * (4 * attention + feed_forward + experts + 8) + 8);
 }
 
 void validate_masked(const ModelConfig& config) {
   if (!config.masked()) {
-    if (!config.next_sentence) return;
-    throw usage_error(
-        "model.next_sentence: belongs to masked models: set model.objective = "
-        "\"masked\", or leave it out");
+    const bool fraction = config.mask_fraction != ModelConfig{}.mask_fraction;
+    if (!config.next_sentence && !fraction) return;
+    throw usage_error(std::string(fraction ? "model.mask_fraction" : "model.next_sentence") +
+                      ": belongs to masked models: set model.objective = \"masked\", or leave it "
+                      "out");
   }
   if (!(config.mask_fraction > 0 && config.mask_fraction < 1)) {
     throw usage_error("model.mask_fraction: " + exact_number(config.mask_fraction) +
@@ -41,14 +58,6 @@ void validate_experts(const ModelConfig& config) {
   const auto refuse = [](const char* key, const std::string& value, const std::string& expected) {
     throw usage_error(std::string(key) + ": " + value + " is not valid: give " + expected);
   };
-  if (config.experts < 0) {
-    refuse("model.experts", std::to_string(config.experts), "a number of experts, or 0 (dense)");
-  }
-  require_positive(config.experts_per_token, "model.experts_per_token");
-  require_positive(config.granularity, "model.granularity");
-  if (config.shared_experts < 0) {
-    refuse("model.shared_experts", std::to_string(config.shared_experts), "0 or more");
-  }
   if (!(config.capacity_factor >= 0)) {
     refuse("model.capacity_factor", exact_number(config.capacity_factor),
            "a factor, or 0 to drop no token");
@@ -70,7 +79,7 @@ void validate_experts(const ModelConfig& config) {
 
 }  // namespace
 
-void validate(const ModelConfig& config) {
+void validate_sizes(const ModelConfig& config) {
   require_positive(config.vocab, "model.vocab");
   require_positive(config.context, "model.context");
   require_positive(config.layers, "model.layers");
@@ -78,6 +87,24 @@ void validate(const ModelConfig& config) {
   require_positive(config.heads, "model.heads");
   require_positive(config.head_size, "model.head_size");
   require_positive(config.hidden, "model.hidden");
+  require_positive(config.experts_per_token, "model.experts_per_token");
+  require_positive(config.granularity, "model.granularity");
+  if (config.experts < 0 || config.experts > kLargestSize) {
+    throw usage_error("model.experts: " + std::to_string(config.experts) +
+                      " is not valid: give a number of experts, or 0 (dense)");
+  }
+  if (config.shared_experts < 0 || config.shared_experts > kLargestSize) {
+    throw usage_error("model.shared_experts: " + std::to_string(config.shared_experts) +
+                      " is not valid: give a number of experts, 0 or more");
+  }
+}
+
+void validate(const ModelConfig& config) {
+  validate_sizes(config);
+  if (params_at_most(config) > kMostParams) {
+    throw usage_error("model: " + shape_name(config) +
+                      ": has more parameters than can be counted: give smaller sizes");
+  }
   if (!(config.rotary_base > 1)) {
     throw usage_error("model.rotary_base: " + exact_number(config.rotary_base) +
                       " is not valid: give a value above 1");
@@ -128,6 +155,15 @@ ParamCount count_params(const ModelConfig& config) {
       .router = config.layers * config.experts * config.width,
       .inactive = config.sparse() ? expert * (config.experts - config.experts_per_token) : 0,
   };
+}
+
+std::int64_t expert_capacity(const ModelConfig& config, std::int64_t tokens) {
+  if (config.capacity_factor == 0) return 0;
+  constexpr double kRounding = 1e-12;  // so that 1.1 x 1000 / 10 is 110
+  const auto choices = static_cast<double>(config.experts_per_token * tokens);
+  const double even = choices / static_cast<double>(config.experts);
+  const double most = std::ceil(config.capacity_factor * even * (1 - kRounding));
+  return most < static_cast<double>(tokens) ? static_cast<std::int64_t>(most) : tokens;
 }
 
 std::string shape_name(const ModelConfig& config) {

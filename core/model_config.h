@@ -104,10 +104,17 @@ struct ParamCount {
   bool operator==(const ParamCount&) const = default;
 };
 
+// Throws Error(kUsage) naming the size (model.context, model.width ...) that is none by itself:
+// what must hold before anything is computed from them.
+void validate_sizes(const ModelConfig& config);
 // Throws Error(kUsage) naming the field when the configuration cannot be built.
 void validate(const ModelConfig& config);
 
 ParamCount count_params(const ModelConfig& config);
+
+// Tokens that an expert takes at most of `tokens` in training: ceil(c k T / E), never more than
+// all, because a token chooses an expert once; 0: as many as come.
+std::int64_t expert_capacity(const ModelConfig& config, std::int64_t tokens);
 
 // What the loss of one window is a mean over: all of its `context` tokens, or, of a masked model,
 // round(mask_fraction x tokens beside special ones), at least 1.

@@ -286,8 +286,21 @@ double active_params_of(const Trial& trial) {
   return static_cast<double>(count_params(trial.model).active());
 }
 
-double most_tokens(const Trial& trial, double available) {
+double unique_cap_of(const Trial& trial) {
   const double cap = trial.data.unique_tokens;
+  if (!(cap > 0) || trial.trainer == "tabular") return cap;
+  const auto context = static_cast<double>(trial.model.context);
+  return std::max(1.0, std::floor(cap / context)) * context;
+}
+
+bool needs_whole_batch(const Trial& trial) {
+  if (trial.trainer == "tabular" || !trial.model.sparse()) return false;
+  const bool balanced = trial.model.experts > 1 && trial.train.balance_loss > 0;
+  return balanced || trial.model.capacity_factor > 0;
+}
+
+double most_tokens(const Trial& trial, double available) {
+  const double cap = unique_cap_of(trial);
   const double once = cap > 0 && !(available > 0 && available < cap) ? cap : available;
   return once * trial.data.epochs;
 }

@@ -104,6 +104,15 @@ struct Trial {
 double params_of(const Trial& trial);
 // Those that a token passes through.
 double active_params_of(const Trial& trial);
+// Numbers of tokens beyond this are refused: doubles no longer hold every whole number.
+inline constexpr double kMostTokens = 9e15;
+
+// data.unique_tokens as the trial sees them: in whole windows of model.context, at least one
+// (tabular: as given). 0: no cap.
+double unique_cap_of(const Trial& trial);
+// Whether the losses depend on how a step's batch is cut: a router's balance loss and an expert's
+// room are of all tokens that go through the model together.
+bool needs_whole_batch(const Trial& trial);
 // Most tokens that the trial may be trained on: data.epochs passes over the `available` training
 // tokens, or over data.unique_tokens of them where that is set and fewer. 0 stands for no end, in
 // and out.

@@ -8,6 +8,8 @@
 namespace isoflop {
 namespace {
 
+constexpr std::int64_t kMostSequences = 1'000'000'000;
+
 [[noreturn]] void refuse_value(const char* key, const std::string& value,
                                const std::string& expected) {
   throw usage_error(std::string(key) + ": \"" + value + "\" is not valid: give " + expected);
@@ -40,9 +42,10 @@ void validate_losses(const TrainSpec& train) {
 }
 
 void validate_train(const TrainSpec& train) {
-  require(train.tokens >= 1 && std::isfinite(train.tokens), "train.tokens", train.tokens,
-          "at least one token");
-  require(train.batch >= 1, "train.batch", static_cast<double>(train.batch), "at least 1 sequence");
+  require(train.tokens >= 1 && train.tokens <= kMostTokens, "train.tokens", train.tokens,
+          "at least one token, at most 9e15");
+  require(train.batch >= 1 && train.batch <= kMostSequences, "train.batch",
+          static_cast<double>(train.batch), "at least 1 sequence, at most 1e9");
   require(train.rate > 0, "train.rate", train.rate, "a rate above 0");
   require(train.warmup >= 0 && train.warmup < 1, "train.warmup", train.warmup,
           "a fraction of the steps, from 0 to below 1");
@@ -54,8 +57,8 @@ void validate_train(const TrainSpec& train) {
   require(train.weight_decay >= 0, "train.weight_decay", train.weight_decay,
           "a value of 0 or more");
   require(train.clip >= 0, "train.clip", train.clip, "a norm, or 0 for no clipping");
-  require(train.warmup_tokens >= 0 && std::isfinite(train.warmup_tokens), "train.warmup_tokens",
-          train.warmup_tokens, "tokens, or 0 to use train.warmup");
+  require(train.warmup_tokens >= 0 && train.warmup_tokens <= kMostTokens, "train.warmup_tokens",
+          train.warmup_tokens, "tokens, at most 9e15, or 0 to use train.warmup");
   if (train.schedule == "cooldown") {
     validate_cooldown(train);
   } else if (train.schedule != "cosine") {
@@ -70,14 +73,27 @@ void validate_train(const TrainSpec& train) {
   validate_losses(train);
 }
 
+// Would change nothing but the trial's identity.
+void refuse_masking(const TrainSpec& train) {
+  const TrainSpec plain;
+  const char* key = train.whole_words                            ? "train.whole_words"
+                    : train.mask_replaced != plain.mask_replaced ? "train.mask_replaced"
+                    : train.mask_random != plain.mask_random     ? "train.mask_random"
+                                                                 : nullptr;
+  if (key == nullptr) return;
+  throw usage_error(
+      std::string(key) +
+      ": belongs to masked models: set model.objective = \"masked\", or leave it out");
+}
+
 void validate_data(const DataSpec& data) {
   if (data.source != "text" && data.source != "zipf") {
     refuse_value("data.source", data.source, "text or zipf");
   }
   require(data.epochs > 0 && std::isfinite(data.epochs), "data.epochs", data.epochs,
           "passes over the data, above 0");
-  require(data.unique_tokens >= 0 && std::isfinite(data.unique_tokens), "data.unique_tokens",
-          data.unique_tokens, "tokens, or 0 for all of the corpus");
+  require(data.unique_tokens >= 0 && data.unique_tokens <= kMostTokens, "data.unique_tokens",
+          data.unique_tokens, "tokens, at most 9e15, or 0 for all of the corpus");
   require(data.zipf_alpha > 0, "data.zipf_alpha", data.zipf_alpha, "a value above 0");
   require(data.zipf_base >= 2, "data.zipf_base", static_cast<double>(data.zipf_base), "at least 2");
   require(data.zipf_digits >= 1 && std::pow(data.zipf_base, data.zipf_digits) < 9e15,
@@ -107,11 +123,7 @@ void validate(const Trial& trial) {
   const double cap = trial.data.unique_tokens;
   require(cap == 0 || cap >= static_cast<double>(trial.model.context), "data.unique_tokens", cap,
           "at least one window of model.context tokens, or 0 for all of the corpus");
-  if (trial.train.whole_words && !trial.model.masked()) {
-    throw usage_error(
-        "train.whole_words: belongs to masked models: set model.objective = \"masked\", or leave "
-        "it out");
-  }
+  if (!trial.model.masked()) refuse_masking(trial.train);
   require(trial.eval_windows >= 2, "eval_windows", static_cast<double>(trial.eval_windows),
           "at least 2 windows, so that there is a standard error");
 }

@@ -40,11 +40,9 @@ void check_heldout_window(std::int64_t i, std::int64_t windows) {
 
 namespace {
 
-// The cap in whole windows, at least one; 0: none.
+// The cap in whole windows; 0: none.
 std::int64_t unique_windows(const Trial& trial) {
-  if (trial.data.unique_tokens <= 0) return 0;
-  const auto context = static_cast<double>(trial.model.context);
-  return std::max<std::int64_t>(1, std::llround(std::floor(trial.data.unique_tokens / context)));
+  return std::llround(unique_cap_of(trial) / static_cast<double>(trial.model.context));
 }
 
 std::unique_ptr<TokenSource> text_source(const Trial& trial, const std::string& corpus_dir,

@@ -56,7 +56,7 @@ Ending ending_of(OutcomeStatus status, const Trial& trial, const RetryPolicy& po
     case OutcomeStatus::kInterrupted:
       return {"interrupted", "planned"};
     case OutcomeStatus::kOutOfMemory: {
-      const std::int64_t half = halved_micro_batch(setbacks.micro_batch, trial.train.batch);
+      const std::int64_t half = halved_micro_batch(setbacks.micro_batch, trial);
       if (half == 0) return {"out_of_memory", "out_of_memory"};
       setbacks.micro_batch = half;
       return {"out_of_memory", "planned"};

@@ -13,17 +13,14 @@ namespace {
 struct ImportTrial {
   std::int64_t id = 0;
   std::string state = {};
-  std::int64_t batch = 0;  // sequences a step; 0 where the trainer has none
+  std::string spec = {};  // canonical JSON
 };
 
 std::optional<ImportTrial> import_trial(SQLite::Database& db, const std::string& identity) {
-  auto row = prepare(db,
-                     "SELECT id, state, coalesce(spec ->> '$.\"train.batch\"', 0) FROM trials"
-                     " WHERE identity = ?",
-                     identity);
+  auto row = prepare(db, "SELECT id, state, spec FROM trials WHERE identity = ?", identity);
   if (!row.executeStep()) return std::nullopt;
   return ImportTrial{row.getColumn(0).getInt64(), row.getColumn(1).getString(),
-                     row.getColumn(2).getInt64()};
+                     row.getColumn(2).getString()};
 }
 
 // The attempt of that origin, as far as the store has it.
@@ -199,7 +196,8 @@ void count_setback(SQLite::Database& db, const ImportTrial& trial, const Foreign
     }
     return;
   }
-  const std::int64_t half = halved_micro_batch(attempt.micro_batch, trial.batch);
+  const std::int64_t half =
+      halved_micro_batch(attempt.micro_batch, trial_from_canonical_json(trial.spec));
   if (attempt.final || half == 0) return end_trial(db, trial.id, "out_of_memory");
   lower_micro_batch(db, trial.id, half);
 }

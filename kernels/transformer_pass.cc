@@ -11,15 +11,6 @@
 namespace isoflop {
 namespace {
 
-// As model/experts.h has it; never more than all tokens.
-std::int64_t expert_capacity(const ModelConfig& config, std::int64_t tokens) {
-  if (config.capacity_factor == 0) return 0;
-  const auto choices = static_cast<double>(config.experts_per_token * tokens);
-  const double even = choices / static_cast<double>(config.experts);
-  const double most = std::ceil(config.capacity_factor * even);
-  return most < static_cast<double>(tokens) ? static_cast<std::int64_t>(most) : tokens;
-}
-
 void add_share(const RouterStats& stats, double share, RouterStats& sum) {
   sum.largest_load += share * stats.largest_load;
   sum.unused += share * stats.unused;

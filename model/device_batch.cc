@@ -1,32 +1,9 @@
 #include "model/device_batch.h"
 
-#include <algorithm>
-
 namespace isoflop {
 namespace {
 
 constexpr std::int32_t kNothingHere = -1;  // TokenBatch::targets
-
-// P of the header.
-std::int64_t places_for(std::int64_t predictions, const TokenBatch& batch,
-                        const ModelConfig& config) {
-  const std::int64_t usual = predictions_per_window(config) * batch.sequences;
-  if (predictions <= usual) return usual;
-  const std::int64_t step = std::max<std::int64_t>(1, usual / 8);
-  const std::int64_t rounded = (predictions + step - 1) / step * step;
-  return std::min(rounded, batch.sequences * batch.length);
-}
-
-std::vector<std::int32_t> padded_places(const TokenBatch& batch, const ModelConfig& config) {
-  std::vector<std::int32_t> places = predicted_places(batch.targets);
-  const auto count = static_cast<std::int64_t>(places.size());
-  const std::int64_t size = places_for(count, batch, config);
-  if (count == size) return places;
-  const auto unused = std::find(batch.targets.begin(), batch.targets.end(), kNothingHere);
-  places.resize(static_cast<std::size_t>(size),
-                static_cast<std::int32_t>(unused - batch.targets.begin()));
-  return places;
-}
 
 }  // namespace
 
@@ -49,7 +26,7 @@ std::vector<std::int32_t> packed(const TokenBatch& batch, const ModelConfig& con
     add(batch.segments);
     add(batch.follows);
   }
-  if (config.masked()) add(padded_places(batch, config));
+  if (config.masked()) add(predicted_places(batch.targets));
   return values;
 }
 

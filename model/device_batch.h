@@ -7,9 +7,7 @@
 //   inputs [B T], targets [B T]; with next-sentence prediction segments [B T], follows [B]; of
 //   masked models predicted [P]
 //
-// P is predictions_per_window x B, or where a batch has more of them (whole words) the next
-// multiple of an eighth of that, so that few sizes occur. Places beyond the batch's own predictions
-// repeat one that is not predicted, whose target of -1 keeps it out of the loss.
+// P is predictions_per_window x B (data/masking.h), so that batches of a trial have one size.
 #ifndef ISOFLOP_MODEL_DEVICE_BATCH_H_
 #define ISOFLOP_MODEL_DEVICE_BATCH_H_
 

@@ -43,12 +43,7 @@ ExpertsImpl::ExpertsImpl(const ModelConfig& config) : config_(config) {
 }
 
 std::int64_t ExpertsImpl::capacity(std::int64_t tokens) const {
-  if (config_.capacity_factor == 0 || !is_training()) return 0;
-  const auto choices = static_cast<double>(config_.experts_per_token * tokens);
-  const double even = choices / static_cast<double>(config_.experts);
-  // A token chooses an expert once: more than `tokens` never come.
-  const double most = std::ceil(config_.capacity_factor * even);
-  return most < static_cast<double>(tokens) ? static_cast<std::int64_t>(most) : tokens;
+  return is_training() ? expert_capacity(config_, tokens) : 0;
 }
 
 torch::Tensor ExpertsImpl::forward(const torch::Tensor& x) {

@@ -189,6 +189,10 @@ torch::Tensor StackedTransformer::feed_forward(const BlockWeights& block,
 }
 
 torch::Tensor StackedTransformer::forward(const torch::Tensor& tokens) {
+  return linear(last_hidden(tokens), head_);
+}
+
+torch::Tensor StackedTransformer::last_hidden(const torch::Tensor& tokens) {
   if (rounded_.defined()) {
     torch::NoGradGuard no_grad;
     rounded_.copy_(weights_);
@@ -203,21 +207,40 @@ torch::Tensor StackedTransformer::forward(const torch::Tensor& tokens) {
   if (config_.mup_base > 0) {
     x = x / (static_cast<double>(config_.width) / static_cast<double>(config_.mup_base));
   }
-  return linear(x, head_);
+  return x;
 }
 
 // --- Losses.
 
+// A stable sort brings what is predicted to the front of its window, and its length does not depend
+// on the data.
+torch::Tensor StackedTransformer::places_of(const torch::Tensor& targets) const {
+  if (!config_.masked()) return {};
+  const auto predicted = targets.ne(kNoTarget).to(torch::kInt32);
+  const auto place = std::get<1>(predicted.sort(/*stable=*/true, /*dim=*/-1, /*descending=*/true))
+                         .slice(2, 0, predictions_per_window(config_));
+  const auto window = torch::arange(targets.size(0) * targets.size(1), place.options());
+  return (window.view({trials_, -1, 1}) * targets.size(2) + place).flatten();
+}
+
 torch::Tensor StackedTransformer::each_loss(const torch::Tensor& tokens,
-                                            const torch::Tensor& targets) {
-  const auto logits = forward(tokens).flatten(0, 1).to(torch::kFloat32);
-  return torch::cross_entropy_loss(logits, targets.flatten(), {}, at::Reduction::None, kNoTarget)
+                                            const torch::Tensor& targets,
+                                            const torch::Tensor& places) {
+  auto hidden = last_hidden(tokens);
+  auto wanted = targets.flatten();
+  if (places.defined()) {
+    hidden = hidden.flatten(0, 1).index_select(0, places).view({trials_, -1, config_.width});
+    wanted = wanted.index_select(0, places);
+  }
+  const auto logits = linear(hidden, head_).flatten(0, 1).to(torch::kFloat32);
+  return torch::cross_entropy_loss(logits, wanted, {}, at::Reduction::None, kNoTarget)
       .view({trials_, -1});
 }
 
 torch::Tensor StackedTransformer::losses(const torch::Tensor& tokens,
                                          const torch::Tensor& targets) {
-  return each_loss(tokens, targets).sum(1) / targets.flatten(1).ne(kNoTarget).sum(1);
+  return each_loss(tokens, targets, places_of(targets)).sum(1) /
+         targets.flatten(1).ne(kNoTarget).sum(1);
 }
 
 torch::Tensor StackedTransformer::add_gradients(const torch::Tensor& tokens,
@@ -240,7 +263,12 @@ torch::Tensor StackedTransformer::add_gradients(const torch::Tensor& tokens,
 torch::Tensor StackedTransformer::token_losses(const torch::Tensor& tokens,
                                                const torch::Tensor& targets) {
   torch::NoGradGuard no_grad;
-  return each_loss(tokens, targets).view(targets.sizes());
+  const auto places = places_of(targets);
+  const auto each = each_loss(tokens, targets, places);
+  if (!places.defined()) return each.view(targets.sizes());
+  return torch::zeros({targets.numel()}, each.options())
+      .index_copy(0, places, each.flatten())
+      .view(targets.sizes());
 }
 
 Transformer StackedTransformer::taken_out(std::int64_t k) const {

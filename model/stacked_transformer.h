@@ -46,7 +46,8 @@ class StackedTransformer {
   const ModelConfig& config() const { return config_; }
   torch::Device device() const { return weights_.device(); }
 
-  // Tokens and targets are int64 [K, B, T] on the device, a target of -1 is not predicted.
+  // Tokens and targets are int64 [K, B, T] on the device, a target of -1 is not predicted. A window
+  // of a masked model has predictions_per_window targets, which get the head alone.
   torch::Tensor forward(const torch::Tensor& tokens);  // -> logits [K, B T, V]
   torch::Tensor losses(const torch::Tensor& tokens, const torch::Tensor& targets);  // -> [K]
   // Adds scale x every trial's gradient to gradients(); -> losses [K].
@@ -83,7 +84,13 @@ class StackedTransformer {
   torch::Tensor attention(const BlockWeights& block, const torch::Tensor& x,
                           std::int64_t length) const;
   torch::Tensor feed_forward(const BlockWeights& block, const torch::Tensor& x) const;
-  torch::Tensor each_loss(const torch::Tensor& tokens, const torch::Tensor& targets);
+  torch::Tensor last_hidden(const torch::Tensor& tokens);  // -> [K, B T, d]
+  // Of a masked model: int64 [K B P], where something is predicted, among all K B T. Else not
+  // defined.
+  torch::Tensor places_of(const torch::Tensor& targets) const;
+  // -> [K, B P], or [K, B T] without places.
+  torch::Tensor each_loss(const torch::Tensor& tokens, const torch::Tensor& targets,
+                          const torch::Tensor& places);
 
   ModelConfig config_;
   std::int64_t trials_;

@@ -23,7 +23,11 @@ std::string sequences_at_a_time(const Claim& claim) {
   const std::int64_t batch = claim.trial.train.batch;
   const std::int64_t count = claim.micro_batch > 0 ? std::min(claim.micro_batch, batch) : batch;
   return ", with " + std::to_string(count) + " of its batch of " + std::to_string(batch) +
-         " sequences at a time";
+         " sequences at a time" +
+         (needs_whole_batch(claim.trial)
+              ? ": in parts its experts would be balanced and filled otherwise; give fewer experts "
+                "or a smaller train.batch"
+              : "");
 }
 
 // A reason is one line; what else there is goes to the notes.

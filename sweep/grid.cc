@@ -195,6 +195,7 @@ void set_shape(Trial& trial, const Cell& cell, const Keys& keys) {
     trial.tabular_params = cell.size.value_or(0);
     return;
   }
+  validate_sizes(trial.model);
   trial.model = has_key(keys, "model.width") ? shape_for_width(trial.model.width, trial.model)
                                              : shape_for_params(*cell.size, trial.model);
   for (const auto& [key, value] : keys) {
@@ -225,11 +226,17 @@ void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const Gr
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
   if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
-  const auto batch = static_cast<double>(trial.train.batch * trial.model.context);
+  const double batch =
+      static_cast<double>(trial.train.batch) * static_cast<double>(trial.model.context);
   trial.train.tokens = std::round(tokens / batch) * batch;
-  // Whoever asks for the whole corpus gets the whole batches of it.
-  const double most = most_tokens(trial, context.unique_tokens);
-  const bool crossed = most > 0 && tokens <= most && trial.train.tokens > most;
+  // Whoever asks for the whole corpus gets the whole batches of it. With the axis epochs also of
+  // any number of passes, because D must not depend on how many a trial makes.
+  const double once = context.tokens_for(trial.model.context);
+  const double most = most_tokens(trial, once);
+  bool crossed = most > 0 && tokens <= most && trial.train.tokens > most;
+  if (once > 0 && has_key(keys, kEpochsAxis)) {
+    crossed = crossed || trial.train.tokens > once * std::ceil(tokens / once);
+  }
   if (crossed) trial.train.tokens -= batch;
 }
 
@@ -243,13 +250,42 @@ double epochs_in(const Keys& keys) {
   return 0;
 }
 
+struct CellTrial {
+  Trial trial;
+  double wanted = 0;  // tokens before rounding
+  double epochs = 0;  // of the axis, before rounding; 0 without it
+};
+
+// A budget that is missed by this much is no longer the same point of an IsoFLOP curve, nor so many
+// passes the same ones.
+constexpr double kRoundingWorthANote = 0.02;
+constexpr double kPassRounding = 1e-9;  // so that D / 3 x 3 is no window more
+
+double whole_passes(const Trial& trial) {
+  const double passes = trial.train.tokens / trial.data.unique_tokens;
+  return std::max(1.0, std::ceil(passes * (1 - kPassRounding)));
+}
+
+// Whether rounding left the trial another number of passes than the axis says.
+bool misses_passes(const Trial& trial, double epochs) {
+  const double passes = trial.train.tokens / trial.data.unique_tokens;
+  return epochs > 1 && std::abs(passes / epochs - 1) > kRoundingWorthANote;
+}
+
 // D / epochs distinct tokens, in the windows that hold them. One pass needs no cap.
 void set_unique_tokens(Trial& trial, double epochs) {
   if (epochs <= 1) return;
-  constexpr double kRounding = 1e-9;  // so that D / 3 x 3 is no window more
   const double window = trial.trainer == "tabular" ? 1 : static_cast<double>(trial.model.context);
-  const double windows = std::ceil(trial.train.tokens / (epochs * window) * (1 - kRounding));
+  const double windows = std::ceil(trial.train.tokens / (epochs * window) * (1 - kPassRounding));
   trial.data.unique_tokens = std::max(1.0, windows) * window;
+  if (misses_passes(trial, epochs)) trial.data.epochs = whole_passes(trial);
+}
+
+// Equal for trials that are one training. Under the axis data.epochs, a limit, tells none apart.
+std::string merge_key(const CellTrial& made) {
+  Trial trial = made.trial;
+  if (made.epochs > 1) trial.data.epochs = whole_passes(trial);
+  return identity(trial);
 }
 
 // Whether so many passes over so many tokens are fewer than the trial needs.
@@ -258,8 +294,16 @@ bool is_short(const Trial& trial, double once) {
   return once > 0 && trial.train.tokens > once * trial.data.epochs * (1 + kRounding);
 }
 
+// What whole windows leave of a cap, where that is less.
+std::string in_windows(const Trial& trial) {
+  const double cap = unique_cap_of(trial);
+  if (cap >= trial.data.unique_tokens) return "";
+  return " (in whole windows of " + std::to_string(trial.model.context) + ": " + exact_number(cap) +
+         ")";
+}
+
 void check_passes(const Trial& trial, const GridContext& context, const std::string& where) {
-  const double cap = trial.data.unique_tokens, corpus = context.unique_tokens;
+  const double cap = unique_cap_of(trial), corpus = context.tokens_for(trial.model.context);
   const std::string needs = "needs " + format_quantity(trial.train.tokens) + " tokens, but ";
   const std::string passes =
       "makes more than data.epochs = " + exact_number(trial.data.epochs) + " passes over them";
@@ -271,16 +315,18 @@ void check_passes(const Trial& trial, const GridContext& context, const std::str
                                 "; give a smaller budget, a larger size or a larger corpus, or "
                                 "raise data.epochs");
   }
-  if (corpus > 0 && cap > corpus) {
-    throw grid_error(where, "caps data.unique_tokens at " + format_quantity(cap) +
+  if (corpus > 0 && trial.data.unique_tokens > corpus) {
+    throw grid_error(where, "caps data.unique_tokens at " +
+                                format_quantity(trial.data.unique_tokens) +
                                 ", but the corpus has " + format_quantity(corpus) +
                                 " for training; give fewer, or a larger corpus");
   }
   if (is_short(trial, cap)) {
-    throw grid_error(where, needs + "data.unique_tokens = " + format_quantity(cap) +
-                                " and no trial " + passes +
-                                "; give a smaller budget, more unique tokens, or raise "
-                                "data.epochs");
+    throw grid_error(where,
+                     needs + "data.unique_tokens = " + format_quantity(trial.data.unique_tokens) +
+                         in_windows(trial) + " and no trial " + passes +
+                         "; give a smaller budget, more unique tokens, or raise "
+                         "data.epochs");
   }
 }
 
@@ -290,6 +336,10 @@ void check_tokens(const Trial& trial, double wanted, const GridContext& context,
     throw grid_error(where, "leaves " + format_quantity(wanted) +
                                 " tokens, less than half a batch; give a larger budget, a smaller "
                                 "size or a smaller train.batch");
+  }
+  if (wanted > kMostTokens) {
+    throw grid_error(where, "needs " + format_quantity(wanted) +
+                                " tokens, more than can be counted; give at most 9e15");
   }
   check_passes(trial, context, where);
 }
@@ -323,11 +373,6 @@ void check_trunk(const Trial& trial, const Keys& keys, const std::string& where)
                               "train.warmup_tokens (the rule: as many tokens as parameters)");
 }
 
-struct CellTrial {
-  Trial trial;
-  double wanted = 0;  // tokens before rounding
-};
-
 CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
                    const GridContext& context) {
   Trial trial;
@@ -340,24 +385,30 @@ CellTrial trial_of(const Cell& cell, const Keys& keys, const GridSpec& spec,
   set_shape(trial, cell, keys);
   drop_idle_fields(trial, spec);
   check_experts(trial, describe(cell, keys));
+  // What follows divides by its fields.
+  if (trial.trainer != "tabular") validate(trial.model);
   const double tokens = wanted_tokens(trial, cell, spec);
   set_rate_and_tokens(trial, tokens, keys, spec, context);
   set_unique_tokens(trial, epochs);
   check_tokens(trial, tokens, context, describe(cell, keys));
   check_trunk(trial, keys, describe(cell, keys));
   validate(trial);
-  return {trial, tokens};
+  return {trial, tokens, epochs};
 }
-
-// A budget that is missed by this much is no longer the same point of an IsoFLOP curve.
-constexpr double kRoundingWorthANote = 0.02;
 
 void note_rounding(const CellTrial& made, const std::string& where,
                    std::vector<std::string>& notes) {
-  const double tokens = made.trial.train.tokens;
-  if (std::abs(tokens / made.wanted - 1) <= kRoundingWorthANote) return;
-  notes.push_back(where + ": " + format_quantity(made.wanted) + " tokens are rounded to " +
-                  format_quantity(tokens) + ", in whole batches; a smaller train.batch is nearer");
+  const double tokens = made.trial.train.tokens, unique = made.trial.data.unique_tokens;
+  if (std::abs(tokens / made.wanted - 1) > kRoundingWorthANote) {
+    notes.push_back(where + ": " + format_quantity(made.wanted) + " tokens are rounded to " +
+                    format_quantity(tokens) +
+                    ", in whole batches; a smaller train.batch is nearer");
+  }
+  if (misses_passes(made.trial, made.epochs)) {
+    notes.push_back(where + ": makes " + format_quantity(tokens / unique) + " passes over " +
+                    format_quantity(unique) +
+                    " distinct tokens, in whole windows; a smaller model.context is nearer");
+  }
 }
 
 void add_bracket(const GridSpec& spec, Grid& grid) {
@@ -384,12 +435,12 @@ Keys joined(const Keys& fixed, const Keys& axes) {
 Grid expand(const GridSpec& spec, const GridContext& context) {
   check_keys(spec);
   Grid grid;
-  std::map<std::string, std::string> seen;  // identity -> the cell that was first
+  std::map<std::string, std::string> seen;  // merge_key -> the cell that was first
   for (const Cell& cell : cells_of(spec)) {
     for (const Keys& axes : combinations(spec)) {
       const CellTrial made = trial_of(cell, joined(spec.fixed, axes), spec, context);
       const std::string where = describe(cell, axes);
-      const auto [first, is_new] = seen.emplace(identity(made.trial), where);
+      const auto [first, is_new] = seen.emplace(merge_key(made), where);
       if (is_new) {
         note_rounding(made, where, grid.notes);
         grid.trials.push_back({.trial = made.trial, .budget = cell.budget});

@@ -14,16 +14,18 @@
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
 //            tokens per parameter: ratio x active N; then rounded to whole batches of batch x
 //            context (tabular: to whole tokens)
-//   epochs   axis kEpochsAxis, e: data.unique_tokens = D / e, rounded up to whole windows (tabular:
-//            tokens), and data.epochs = e. At e = 1 there is no cap: it is the trial that a grid
-//            without the axis has
+//   epochs   axis kEpochsAxis, e: data.unique_tokens = U = D / e, rounded up to whole windows
+//            (tabular: tokens), and data.epochs = e, or D / U rounded up where that is another
+//            number by more than 2 %. At e = 1 there is no cap: it is the trial that a grid without
+//            the axis has
 //
 // Where model.experts or model.objective is an axis, what the grid says of experts or masks holds
 // for the sparse or masked trials, and the others keep the defaults: one run is one trial.
 //
-// Trials that are equal after rounding are one trial, with a note; so is a D that rounding changes
-// by more than 2 %. A D beyond data.epochs passes over the corpus' training tokens, or over
-// data.unique_tokens of them, is refused; with the default of 1 no trial sees a token twice.
+// Trials that are equal after rounding are one trial, with a note; a D or a number of passes that
+// rounding changes by more than 2 % has one too. A D beyond data.epochs passes over the corpus'
+// training tokens, or over data.unique_tokens of them, is refused; with the default of 1 no trial
+// sees a token twice.
 //
 // A bracket (sweep/bracket.h) adds its trials behind the grid's.
 //
@@ -32,6 +34,7 @@
 #define ISOFLOP_SWEEP_GRID_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,8 +47,14 @@ namespace isoflop {
 struct GridContext {
   std::string corpus_hash;   // CorpusManifest::identity(); empty for synthetic data
   double unique_tokens = 0;  // for training; 0: no end to them
+  // The same in whole windows of a context, where that is known.
+  std::function<double(std::int64_t context)> in_windows = {};
   // With special_tokens (core/model_config.h) it becomes model.vocab; 0: as the grid says.
   std::int64_t vocab = 0;
+
+  double tokens_for(std::int64_t context) const {
+    return in_windows ? in_windows(context) : unique_tokens;
+  }
 };
 
 struct Grid {

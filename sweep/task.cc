@@ -73,7 +73,7 @@ class StandingCounter {
   }
 
   void add_out_of_memory(const ForeignAttempt& attempt) {
-    const std::int64_t half = halved_micro_batch(attempt.micro_batch, trial_.trial.train.batch);
+    const std::int64_t half = halved_micro_batch(attempt.micro_batch, trial_.trial);
     if (half == 0 || attempt.final) {
       standing_.state = TrialState::kOutOfMemory;
     } else if (standing_.micro_batch == 0 || half < standing_.micro_batch) {

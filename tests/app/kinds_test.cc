@@ -120,6 +120,14 @@ TEST_F(KindsProgram, APlanSpeaksOfTheCountOfItsFit) {
   EXPECT_EQ(run("fit --db sparse.db --where 'experts = 0' --count some").code, 2);
 }
 
+TEST_F(KindsProgram, ABatchOfExpertsIsNotTrainedInParts) {
+  const Ran parts =
+      run("train --params 6k --tokens 64k --set data.source=zipf --set model.experts=8 "
+          "--set train.batch=8 --micro-batch 1");
+  EXPECT_EQ(parts.code, 2);
+  EXPECT_THAT(parts.err, HasSubstr("--micro-batch: 1 of a batch of 8"));
+}
+
 TEST_F(KindsProgram, FlopsKnowsExpertsAndMasks) {
   const std::string shape = "flops --width 64 --layers 2 --vocab 256 --context 128 ";
   const auto dense = run(shape + "--json").json();

@@ -46,6 +46,15 @@ TEST_F(Train, InterruptedItSaysHowToGoOn) {
       << other.err;
 }
 
+// Its routers alone are 640 GB.
+TEST_F(Train, OutOfMemoryOfTooManyExpertsItSaysWhatHelps) {
+  const Ran ran =
+      run("train --params 1M --tokens 64k --set data.source=zipf --set model.experts=1e9 "
+          "--set train.balance_loss=0");
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.err.find("give fewer experts (model.experts)"), std::string::npos) << ran.err;
+}
+
 TEST_F(Train, TokensFlopsAndTokensPerParameterNameTheSameTrial) {
   const auto tokens = run(std::string(kTrial) + "--tokens 65536 --json").json();
   const double params = tokens["params"];

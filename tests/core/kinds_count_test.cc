@@ -1,14 +1,17 @@
 // Parameters and FLOPs of sparse and masked models, counted matrix by matrix.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "core/flop_parts.h"
 #include "core/flops.h"
 #include "core/params_counted.h"
+#include "core/retry_policy.h"
 #include "core/shape_rule.h"
 #include "core/trial.h"
 
@@ -176,15 +179,86 @@ TEST(KindsCount, FlopsAlongTheRuleAreOfTheCountThatIsAskedFor) {
   }
 }
 
+// Against whole numbers: c = n / 20.
+TEST(KindsCount, AnExpertsRoomIsRoundedUpWithoutTheRoundingOfDoubles) {
+  ModelConfig config;
+  for (std::int64_t n = 1; n <= 60; ++n) {
+    config.capacity_factor = static_cast<double>(n) / 20;
+    for (const std::int64_t experts : {1, 3, 8, 10, 64}) {
+      config.experts = experts;
+      for (const std::int64_t tokens : {1, 7, 128, 1000, 4096, 1'000'000}) {
+        const std::int64_t room = (n * tokens + 20 * experts - 1) / (20 * experts);
+        EXPECT_EQ(expert_capacity(config, tokens), std::min(room, tokens))
+            << n << "/20 x " << tokens << " / " << experts;
+      }
+    }
+  }
+  config.capacity_factor = 0;
+  EXPECT_EQ(expert_capacity(config, 1000), 0) << "as many as come";
+}
+
+std::string refusal_of(const std::vector<std::pair<const char*, const char*>>& settings) {
+  Trial trial;
+  trial.train.tokens = 1e6;
+  try {
+    for (const auto& [key, value] : settings) set_key(trial, key, value);
+    validate(trial);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "was not refused";
+}
+
+TEST(KindsTrial, NumbersBeyondWhatCanBeCountedAreRefused) {
+  for (const char* key : {"train.batch", "model.layers", "model.vocab", "model.experts"}) {
+    EXPECT_EQ(refusal_of({{key, "9e15"}}).rfind(key, 0), 0u) << key;
+  }
+  for (const char* key : {"train.tokens", "data.unique_tokens", "train.warmup_tokens"}) {
+    EXPECT_EQ(refusal_of({{key, "1e25"}}).rfind(key, 0), 0u) << key;
+  }
+  const std::string large = refusal_of({{"model.layers", "1e9"}, {"model.width", "1e9"}});
+  EXPECT_NE(large.find("more parameters than can be counted"), std::string::npos) << large;
+}
+
+TEST(KindsTrial, KeysOfMasksAreRefusedWithoutThem) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, const char*>>{{"model.mask_fraction", "0.3"},
+                                                        {"model.mask_fraction", "7"},
+                                                        {"train.mask_replaced", "0.5"},
+                                                        {"train.mask_random", "0.05"},
+                                                        {"train.whole_words", "true"},
+                                                        {"model.next_sentence", "true"}}) {
+    EXPECT_EQ(refusal_of({{key, value}}).rfind(key, 0), 0u) << key << " " << value;
+    if (std::string(value) == "7") continue;
+    EXPECT_EQ(refusal_of({{"model.objective", "masked"}, {key, value}}), "was not refused") << key;
+  }
+}
+
+TEST(KindsTrial, OnlyLossesThatDoNotDependOnItTakeABatchInParts) {
+  Trial trial;
+  trial.train.batch = 8;
+  EXPECT_EQ(halved_micro_batch(0, trial), 4);
+  EXPECT_EQ(halved_micro_batch(1, trial), 0);
+  trial.model.experts = 1;
+  EXPECT_EQ(halved_micro_batch(0, trial), 4) << "one expert has every token";
+  trial.model.experts = 8;
+  EXPECT_EQ(halved_micro_batch(0, trial), 0) << "balanced over the batch";
+  trial.train.balance_loss = 0;
+  EXPECT_EQ(halved_micro_batch(0, trial), 4) << "every token by itself";
+  trial.model.capacity_factor = 1;
+  EXPECT_EQ(halved_micro_batch(0, trial), 0) << "room is the batch's";
+}
+
 TEST(KindsTrial, MostTokensAreThePassesOverWhatIsFewer) {
   Trial trial;
   EXPECT_EQ(most_tokens(trial, 1e6), 1e6);
   EXPECT_EQ(most_tokens(trial, 0), 0);
   trial.data.epochs = 4;
   trial.data.unique_tokens = 1e5;
-  EXPECT_EQ(most_tokens(trial, 1e6), 4e5);
+  const double cap = 781 * 128;  // whole windows
+  EXPECT_EQ(most_tokens(trial, 1e6), 4 * cap);
   EXPECT_EQ(most_tokens(trial, 5e4), 2e5);
-  EXPECT_EQ(most_tokens(trial, 0), 4e5);
+  EXPECT_EQ(most_tokens(trial, 0), 4 * cap);
   trial.train.tokens = 1e5;
   validate(trial);
   trial.data.unique_tokens = 100;  // less than a window of 128

@@ -140,6 +140,20 @@ TEST_F(LivesTest, OfAPackThatDiedNobodyKnowsWhoseFaultItWas) {
   EXPECT_EQ(ask("SELECT sum(failures) FROM trials"), "0");
 }
 
+TEST_F(LivesTest, OutOfMemoryEndsATrialWhoseExpertsNeedTheWholeBatch) {
+  Trial sparse;
+  sparse.model.experts = 8;
+  sparse.train.tokens = 1e5;
+  store_.add_study("s", "");
+  const PlannedTrial planned{.trial = sparse};
+  store_.add_trials("s", {&planned, 1});
+  const auto claim = store_.claim_next("s", self_);
+  ASSERT_TRUE(claim);
+  store_.finish(*claim, {.status = OutcomeStatus::kOutOfMemory, .reason = "no memory"});
+  EXPECT_EQ(store_.status("s").out_of_memory, 1);
+  EXPECT_EQ(ask("SELECT micro_batch FROM trials"), "0");
+}
+
 TEST_F(LivesTest, OutOfMemoryHalvesTheMicroBatchAndKeepsTheBatch) {
   with_trials(1);
   for (const std::int64_t sequences : {0, 2, 1}) {

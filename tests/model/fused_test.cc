@@ -2,7 +2,6 @@
 // autograd. The kernels that stand for them on devices are held to the same formulas in
 // tests/model/cuda.
 #include <gtest/gtest.h>
-#include <set>
 
 #include "model/cuda/add_norm.h"
 #include "model/cuda/head_loss.h"
@@ -319,7 +318,6 @@ TEST_F(FusedTest, OnlyDroplessExpertsInSlicesWaitForTheDevice) {
 TEST_F(FusedTest, APackedBatchGivesTheSameGradients) {
   for (ModelConfig config : fused_variants()) {
     if (config.masked()) config.next_sentence = true;
-    // Fewer predictions than usual, as many, and more.
     for (const std::int64_t predicted : {1, 2, 7, 12}) {
       if (!config.masked() && predicted > 1) continue;
       TokenBatch batch = batch_for(config, 3, predicted);
@@ -339,18 +337,6 @@ TEST_F(FusedTest, APackedBatchGivesTheSameGradients) {
       EXPECT_LT(distance(torch::cat(parts), expected.all), 1e-6);
     }
   }
-}
-
-TEST_F(FusedTest, PackedMaskedBatchesHaveFewSizes) {
-  ModelConfig config = small_model();
-  config.objective = Objective::kMasked;
-  std::set<std::size_t> sizes;
-  for (std::int64_t predicted = 0; predicted <= 12; ++predicted) {
-    sizes.insert(packed(batch_for(config, 8, predicted), config).size());
-  }
-  const auto usual = static_cast<std::size_t>(8 * predictions_per_window(config));
-  EXPECT_EQ(*sizes.begin(), 2 * 8 * 12 + usual);
-  EXPECT_LE(*sizes.rbegin(), 3u * 8 * 12);
 }
 
 }  // namespace

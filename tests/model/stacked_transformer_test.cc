@@ -116,6 +116,50 @@ TEST(StackedTransformer, LeavesOutWhatIsNotPredicted) {
   EXPECT_NEAR(each[1][3].mean().item<double>(), loss.item<double>(), kRounding);
 }
 
+ModelConfig masked_stackable() {
+  ModelConfig config = stackable();
+  config.objective = Objective::kMasked;
+  config.mask_fraction = 0.25;
+  return config;
+}
+
+// Three of twelve tokens in every window, elsewhere in each.
+torch::Tensor masked_targets(const ModelConfig& config) {
+  const auto targets = stack_of_tokens(config, 6);
+  const auto place = torch::rand(targets.sizes(), torch::make_generator<torch::CPUGeneratorImpl>(8))
+                         .argsort(std::int64_t{-1})
+                         .argsort(std::int64_t{-1});
+  return torch::where(place < predictions_per_window(config), targets,
+                      torch::full_like(targets, -1));
+}
+
+// Against the models' losses, which make logits of all tokens.
+TEST(StackedTransformer, MaskedOnesHaveTheLossesAndGradientsOfTheirModels) {
+  const ModelConfig config = masked_stackable();
+  const auto tokens = stack_of_tokens(config, 5), targets = masked_targets(config);
+  StackedTransformer stack(config, kSeeds, torch::kCPU);
+  const auto losses = stack.add_gradients(tokens, targets, 1);
+  const auto each = stack.token_losses(tokens, targets);
+  EXPECT_EQ(each.masked_select(targets.eq(-1)).abs().max().item<double>(), 0);
+  for (std::size_t k = 0; k < kSeeds.size(); ++k) {
+    const auto row = static_cast<std::int64_t>(k);
+    Transformer one = alone(config, k);
+    const auto loss = one->loss(tokens[row], targets[row]);
+    loss.backward();
+    EXPECT_NEAR(losses[row].item<double>(), loss.item<double>(), kRounding);
+    for (std::int64_t window = 0; window < 4; ++window) {
+      const auto own = one->loss(tokens[row].slice(0, window, window + 1),
+                                 targets[row].slice(0, window, window + 1));
+      const auto mean = each[row][window].sum() / 3;
+      EXPECT_NEAR(mean.item<double>(), own.item<double>(), kRounding);
+    }
+    for (const FlatPlace& place : flat_layout(one->groups()).places) {
+      const auto found = stack.gradients()[row].narrow(0, place.offset, place.weight.numel());
+      EXPECT_LT(largest_difference(found, place.weight.grad().flatten()), kRounding);
+    }
+  }
+}
+
 TEST(StackedTransformer, KeepsATrialsNansInItsRow) {
   const ModelConfig config = stackable();
   const auto tokens = stack_of_tokens(config, 5), targets = stack_of_tokens(config, 6);

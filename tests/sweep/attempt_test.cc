@@ -5,6 +5,7 @@
 #include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <new>
 #include <thread>
 
 #include "core/disk_space.h"
@@ -147,6 +148,21 @@ TEST_F(AttemptTest, TheMicroBatchIsTheClaims) {
   claim_.micro_batch = 3;
   run_attempt(runner, claim_, log_, options_);
   EXPECT_EQ(runner.micro_batch, 3);
+}
+
+TEST_F(AttemptTest, OutOfMemoryOfExpertsSaysWhatHelps) {
+  class Full : public TrialRunner {
+   public:
+    std::vector<Outcome> run(std::span<const Trial>, RunContext&) override {
+      throw std::bad_alloc();
+    }
+  } runner;
+  claim_.trial.trainer = "decoder";
+  claim_.trial.model.experts = 8;
+  const Outcome outcome = run_attempt(runner, claim_, log_, options_);
+  EXPECT_EQ(outcome.status, OutcomeStatus::kOutOfMemory);
+  EXPECT_NE(outcome.reason.find("give fewer experts or a smaller train.batch"), std::string::npos)
+      << outcome.reason;
 }
 
 TEST(PatienceTest, WaitsForALockAndForNothingElse) {

@@ -81,6 +81,55 @@ TEST(EpochsAxisTest, TheCorpusNeedsOnlyWhatIsDistinct) {
                     HasSubstr("the corpus has 900k")));
 }
 
+// 156 windows: of 100 passes 2 windows are left, of 150 too.
+TEST(EpochsAxisTest, PassesThatRoundingMakesEqualAreOneTrialWithTheirNumberNoted) {
+  GridSpec spec = tokens_spec();
+  spec.tokens = {20e3};
+  spec.sizes = {{10e3}};
+  spec.fixed = {{"train.batch", "1"}};
+  spec.axes = {{"epochs", {"4", "100", "150"}}};
+  const Grid grid = expand(spec, {});
+  ASSERT_EQ(grid.trials.size(), 2u);
+  EXPECT_EQ(grid.trials[0].trial.data.epochs, 4) << "exact: as it was given";
+  EXPECT_EQ(grid.trials[1].trial.data.unique_tokens, 256);
+  EXPECT_EQ(grid.trials[1].trial.data.epochs, 78);
+  ASSERT_EQ(grid.notes.size(), 2u);
+  EXPECT_THAT(grid.notes[0], AllOf(HasSubstr("epochs 100"), HasSubstr("78.0 passes over 256")));
+  EXPECT_THAT(grid.notes[1], AllOf(HasSubstr("epochs 150"), HasSubstr("same trial")));
+  spec.axes = {{"epochs", {"150"}}};
+  EXPECT_EQ(identity(expand(spec, {}).trials[0].trial), identity(grid.trials[1].trial));
+}
+
+// Passes that rounding changes little keep their numbers, and are one trial all the same.
+TEST(EpochsAxisTest, PassesThatDifferByLessThanAWindowAreOneTrial) {
+  GridSpec spec = tokens_spec();
+  spec.tokens = {128e3};
+  spec.sizes = {{10e3}};
+  spec.fixed = {{"train.batch", "1"}};
+  spec.axes = {{"epochs", {"100", "100.5"}}};
+  const Grid grid = expand(spec, {});
+  ASSERT_EQ(grid.trials.size(), 1u);
+  EXPECT_EQ(grid.trials[0].trial.data.epochs, 100);
+}
+
+TEST(EpochsAxisTest, TokensAtTheCorpusEdgeAreTheSameForAllPasses) {
+  GridSpec spec = tokens_spec();
+  spec.sizes = {{10e3}};
+  spec.fixed = {{"train.batch", "8"}};
+  spec.axes = {{"epochs", {"1", "2", "4"}}};
+  for (const double corpus : {1000.0 * 128, 1004.0 * 128, 1007.0 * 128}) {  // 8 windows a step
+    for (const double times : {1.0, 2.0, 4.0}) {
+      if (times > 1) spec.axes[0].second = {"4", "8", "16"};
+      spec.tokens = {times * corpus};
+      const Grid grid = expand(spec, {.unique_tokens = corpus});
+      for (const PlannedTrial& planned : grid.trials) {
+        EXPECT_EQ(planned.trial.train.tokens, std::floor(times * corpus / 1024) * 1024);
+      }
+    }
+    spec.axes[0].second = {"1", "2", "4"};
+  }
+}
+
 TEST(EpochsAxisTest, TheTabularLearnersTokensAreWholeTokens) {
   GridSpec spec = tokens_spec();
   spec.fixed = {{"trainer", "tabular"}, {"data.source", "zipf"}};
@@ -112,6 +161,69 @@ TEST(UniqueTokensTest, ACapIsAnAxisLikeAnyKeyAndPassesOverItAreLimited) {
   EXPECT_EQ(expand(spec, {}).trials.size(), 8u) << "data without end";
   EXPECT_THAT(kinds_refusal(spec, {.unique_tokens = 499e3}),
               AllOf(HasSubstr("caps data.unique_tokens at 500k"), HasSubstr("has 499k")));
+}
+
+// The runner sees 7 windows of the cap of 1,000 tokens: 896 x 4 are fewer than 3,840.
+TEST(UniqueTokensTest, ACapCountsInWholeWindows) {
+  GridSpec spec = tokens_spec();
+  spec.tokens = {3840};
+  spec.sizes = {{10e3}};
+  spec.fixed = {{"data.unique_tokens", "1000"}, {"data.epochs", "4"}, {"train.batch", "1"}};
+  EXPECT_THAT(kinds_refusal(spec), AllOf(HasSubstr("data.unique_tokens = 1.00k"),
+                                         HasSubstr("whole windows of 128: 896")));
+  spec.fixed[0].second = "1024";
+  EXPECT_EQ(expand(spec, {}).trials.size(), 1u);
+}
+
+// A corpus of 10 blocks of 1,001 tokens: windows do not go over their ends.
+TEST(UniqueTokensTest, ACorpusIsCountedInTheWindowsOfEachTrialsContext) {
+  GridSpec spec = tokens_spec();
+  spec.tokens = {9.7e3};
+  spec.sizes = {{10e3}};
+  spec.fixed = {{"train.batch", "1"}};
+  GridContext context;
+  context.in_windows = [](std::int64_t length) {
+    return static_cast<double>(10 * (1000 / length) * length);
+  };
+  spec.axes = {{"model.context", {"100", "250"}}};
+  EXPECT_EQ(expand(spec, context).trials.size(), 2u);
+  spec.axes = {{"model.context", {"100", "300"}}};
+  EXPECT_THAT(kinds_refusal(spec, context),
+              AllOf(HasSubstr("model.context 300"), HasSubstr("the corpus has 9.00k")));
+}
+
+// --- Values that are none.
+
+TEST(OddValuesTest, EveryKeyIsRefusedOrMakesATrialAndNoneEndsTheProgram) {
+  int refused = 0;
+  for (const std::string& key : trial_keys()) {
+    if (key == "train.tokens" || key == "tabular_params" || key == "recipe_version") continue;
+    for (const char* value :
+         {"0", "-1", "1e30", "9e15", "9223372036854775807", "1e-300", "nan", "inf", "", "x"}) {
+      for (const char* experts : {"0", "4"}) {
+        for (const char* schedule : {"cosine", "cooldown"}) {
+          GridSpec spec = tokens_spec();
+          spec.fixed = {{key, value}};
+          if (key != "model.experts") spec.fixed.push_back({"model.experts", experts});
+          if (key != "train.schedule") spec.fixed.push_back({"train.schedule", schedule});
+          if (key == "model.width") spec.sizes.clear();
+          try {
+            for (const PlannedTrial& planned : expand(spec, {}).trials) validate(planned.trial);
+          } catch (const Error& error) {
+            EXPECT_EQ(error.kind(), ErrorKind::kUsage) << key << " = " << value;
+            ++refused;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(refused, 1000);
+}
+
+TEST(OddValuesTest, MoreTokensThanCanBeCountedAreRefused) {
+  GridSpec spec = tokens_spec();
+  spec.tokens = {1e25};
+  EXPECT_THAT(kinds_refusal(spec), AllOf(HasSubstr("1e25 tokens"), HasSubstr("at most 9e15")));
 }
 
 TEST(UniqueTokensTest, TrunksAreSharedWhereTheSameDataRepeat) {
