@@ -43,7 +43,7 @@ void validate_train(const TrainSpec& train) {
   require(train.tokens >= 1 && std::isfinite(train.tokens), "train.tokens", train.tokens,
           "at least one token");
   require(train.batch >= 1, "train.batch", static_cast<double>(train.batch), "at least 1 sequence");
-  require(train.rate > 0, "train.rate", train.rate, "a rate above 0");
+  require(train.rate > 0 && std::isfinite(train.rate), "train.rate", train.rate, "a rate above 0");
   require(train.warmup >= 0 && train.warmup < 1, "train.warmup", train.warmup,
           "a fraction of the steps, from 0 to below 1");
   require(train.final_rate >= 0 && train.final_rate <= 1, "train.final_rate", train.final_rate,
