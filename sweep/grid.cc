@@ -414,7 +414,7 @@ void note_outside(const GridSpec& spec, Grid& grid) {
   grid.notes.push_back("rates: " + std::to_string(outside) + " of " +
                        std::to_string(grid.trials.size()) + " trials lie beyond what " + law.name +
                        " was measured at (the first: " + first +
-                       "); [bracket] rate = 2 shows whether it holds there");
+                       "); [bracket] shows whether it holds there");
 }
 
 Keys joined(const Keys& fixed, const Keys& axes) {

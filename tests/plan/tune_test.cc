@@ -79,7 +79,7 @@ TEST(Tune, WithoutAShapeEveryCountIsN) {
   EXPECT_EQ(point.nonembedding_params, 10);
   EXPECT_EQ(point.flops, 6000);
   EXPECT_THAT(tune({.params = 10, .tokens = 100}).assumptions.at(0),
-              ::testing::StartsWith("N alone, 10,"));
+              ::testing::StartsWith("N alone, 10.0,"));
   EXPECT_THAT(tune({.params = 1e9, .tokens = 20e9}).assumptions.at(0),
               ::testing::StartsWith("a dense model by the shape rule"));
 }
