@@ -87,6 +87,11 @@ HyperFit fit_runs(const TuneFlags& flags) {
 void refuse_empty(const TuneFlags& flags, const HyperFit& fit) {
   if (fit.law.rate || fit.law.batch) return;
   const bool any = !fit.rate.rungs.empty() || !fit.batch.rungs.empty();
+  if (!any && fit.diverged > 0) {
+    throw refusal("no_rungs", "tune: " + std::to_string(fit.diverged) +
+                                  " sizes and Ds were trained at three rates or batches or more, "
+                                  "but every one of their runs diverged: sweep lower rates");
+  }
   if (!any) {
     throw refusal("no_rungs",
                   "tune: no size was trained at three rates or batches or more: sweep with "

@@ -1,11 +1,22 @@
 #include "app/tuned_runs.h"
 
+#include <cmath>
 #include <limits>
 
 #include "core/rate_rule.h"
 
 namespace isoflop {
 namespace {
+
+// How often the data are seen. An axis of epochs has unique_tokens = D / epochs in whole windows
+// (sweep/grid.h), another number at each D; the recipe is the epochs.
+double passes_of(const Trial& trial) {
+  const double passes = trial.train.tokens / trial.data.unique_tokens;
+  const double epochs = trial.data.epochs;
+  const auto window = static_cast<double>(trial.model.context);
+  const bool axis = std::abs(trial.data.unique_tokens - trial.train.tokens / epochs) <= window;
+  return axis ? epochs : passes;
+}
 
 // What is left when everything is taken away that follows from N and D or is varied beside them.
 std::string recipe_of(Trial trial) {
@@ -16,6 +27,7 @@ std::string recipe_of(Trial trial) {
   m.heads = plain.heads;
   m.head_size = plain.head_size;
   m.hidden = plain.hidden;
+  if (trial.data.unique_tokens > 0) trial.data.unique_tokens = passes_of(trial);
   trial.train.tokens = 0;
   trial.train.rate = 0;
   trial.train.batch = 0;

@@ -31,6 +31,7 @@ enum class RungState {
   kAtHighEdge,      // there or above
   kBesideDiverged,  // next to the best value training diverged: no parabola
   kFlat,            // the noise hides the curvature
+  kBesideOpen,      // of batches: the least loss may lie at one whose rates are no bracket
 };
 
 // One size and D at several rates, or at several batches.
@@ -59,9 +60,10 @@ struct HyperTermFit {
   std::string of;                 // "rate" or "batch"
   std::vector<HyperRung> rungs;   // by N, then D
   std::optional<HyperTerm> term;  // absent: refused, and why
-  std::string refused;            // "too_few_rungs", "one_size"
+  std::string refused;            // "too_few_rungs", "one_size", "law_runs_away"
   std::string why;
   int bracketed = 0;
+  int lost_draws = 0;                                        // that no number can hold; left out
   std::optional<Interval> params_exponent, tokens_exponent;  // of those that were fitted
   double scatter = 0;  // of ln best between rungs beyond their own errors
   int freedom = 0;
@@ -75,6 +77,7 @@ struct HyperFit {
   double noise = 0;          // standard deviation of one loss, nats; 0: unknown
   std::string noise_source;  // "seeds", "residuals"; empty: unknown
   int runs = 0;
+  int diverged = 0;  // sizes and Ds at three values or more, of which no run ended
 };
 
 }  // namespace isoflop

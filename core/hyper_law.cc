@@ -61,7 +61,11 @@ std::optional<Interval> term_at(const std::optional<HyperTerm>& term, const Hype
   if (!term) return std::nullopt;
   std::vector<double> draws;
   for (const HyperPower& draw : term->draws) draws.push_back(value_at(draw, law.counted, point));
-  return interval_over(value_at(term->power, law.counted, point), std::move(draws), law.level);
+  Interval out =
+      interval_over(value_at(term->power, law.counted, point), std::move(draws), law.level);
+  // Draws of a law that is hardly known may go beyond all numbers there.
+  if (out.high && !std::isfinite(*out.high)) out.low = out.high = std::nullopt;
+  return out;
 }
 
 std::string times(double ratio) {
@@ -146,8 +150,16 @@ double params_as(CountedParams counted, const HyperPoint& point) {
 }
 
 double value_at(const HyperPower& power, CountedParams counted, const HyperPoint& point) {
-  return power.coefficient * std::pow(params_as(counted, point), power.params) *
-         std::pow(point.tokens, power.tokens) * std::pow(point.flops, power.flops);
+  const double n = params_as(counted, point);
+  const double product = power.coefficient * std::pow(n, power.params) *
+                         std::pow(point.tokens, power.tokens) * std::pow(point.flops, power.flops);
+  if (product > 0 && std::isfinite(product)) return product;
+  // A factor beyond all numbers may be made good by another.
+  const auto log_of = [](double base, double exponent) {
+    return exponent == 0 ? 0 : exponent * std::log(base);
+  };
+  return std::exp(std::log(power.coefficient) + log_of(n, power.params) +
+                  log_of(point.tokens, power.tokens) + log_of(point.flops, power.flops));
 }
 
 std::optional<Interval> rate_at(const HyperLaw& law, const HyperPoint& point) {

@@ -98,7 +98,8 @@ HyperPoint hyper_point(double params, double tokens);
 
 double params_as(CountedParams counted, const HyperPoint& point);
 double value_at(const HyperPower& power, CountedParams counted, const HyperPoint& point);
-// With the draws' interval at the law's level; absent where the law does not say it.
+// With the draws' interval at the law's level, absent where its end is no number; all absent where
+// the law does not say it.
 std::optional<Interval> rate_at(const HyperLaw& law, const HyperPoint& point);
 std::optional<Interval> batch_at(const HyperLaw& law, const HyperPoint& point);  // tokens
 

@@ -46,7 +46,7 @@ void validate_train(const TrainSpec& train) {
           "at least one token, at most 9e15");
   require(train.batch >= 1 && train.batch <= kMostSequences, "train.batch",
           static_cast<double>(train.batch), "at least 1 sequence, at most 1e9");
-  require(train.rate > 0, "train.rate", train.rate, "a rate above 0");
+  require(train.rate > 0 && std::isfinite(train.rate), "train.rate", train.rate, "a rate above 0");
   require(train.warmup >= 0 && train.warmup < 1, "train.warmup", train.warmup,
           "a fraction of the steps, from 0 to below 1");
   require(train.final_rate >= 0 && train.final_rate <= 1, "train.final_rate", train.final_rate,

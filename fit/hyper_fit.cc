@@ -22,6 +22,11 @@ constexpr double kOwnSpread = 0.3;
 constexpr double kLadder = 0.95;
 constexpr double kWideInterval = 0.5;  // of an exponent, either way
 
+void check_options(const HyperFitOptions& options) {
+  if (options.level > 0 && options.level < 1) return;
+  throw usage_error("--level: give a probability such as 0.9");
+}
+
 void check_runs(std::span<const TunedRun> runs) {
   for (const TunedRun& run : runs) {
     for (const double value : {run.params, run.tokens, run.rate}) {
@@ -165,7 +170,14 @@ HyperPower power_of_terms(const Eigen::VectorXd& values, const Terms& terms) {
   return power;
 }
 
-// Of the multivariate t: a normal draw over the root of a mean of squares.
+// Whether a number can hold it: c grows with e to the power of the exponents.
+bool is_number(const HyperPower& power) {
+  return power.coefficient > 0 && std::isfinite(power.coefficient) && std::isfinite(power.params) &&
+         std::isfinite(power.tokens);
+}
+
+// Of the multivariate t: a normal draw over the root of a mean of squares. With one degree of
+// freedom some are beyond all numbers.
 std::vector<HyperPower> draw_powers(const Regression& fit, const Terms& terms,
                                     const HyperFitOptions& options) {
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(fit.covariance);
@@ -178,7 +190,9 @@ std::vector<HyperPower> draw_powers(const Regression& fit, const Terms& terms,
     for (double& value : z) value = standard_normal(random);
     double squares = 0;
     for (int k = 0; k < fit.freedom; ++k) squares += std::pow(standard_normal(random), 2);
-    draws.push_back(power_of_terms(fit.terms + root * z / std::sqrt(squares / fit.freedom), terms));
+    const HyperPower draw =
+        power_of_terms(fit.terms + root * z / std::sqrt(squares / fit.freedom), terms);
+    if (is_number(draw)) draws.push_back(draw);
   }
   return draws;
 }
@@ -217,6 +231,13 @@ void warn_of_rungs(const HyperRungs& found, HyperTermFit& fit) {
                                       "of one loss is not known: every rung of {} weighs the "
                                       "same",
                                       fit.of)});
+  }
+  if (fit.lost_draws > 0) {
+    fit.warnings.push_back(
+        {"lost_draws",
+         fmt::format("{} of {} draws of the law of {} are beyond all numbers and are "
+                     "left out: add sizes",
+                     fit.lost_draws, fit.lost_draws + fit.term->draws.size(), fit.of)});
   }
   if (found.groups > 1) {
     fit.warnings.push_back(
@@ -285,8 +306,16 @@ HyperTermFit fit_term(const char* of, std::vector<HyperRung> rungs, const HyperR
     return fit;
   }
   const Regression solved = regress(good, terms);
-  fit.term = HyperTerm{.power = power_of_terms(solved.terms, terms),
-                       .draws = draw_powers(solved, terms, options)};
+  const HyperPower power = power_of_terms(solved.terms, terms);
+  if (!is_number(power)) {
+    refuse(fit, "law_runs_away",
+           fmt::format("the exponents that the rungs of {} ask for need a coefficient beyond all "
+                       "numbers: add rungs of other sizes",
+                       of));
+    return fit;
+  }
+  fit.term = HyperTerm{.power = power, .draws = draw_powers(solved, terms, options)};
+  fit.lost_draws = options.draws - static_cast<int>(fit.term->draws.size());
   fit.scatter = solved.tau;
   fit.freedom = solved.freedom;
   if (terms.params) {
@@ -320,6 +349,7 @@ void add_to_law(const HyperTermFit& fit, std::optional<HyperTerm>& term, HyperLa
 }  // namespace
 
 HyperFit fit_hyper_law(std::span<const TunedRun> runs, const HyperFitOptions& options) {
+  check_options(options);
   check_runs(runs);
   const HyperRungs found = find_hyper_rungs(runs, options.level);
   HyperFit fit{.law = {.name = options.name, .level = options.level},
@@ -327,7 +357,8 @@ HyperFit fit_hyper_law(std::span<const TunedRun> runs, const HyperFitOptions& op
                .batch = fit_term("batch", found.batches, found, options),
                .noise = found.noise.sigma,
                .noise_source = found.noise.source,
-               .runs = static_cast<int>(runs.size())};
+               .runs = static_cast<int>(runs.size()),
+               .diverged = found.diverged};
   add_to_law(fit.rate, fit.law.rate, fit.law);
   add_to_law(fit.batch, fit.law.batch, fit.law);
   return fit;

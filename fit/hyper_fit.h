@@ -19,8 +19,10 @@
 // Rungs that are not brackets are left out and counted; the law is held against what they say.
 //
 // Refusals are values (HyperTermFit::refused): "too_few_rungs", fewer than three brackets;
-// "one_size", nothing varies that the law is of. Warnings: "unbracketed", "edge_disagrees",
-// "tokens_follow_params", "noise_unknown", "mixed_recipes", "wide_interval".
+// "one_size", nothing varies that the law is of; "law_runs_away", no number can hold its
+// coefficient. Draws that no number can hold are left out and counted. Warnings: "unbracketed",
+// "edge_disagrees", "tokens_follow_params", "noise_unknown", "mixed_recipes", "wide_interval",
+// "lost_draws".
 #ifndef ISOFLOP_FIT_HYPER_FIT_H_
 #define ISOFLOP_FIT_HYPER_FIT_H_
 
@@ -39,7 +41,8 @@ struct HyperFitOptions {
   std::string name = "own";
 };
 
-// Throws Error(kUsage) for runs whose N, D or rate is not positive and finite.
+// Throws Error(kUsage) for runs whose N, D or rate is not positive and finite, and for a level that
+// is not between 0 and 1.
 HyperFit fit_hyper_law(std::span<const TunedRun> runs, const HyperFitOptions& options = {});
 
 }  // namespace isoflop

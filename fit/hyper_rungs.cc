@@ -12,11 +12,11 @@ constexpr double kSameTokens = 0.03;  // in ln D
 constexpr double kWindow = 1.4;       // in ln(value): a factor 4
 constexpr double kLeastFreedom = 3;
 
-// A point of a slice: the mean over its seeds.
+// A point of a slice: the mean over its seeds, or the least loss of a slice across.
 struct SlicePoint {
   double value = 0;
-  double loss = 0;  // infinity: diverged
-  int seeds = 0;
+  double loss = 0;     // infinity: diverged
+  double weight = 0;   // the variance of one loss over that of this one: of a mean its seeds
   double squares = 0;  // sum of squared differences between its seeds
 };
 using Slice = std::vector<SlicePoint>;  // ascending values
@@ -25,6 +25,12 @@ struct Cell {
   double params = 0;
   double tokens = 0;
   std::vector<TunedRun> runs;
+};
+
+// A rung and what its least loss weighs beside one loss.
+struct SliceRung {
+  HyperRung rung;
+  double weight = 0;
 };
 
 // Runs of one group, N and nearly one D.
@@ -56,8 +62,8 @@ std::vector<Cell> cells_of_runs(std::span<const TunedRun> runs, int& groups) {
 Slice slice_of(const std::map<double, std::vector<double>>& losses) {
   Slice slice;
   for (const auto& [value, list] : losses) {
-    SlicePoint point{.value = value, .seeds = static_cast<int>(list.size())};
-    for (const double loss : list) point.loss += loss / point.seeds;
+    SlicePoint point{.value = value, .weight = static_cast<double>(list.size())};
+    for (const double loss : list) point.loss += loss / point.weight;
     if (std::isfinite(point.loss)) {
       for (const double loss : list) point.squares += (loss - point.loss) * (loss - point.loss);
     }
@@ -94,8 +100,8 @@ Parabola parabola_near(const Slice& slice, std::size_t best) {
     const bool neighbour = i + 1 >= best && i <= best + 1;
     if (!std::isfinite(slice[i].loss) || (!neighbour && std::abs(u) > kWindow)) continue;
     const Eigen::Vector3d row(1, u, u * u);
-    normal += slice[i].seeds * row * row.transpose();
-    right += slice[i].seeds * slice[i].loss * row;
+    normal += slice[i].weight * row * row.transpose();
+    right += slice[i].weight * slice[i].loss * row;
     used.emplace_back(row, &slice[i]);
   }
   Parabola out;
@@ -104,7 +110,7 @@ Parabola parabola_near(const Slice& slice, std::size_t best) {
   out.points = static_cast<int>(used.size());
   for (const auto& [row, point] : used) {
     const double off = point->loss - row.dot(out.terms);
-    out.residual += point->seeds * off * off;
+    out.residual += point->weight * off * off;
   }
   return out;
 }
@@ -129,7 +135,8 @@ bool any_finite(const Slice& slice) {
                      [](const SlicePoint& point) { return std::isfinite(point.loss); });
 }
 
-void lay_parabola(const Slice& slice, std::size_t best, double sigma, HyperRung& rung) {
+void lay_parabola(const Slice& slice, std::size_t best, double sigma, SliceRung& out) {
+  HyperRung& rung = out.rung;
   const Parabola p = parabola_near(slice, best);
   const double b = p.terms[1], c = p.terms[2];
   const double error_of_c = sigma * std::sqrt(p.inverse(2, 2));
@@ -140,15 +147,19 @@ void lay_parabola(const Slice& slice, std::size_t best, double sigma, HyperRung&
     rung.state = RungState::kFlat;
     return;
   }
+  // Derivatives of the vertex's place and of its loss by the parabola's terms.
   const Eigen::Vector3d by(0, -1 / (2 * c), b / (2 * c * c));
+  const Eigen::Vector3d loss_by(1, vertex, vertex * vertex);
   rung.best = slice[best].value * std::exp(vertex);
   rung.curvature = 2 * c;
   rung.least_loss = p.terms[0] - b * b / (4 * c);
   rung.log_error = sigma * std::sqrt(by.dot(p.inverse * by));
+  out.weight = 1 / loss_by.dot(p.inverse * loss_by);
 }
 
-HyperRung rung_of(const Cell& cell, double beside, const Slice& slice, double sigma) {
-  HyperRung rung{.params = cell.params, .tokens = cell.tokens, .beside = beside};
+SliceRung rung_of(const Cell& cell, double beside, const Slice& slice, double sigma) {
+  SliceRung out{.rung = {.params = cell.params, .tokens = cell.tokens, .beside = beside}};
+  HyperRung& rung = out.rung;
   for (const SlicePoint& point : slice) {
     rung.values.push_back(point.value);
     rung.losses.push_back(point.loss);
@@ -157,8 +168,9 @@ HyperRung rung_of(const Cell& cell, double beside, const Slice& slice, double si
   rung.best = slice[best].value;
   rung.least_loss = slice[best].loss;
   rung.state = place_of_best(slice, best);
-  if (rung.bracketed()) lay_parabola(slice, best, sigma, rung);
-  return rung;
+  out.weight = slice[best].weight;
+  if (rung.bracketed()) lay_parabola(slice, best, sigma, out);
+  return out;
 }
 
 // --- The noise of one loss.
@@ -173,7 +185,7 @@ LossNoise noise_of(const std::vector<Cell>& cells) {
     for (const auto& [key, losses] : same) {
       const SlicePoint point = slice_of({{1.0, losses}})[0];
       seeds += point.squares;
-      seed_freedom += point.seeds - 1;
+      seed_freedom += point.weight - 1;
     }
     for (const auto& [batch, slice] : slices_of(cell, &TunedRun::rate, &TunedRun::batch)) {
       const std::size_t best = best_of(slice);
@@ -194,29 +206,43 @@ LossNoise noise_of(const std::vector<Cell>& cells) {
 
 // --- A cell's rungs.
 
-std::vector<HyperRung> rungs_along(const Cell& cell, double TunedRun::*along,
-                                   double TunedRun::*beside, double sigma) {
-  std::vector<HyperRung> rungs;
-  for (const auto& [at, slice] : slices_of(cell, along, beside)) {
+std::vector<SliceRung> rungs_along(const Cell& cell, double TunedRun::*along,
+                                   double TunedRun::*beside, double sigma, int& diverged) {
+  std::vector<SliceRung> rungs;
+  const auto slices = slices_of(cell, along, beside);
+  for (const auto& [at, slice] : slices) {
     if (any_finite(slice)) rungs.push_back(rung_of(cell, at, slice, sigma));
   }
+  diverged += !slices.empty() && rungs.empty();
   return rungs;
 }
 
-// The bracketed rung of the least loss; failing that, any rung of the least.
-const HyperRung& lowest(const std::vector<HyperRung>& rungs) {
-  return *std::min_element(rungs.begin(), rungs.end(), [](const HyperRung& a, const HyperRung& b) {
-    return std::pair(!a.bracketed(), a.least_loss) < std::pair(!b.bracketed(), b.least_loss);
+double least_tried(const HyperRung& rung) {
+  return *std::min_element(rung.losses.begin(), rung.losses.end());
+}
+
+// Where the least of all losses was measured, whether or not it is a bracket: another would be of
+// settings that are known to be worse. Of brackets it is the one with the least vertex.
+const SliceRung& lowest(const std::vector<SliceRung>& rungs) {
+  const auto tried =
+      std::min_element(rungs.begin(), rungs.end(), [](const SliceRung& a, const SliceRung& b) {
+        return least_tried(a.rung) < least_tried(b.rung);
+      });
+  if (!tried->rung.bracketed()) return *tried;
+  return *std::min_element(rungs.begin(), rungs.end(), [](const SliceRung& a, const SliceRung& b) {
+    return std::pair(!a.rung.bracketed(), a.rung.least_loss) <
+           std::pair(!b.rung.bracketed(), b.rung.least_loss);
   });
 }
 
 // The best rate where the batch is the best one: between the slices on either side of it.
-HyperRung at_best_batch(const std::vector<HyperRung>& slices, const HyperRung& batch) {
-  const auto above = std::find_if(slices.begin(), slices.end(),
-                                  [&](const HyperRung& r) { return r.beside >= batch.best; });
-  if (above == slices.begin() || above == slices.end()) return lowest(slices);
-  const HyperRung& low = *(above - 1);
-  const HyperRung& high = *above;
+HyperRung at_best_batch(const std::vector<SliceRung>& slices, const HyperRung& batch) {
+  const auto above = std::find_if(slices.begin(), slices.end(), [&](const SliceRung& slice) {
+    return slice.rung.beside >= batch.best;
+  });
+  if (above == slices.begin() || above == slices.end()) return lowest(slices).rung;
+  const HyperRung& low = (above - 1)->rung;
+  const HyperRung& high = above->rung;
   const double width = std::log(high.beside / low.beside);
   const double share = std::log(batch.best / low.beside) / width;
   const double slope = std::log(high.best / low.best) / width;
@@ -230,27 +256,56 @@ HyperRung at_best_batch(const std::vector<HyperRung>& slices, const HyperRung& b
   return out;
 }
 
-void add_joint_rungs(const Cell& cell, std::vector<HyperRung> slices, double sigma,
-                     HyperRungs& out) {
-  std::erase_if(slices, [](const HyperRung& rung) { return !rung.bracketed(); });
+std::vector<SliceRung> brackets_of(std::vector<SliceRung> slices) {
+  std::erase_if(slices, [](const SliceRung& slice) { return !slice.rung.bracketed(); });
+  return slices;
+}
+
+// The least losses of slices across.
+Slice slice_across(const std::vector<SliceRung>& slices) {
   Slice least;
-  for (const HyperRung& rung : slices) least.push_back({rung.beside, rung.least_loss, 1, 0});
-  const HyperRung batch = rung_of(cell, 0, least, sigma);
+  for (const SliceRung& slice : slices) {
+    least.push_back(
+        {.value = slice.rung.beside, .loss = slice.rung.least_loss, .weight = slice.weight});
+  }
+  return least;
+}
+
+// Whether a batch whose rates are no bracket is, or could be, the best: it has the least loss, or
+// lies beyond the end that the brackets fall towards.
+bool may_be_open(const std::vector<SliceRung>& slices, const HyperRung& batch) {
+  const double first = slices.front().rung.beside, last = slices.back().rung.beside;
+  return !lowest(slices).rung.bracketed() ||
+         (batch.state == RungState::kAtLowEdge && first < batch.values.front()) ||
+         (batch.state == RungState::kAtHighEdge && last > batch.values.back());
+}
+
+void add_joint_rungs(const Cell& cell, const std::vector<SliceRung>& slices, double sigma,
+                     HyperRungs& out) {
+  const std::vector<SliceRung> good = brackets_of(slices);
+  HyperRung batch = rung_of(cell, 0, slice_across(good), sigma).rung;
+  if (may_be_open(slices, batch)) {
+    batch = rung_of(cell, 0, slice_across(slices), sigma).rung;
+    batch.state = RungState::kBesideOpen;
+    batch.best = lowest(slices).rung.beside;
+  }
   out.batches.push_back(batch);
-  out.rates.push_back(batch.bracketed() ? at_best_batch(slices, batch) : lowest(slices));
+  out.rates.push_back(batch.bracketed() ? at_best_batch(good, batch) : lowest(slices).rung);
 }
 
 // Of several rates with batches beside them, the one with the most batches.
-void add_star_rungs(const Cell& cell, const std::vector<HyperRung>& rates, double sigma,
+void add_star_rungs(const Cell& cell, const std::vector<SliceRung>& rates, double sigma,
                     HyperRungs& out) {
-  if (!rates.empty()) out.rates.push_back(lowest(rates));
-  const auto batches = rungs_along(cell, &TunedRun::batch, &TunedRun::rate, sigma);
+  if (!rates.empty()) out.rates.push_back(lowest(rates).rung);
+  const auto batches = rungs_along(cell, &TunedRun::batch, &TunedRun::rate, sigma, out.diverged);
   if (batches.empty()) return;
-  out.batches.push_back(
-      *std::min_element(batches.begin(), batches.end(), [](const HyperRung& a, const HyperRung& b) {
-        return std::pair(-static_cast<double>(a.values.size()), a.least_loss) <
-               std::pair(-static_cast<double>(b.values.size()), b.least_loss);
-      }));
+  const auto order = [](const SliceRung& slice) {
+    return std::pair(-static_cast<double>(slice.rung.values.size()), slice.rung.least_loss);
+  };
+  const auto most =
+      std::min_element(batches.begin(), batches.end(),
+                       [&](const SliceRung& a, const SliceRung& b) { return order(a) < order(b); });
+  out.batches.push_back(most->rung);
 }
 
 // A cell's runs have nearly one D, and so one rule.
@@ -309,11 +364,9 @@ HyperRungs find_hyper_rungs(std::span<const TunedRun> runs, double level) {
   const double quantile = sigma > 0 ? student_quantile_of(0.5 + level / 2, out.noise.freedom) : 0;
   for (const Cell& cell : cells) {
     const std::size_t rates = out.rates.size(), batches = out.batches.size();
-    auto slices = rungs_along(cell, &TunedRun::rate, &TunedRun::batch, sigma);
-    const auto good = std::count_if(slices.begin(), slices.end(),
-                                    [](const HyperRung& rung) { return rung.bracketed(); });
-    good >= 3 ? add_joint_rungs(cell, std::move(slices), sigma, out)
-              : add_star_rungs(cell, slices, sigma, out);
+    const auto slices = rungs_along(cell, &TunedRun::rate, &TunedRun::batch, sigma, out.diverged);
+    brackets_of(slices).size() >= 3 ? add_joint_rungs(cell, slices, sigma, out)
+                                    : add_star_rungs(cell, slices, sigma, out);
     for (std::size_t i = rates; i < out.rates.size(); ++i) {
       set_interval(quantile, out.rates[i]);
       set_rule(cell, &TunedRun::rule_rate, out.rates[i]);

@@ -13,9 +13,13 @@
 // HyperRung::state says which.
 //
 // Where rates were varied at three batches or more, the batch's parabola goes through the least
-// losses of those slices, and the cell's best rate is taken at its best batch, linearly in ln batch
-// between the slices beside it. Where only a star was trained (rates at one batch, batches at one
-// rate), each has its own parabola.
+// losses of those slices, each with the variance of a vertex's height (the delta method again), and
+// the cell's best rate is taken at its best batch, linearly in ln batch between the slices beside
+// it. Where only a star was trained (rates at one batch, batches at one rate), each has its own
+// parabola.
+//
+// Of several batches that which has the least loss speaks for the cell's rate. Where its rates are
+// no bracket, the cell has none, however well worse batches are bracketed; nor has it a batch.
 //
 // sigma: pooled over repeated seeds, or else over the residuals of parabolas with more than three
 // points; needs three degrees of freedom.
@@ -40,7 +44,8 @@ struct HyperRungs {
   std::vector<HyperRung> rates;    // a cell one, by N, then D
   std::vector<HyperRung> batches;  // the same
   LossNoise noise;
-  int groups = 0;  // recipes
+  int groups = 0;    // recipes
+  int diverged = 0;  // cells with a slice, but no run in one that ended
 };
 
 HyperRungs find_hyper_rungs(std::span<const TunedRun> runs, double level);

@@ -199,6 +199,13 @@ std::vector<Item> read_list(const JsonReader& reader, const char* key,
   return items;
 }
 
+// Quantiles are taken at it.
+double read_level(const JsonReader& reader, double absent) {
+  const double level = reader.number_or("level", absent);
+  if (!(level > 0 && level < 1)) reader.fail("level", "must be between 0 and 1");
+  return level;
+}
+
 }  // namespace
 
 Json isoflop_json(const IsoflopFit& fit) {
@@ -225,7 +232,7 @@ IsoflopFit read_isoflop(const JsonReader& reader) {
   fit.why_not = reader.text_or("why_not", "");
   fit.a = read_interval(reader.object("a"));
   fit.b = read_interval(reader.object("b"));
-  fit.level = reader.number_or("level", fit.level);
+  fit.level = read_level(reader, fit.level);
   fit.params_law.line = read_line(reader.object("params_law"));
   fit.tokens_law.line = read_line(reader.object("tokens_law"));
   fit.estimators = read_list(reader, "estimators", read_estimator);
@@ -272,7 +279,7 @@ EnvelopeFit read_envelope(const JsonReader& reader) {
   fit.a = read_interval(reader.object("a"));
   fit.b = read_interval(reader.object("b"));
   fit.a_as_printed = reader.number_or("a_as_printed", 0);
-  fit.level = reader.number_or("level", fit.level);
+  fit.level = read_level(reader, fit.level);
   fit.interval_method = reader.text_or("method", "");
   fit.params_law.line = read_line(reader.object("params_law"));
   fit.tokens_law.line = read_line(reader.object("tokens_law"));

@@ -326,11 +326,14 @@ class GridParser {
     const auto rates = find(root_, "", "rates");
     if (!rates) return;
     const toml::table& table = table_of(*rates);
-    check_keys(table, "rates", {"law", "counted", "rate", "batch", "warmup_per_param"});
+    check_keys(table, "rates",
+               {"law", "counted", "rate", "batch", "warmup_per_param", "params", "tokens", "flops",
+                "tokens_per_param"});
     const Entry name = needed(table, "rates", "law");
     const auto rate = find(table, "rates", "rate");
     const auto batch = find(table, "rates", "batch");
     if (!rate && !batch) {
+      refuse_beside_name(table, name);
       spec_.rates = named_law(name);
       return;
     }
@@ -341,7 +344,35 @@ class GridParser {
     if (const auto warmup = find(table, "rates", "warmup_per_param")) {
       law.warmup_per_param = positive(*warmup);
     }
+    law.params = range_of(table, "params");
+    law.tokens = range_of(table, "tokens");
+    law.flops = range_of(table, "flops");
+    law.tokens_per_param = range_of(table, "tokens_per_param");
     spec_.rates = law;
+  }
+
+  // A law by its name or its file says the rest itself.
+  void refuse_beside_name(const toml::table& table, const Entry& name) const {
+    for (const auto& [key, node] : table) {
+      if (key.str() == "law") continue;
+      fail(needed(table, "rates", std::string(key.str()).c_str()),
+           "belongs to a law that is given in numbers, and " + text(name) +
+               " is given by its name: leave it out, or give rate or batch as [c, n, d, e]");
+    }
+  }
+
+  // Where the law was measured: [low, high]; absent: not said.
+  HyperRange range_of(const toml::table& table, const char* key) const {
+    const auto entry = find(table, "rates", key);
+    if (!entry) return {};
+    std::vector<double> ends;
+    for (const Entry& element : elements(*entry)) {
+      const auto end = try_parse_quantity(scalar(element));
+      if (!end || !(*end >= 0)) fail(element, "is not 0 or more");
+      ends.push_back(*end);
+    }
+    if (ends.size() != 2 || ends[0] > ends[1]) fail(*entry, "must be [low, high]");
+    return {ends[0], ends[1]};
   }
 
   // Without what a grid has no use for, so that what is written is what is read.
@@ -355,6 +386,10 @@ class GridParser {
               .counted = law.counted,
               .rate = law.rate,
               .batch = law.batch,
+              .params = law.params,
+              .tokens = law.tokens,
+              .flops = law.flops,
+              .tokens_per_param = law.tokens_per_param,
               .warmup_per_param = law.warmup_per_param};
     } catch (const Error& error) {
       fail(entry, error.what());

@@ -18,7 +18,12 @@
 //   seed = [1, 2]
 //   epochs = [1, 4, 16]                      # passes: D / epochs distinct tokens (sweep/grid.h)
 //   [rates]                                  # rates and batches by a law, not by the rule
-//   law = "steplaw"                          # core/hyper_law.h, or a file of `isoflop tune --out`
+//   law = "steplaw"                          # core/hyper_law.h, or a file of `isoflop tune --out`;
+//                                            # or a name with its numbers, as grid_toml writes it:
+//                                            # counted, rate and batch = [c, n, d, e],
+//                                            # warmup_per_param, and what it was measured at,
+//                                            # params, tokens, flops, tokens_per_param = [low,
+//                                            high]
 //   [bracket]                                # beside the grid, to check its rates and batches
 //   rate = 2                                 # every size once more at rate / 2 and rate x 2
 //   batch = 2                                # and at batch / 2 and batch x 2

@@ -78,6 +78,10 @@ std::string power_list(const HyperPower& power) {
          exact_number(power.tokens) + ", " + exact_number(power.flops) + "]";
 }
 
+void add_range(const char* key, const HyperRange& range, std::string& out) {
+  if (range != HyperRange{}) line(out, key, numbers({range.low, range.high}));
+}
+
 // In numbers, because a law's file may move.
 void add_rates(const GridSpec& spec, std::string& out) {
   if (!spec.rates) return;
@@ -88,6 +92,10 @@ void add_rates(const GridSpec& spec, std::string& out) {
   if (law.rate) line(out, "rate", power_list(law.rate->power));
   if (law.batch) line(out, "batch", power_list(law.batch->power));
   if (law.warmup_per_param > 0) line(out, "warmup_per_param", exact_number(law.warmup_per_param));
+  add_range("params", law.params, out);
+  add_range("tokens", law.tokens, out);
+  add_range("flops", law.flops, out);
+  add_range("tokens_per_param", law.tokens_per_param, out);
 }
 
 void add_bracket(const GridSpec& spec, std::string& out) {

@@ -32,6 +32,7 @@ HyperTerm read_term(const JsonReader& reader) {
   if (!(term.power.coefficient > 0)) reader.fail("coefficient", "must be above 0");
   if (!reader.has("draws")) return term;
   for (const auto& row : reader.rows("draws", 4)) {
+    if (!(row[0] > 0)) reader.fail("draws", "has a coefficient that is not above 0");
     term.draws.push_back(
         {.coefficient = row[0], .params = row[1], .tokens = row[2], .flops = row[3]});
   }
@@ -46,7 +47,10 @@ void put_range(Json& json, const char* name, const HyperRange& range) {
 HyperRange read_range(const JsonReader& reader, const char* name) {
   if (!reader.has(name)) return {};
   const JsonReader range = reader.object(name);
-  return {range.number("low"), range.number("high")};
+  const HyperRange out{range.number("low"), range.number("high")};
+  if (!(out.low >= 0)) range.fail("low", "must be 0 or more");
+  if (!(out.high >= out.low)) range.fail("high", "is below low");
+  return out;
 }
 
 Json law_file_json(const HyperLaw& law) {
@@ -126,12 +130,14 @@ Json term_fit_json(const HyperTermFit& fit) {
     json["refused"] = fit.refused;
     json["why"] = fit.why;
   }
+  if (fit.lost_draws > 0) json["lost_draws"] = fit.lost_draws;
   json["warnings"] = warnings_json(fit.warnings);
   return json;
 }
 
 Json hyper_fit_json(const HyperFit& fit) {
   Json json = {{"runs", fit.runs}};
+  if (fit.diverged > 0) json["diverged"] = fit.diverged;
   if (fit.noise > 0) {
     json["noise"] = finite(fit.noise, "noise");
     json["noise_source"] = fit.noise_source;
@@ -167,6 +173,8 @@ std::string_view name_of(RungState state) {
       return "beside_diverged";
     case RungState::kFlat:
       return "flat";
+    case RungState::kBesideOpen:
+      return "beside_open";
     case RungState::kBracketed:
       break;
   }
@@ -195,7 +203,9 @@ HyperLaw parse_hyper_law(std::string_view text, const std::string& name) {
     law.tokens_per_param = read_range(range, "tokens_per_param");
   }
   law.warmup_per_param = root.number_or("warmup_per_param", 0);
+  if (!(law.warmup_per_param >= 0)) root.fail("warmup_per_param", "must be 0 or more");
   law.level = root.number_or("level", 0.9);
+  if (!(law.level > 0 && law.level < 1)) root.fail("level", "must be between 0 and 1");
   return law;
 }
 

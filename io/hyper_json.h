@@ -18,7 +18,8 @@
 //    "fit": {"runs", "noise", "noise_source", "rate": {"rungs": [{"params", "tokens", "beside",
 //            "values", "losses" (null: diverged), "state", "best", "low", "high", "curvature",
 //            "rule", "rule_loss", "law", "law_loss"}], "bracketed", "exponents": {"params",
-//            "tokens"}, "scatter", "refused", "why", "warnings"}, "batch": {...}, "law": the file},
+//            "tokens"}, "scatter", "lost_draws", "refused", "why", "warnings"}, "batch": {...},
+//            "diverged": sizes and Ds of which no run ended, "law": the file},
 //    "assumptions"}
 //
 // Without --params and --tokens only "fit" is there. Errors: Error(kUsage) naming file and field.

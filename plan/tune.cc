@@ -22,7 +22,21 @@ void check_request(const TuneRequest& request) {
   };
   check("--params", request.params);
   check("--tokens", request.tokens);
-  check("--context", static_cast<double>(request.base.context));
+  static constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  const auto check_count = [](const char* what, std::int64_t value) {
+    if (value >= 1 && value <= kMost) return;
+    throw usage_error(fmt::format("tune: {}: {}: must be from 1 to {}", what, value, kMost));
+  };
+  check_count("--context", request.base.context);
+  check_count("--vocab", request.base.vocab);
+}
+
+void check_value(const HyperLaw& law, const char* what, const std::optional<Interval>& value) {
+  if (!value || (value->value > 0 && std::isfinite(value->value))) return;
+  throw usage_error(
+      fmt::format("tune: law {}: its {} there is {}, no number above 0: use another "
+                  "law, or a model nearer to what it was measured at",
+                  law.name, what, value->value));
 }
 
 std::string formula_of(const HyperLaw& law) {
@@ -48,6 +62,8 @@ TunedSetting setting_of(const HyperLaw& law, const HyperPoint& point, const Tune
                    .batch = batch_at(law, point),
                    .range = range_text(law),
                    .outside = outside_of(law, point)};
+  check_value(law, "rate", out.rate);
+  check_value(law, "batch", out.batch);
   if (law.warmup_per_param > 0) {
     out.warmup_tokens = law.warmup_per_param * params_as(law.counted, point);
   }
@@ -117,7 +133,7 @@ void choose(const TuneRequest& request, TuneAnswer& answer) {
 
 }  // namespace
 
-HyperPoint hyper_point_near(double params, double tokens, const ModelConfig& base) {
+std::optional<HyperPoint> shaped_point_near(double params, double tokens, const ModelConfig& base) {
   try {
     HyperPoint point = hyper_point(shape_for_params(params, base), tokens);
     const double scale = params / point.params;
@@ -127,13 +143,18 @@ HyperPoint hyper_point_near(double params, double tokens, const ModelConfig& bas
     point.flops *= scale;
     return point;
   } catch (const Error&) {
-    return hyper_point(params, tokens);
+    return std::nullopt;
   }
+}
+
+HyperPoint hyper_point_near(double params, double tokens, const ModelConfig& base) {
+  return shaped_point_near(params, tokens, base).value_or(hyper_point(params, tokens));
 }
 
 TuneAnswer tune(const TuneRequest& request) {
   check_request(request);
-  const HyperPoint point = hyper_point_near(request.params, request.tokens, request.base);
+  const auto shaped = shaped_point_near(request.params, request.tokens, request.base);
+  const HyperPoint point = shaped.value_or(hyper_point(request.params, request.tokens));
   TuneAnswer answer{.params = request.params,
                     .tokens = request.tokens,
                     .context = request.base.context,
@@ -141,10 +162,14 @@ TuneAnswer tune(const TuneRequest& request) {
                     .level = request.own ? request.own->level : 0.9,
                     .settings = settings_of(request, point)};
   choose(request, answer);
-  answer.assumptions.push_back(fmt::format(
-      "a dense model by the shape rule, vocabulary {}: {} parameters without embeddings and head, "
-      "{:.3g} FLOP in its blocks",
-      request.base.vocab, format_quantity(point.nonembedding_params), point.flops));
+  answer.assumptions.push_back(
+      shaped
+          ? fmt::format("a dense model by the shape rule, vocabulary {}: {} parameters without "
+                        "embeddings and head, {:.3g} FLOP in its blocks",
+                        request.base.vocab, format_quantity(point.nonembedding_params), point.flops)
+          : fmt::format("N alone, {}, however a law counts it, and C = 6 N D: the shape rule has "
+                        "no model of that size with vocabulary {}",
+                        format_quantity(request.params), request.base.vocab));
   answer.assumptions.push_back(
       "AdamW and a schedule that ends at D, as the laws' runs had (nanochat's: Muon)");
   return answer;

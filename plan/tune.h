@@ -6,7 +6,10 @@
 // rate and batch whose range the model lies in; else the program's rule up to 30M parameters
 // (measured to 3M) and Step Law's beyond (measured from 60M).
 //
-// Errors: Error(kUsage) for N, D or a context that are not positive and finite, an unknown law.
+// Where the shape rule has no model, all laws see N alone, and the assumptions say so.
+//
+// Errors: Error(kUsage) for N or D that are not positive and finite, a context or vocabulary below
+// 1 or above 2^31, an unknown law, a law whose rate or batch at that point is no number above 0.
 #ifndef ISOFLOP_PLAN_TUNE_H_
 #define ISOFLOP_PLAN_TUNE_H_
 
@@ -36,7 +39,8 @@ struct TuneRequest {
 
 TuneAnswer tune(const TuneRequest& request);
 
-// The shape rule's model of `params`, scaled to them; N alone where the rule has none.
+// The shape rule's model of `params`, scaled to them; absent where the rule has none, or N alone.
+std::optional<HyperPoint> shaped_point_near(double params, double tokens, const ModelConfig& base);
 HyperPoint hyper_point_near(double params, double tokens, const ModelConfig& base);
 
 }  // namespace isoflop

@@ -82,6 +82,8 @@ std::string state_words(const HyperRung& rung) {
       return "beside a run that diverged";
     case RungState::kFlat:
       return "flat within the noise";
+    case RungState::kBesideOpen:
+      return "may be best where the rates are no bracket";
     case RungState::kBracketed:
       break;
   }

@@ -216,6 +216,25 @@ double wanted_tokens(const Trial& trial, const Cell& cell, const GridSpec& spec)
   return *cell.ratio * active_params_of(trial);
 }
 
+// Far below what a law was measured at, it may ask for more than all tokens at once.
+void check_batch_of_law(const Trial& trial, double tokens, const GridSpec& spec) {
+  const double batch =
+      static_cast<double>(trial.train.batch) * static_cast<double>(trial.model.context);
+  if (!spec.rates || trial.train.batch <= 1 || batch <= tokens) return;
+  throw grid_error("rates", spec.rates->name + " asks for a batch of " + format_quantity(batch) +
+                                " tokens where D is " + format_quantity(tokens) +
+                                "; give train.batch, a larger D or another law");
+}
+
+// What D is a multiple of, in tokens: with a bracket of batches, all of them divide it.
+double whole_batches(const Trial& trial, double tokens, const GridSpec& spec) {
+  const auto context = static_cast<double>(trial.model.context);
+  if (spec.batch_bracket == 0) return static_cast<double>(trial.train.batch) * context;
+  const BatchBracket bracket =
+      batches_beside(trial.train.batch, spec.batch_bracket, tokens / context);
+  return static_cast<double>(bracket.common) * context;
+}
+
 void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const GridSpec& spec,
                          const GridContext& context) {
   if (trial.trainer == "tabular") {
@@ -224,10 +243,12 @@ void set_rate_and_tokens(Trial& trial, double tokens, const Keys& keys, const Gr
   }
   const RateAndBatch rule = grid_rates(spec.rates, trial, tokens);
   if (!has_key(keys, "train.rate")) trial.train.rate = rule.rate;
-  if (!has_key(keys, "train.batch")) trial.train.batch = rule.batch;
+  if (!has_key(keys, "train.batch")) {
+    trial.train.batch = rule.batch;
+    check_batch_of_law(trial, tokens, spec);
+  }
   if (!has_key(keys, "train.warmup_tokens")) trial.train.warmup_tokens = rule.warmup_tokens;
-  const double batch =
-      static_cast<double>(trial.train.batch) * static_cast<double>(trial.model.context);
+  const double batch = whole_batches(trial, tokens, spec);
   trial.train.tokens = std::round(tokens / batch) * batch;
   // Whoever asks for the whole corpus gets the whole batches of it. With the axis epochs also of
   // any number of passes, because D must not depend on how many a trial makes.
@@ -424,6 +445,28 @@ void add_bracket(const GridSpec& spec, Grid& grid) {
   grid.trials.insert(grid.trials.end(), trials.begin(), trials.end());
 }
 
+// Laws are used wherever a grid asks; where they were not measured, it says so once.
+void note_outside(const GridSpec& spec, Grid& grid) {
+  const auto free = [&](const auto& term, const char* key) {
+    return term.has_value() && !names_key(spec, key);
+  };
+  const HyperLaw& law = *spec.rates;
+  if (!free(law.rate, "train.rate") && !free(law.batch, "train.batch")) return;
+  int outside = 0;
+  std::string first;
+  for (const auto& [trial, budget, role] : grid.trials) {
+    if (trial.trainer == "tabular") continue;
+    const auto how = outside_of(law, grid_point(trial, trial.train.tokens));
+    if (how.empty() || outside++ > 0) continue;
+    for (const std::string& one : how) first += (first.empty() ? "" : ", ") + one;
+  }
+  if (outside == 0) return;
+  grid.notes.push_back("rates: " + std::to_string(outside) + " of " +
+                       std::to_string(grid.trials.size()) + " trials lie beyond what " + law.name +
+                       " was measured at (the first: " + first +
+                       "); [bracket] shows whether it holds there");
+}
+
 Keys joined(const Keys& fixed, const Keys& axes) {
   Keys all = fixed;
   all.insert(all.end(), axes.begin(), axes.end());
@@ -450,6 +493,7 @@ Grid expand(const GridSpec& spec, const GridContext& context) {
       }
     }
   }
+  if (spec.rates) note_outside(spec, grid);
   if (spec.bracket > 0 || spec.batch_bracket > 0) add_bracket(spec, grid);
   return grid;
 }

@@ -13,7 +13,8 @@
 //            (core/schedule.h)
 //   D        isoflop: C / (FLOPs per token under the grid's convention); tokens: as given;
 //            tokens per parameter: ratio x active N; then rounded to whole batches of batch x
-//            context (tabular: to whole tokens)
+//            context (tabular: to whole tokens), with a bracket of batches to what all of them
+//            divide
 //   epochs   axis kEpochsAxis, e: data.unique_tokens = U = D / e, rounded up to whole windows
 //            (tabular: tokens), and data.epochs = e, or D / U rounded up where that is another
 //            number by more than 2 %. At e = 1 there is no cap: it is the trial that a grid without
@@ -23,9 +24,9 @@
 // for the sparse or masked trials, and the others keep the defaults: one run is one trial.
 //
 // Trials that are equal after rounding are one trial, with a note; a D or a number of passes that
-// rounding changes by more than 2 % has one too. A D beyond data.epochs passes over the corpus'
-// training tokens, or over data.unique_tokens of them, is refused; with the default of 1 no trial
-// sees a token twice.
+// rounding changes by more than 2 % has one too, and a law of rates that was not measured at some
+// of the trials. A D beyond data.epochs passes over the corpus' training tokens, or over
+// data.unique_tokens of them, is refused; with the default of 1 no trial sees a token twice.
 //
 // A bracket (sweep/bracket.h) adds its trials behind the grid's.
 //

@@ -15,6 +15,9 @@
 
 namespace isoflop {
 
+// What a law is asked at.
+HyperPoint grid_point(const Trial& trial, double tokens);
+
 RateAndBatch grid_rates(const std::optional<HyperLaw>& law, const Trial& trial, double tokens);
 
 }  // namespace isoflop

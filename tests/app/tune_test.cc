@@ -34,8 +34,22 @@ class TuneCommand : public ProgramTest {
     }
   }
 
-  // A grid's sizes with their brackets of rates and batches, done, in a store.
-  void write_store() const {
+  // Three sizes, the fewest that there can be, whose best rates are on no line at all.
+  void write_scattered() const {
+    std::ofstream out(file("three.csv"));
+    out << "N,D,lr,loss\n";
+    for (const double n : {1e6, 2e6, 4e6}) {
+      const double best = std::pow(n, -0.45) * (n == 2e6 ? 10 : 1);
+      for (const double times : {0.5, 1.0, 2.0}) {
+        out << exact_number(n) << ',' << exact_number(20 * n) << ',' << exact_number(times * best)
+            << ',' << exact_number(2 + 0.02 * std::pow(std::log(times), 2)) << '\n';
+      }
+    }
+  }
+
+  // A grid's sizes with their brackets of rates and batches, done, in a store; with passes over the
+  // data, these are an axis of epochs.
+  void write_store(double epochs = 1) const {
     Store store(file("runs.db"), StoreMode::kCreate);
     store.add_study("s", "");
     std::vector<PlannedTrial> trials;
@@ -45,6 +59,10 @@ class TuneCommand : public ProgramTest {
       trial.train.tokens = 128 * 64 * std::round(size / 100);
       trial.train.batch = 8;
       trial.train.rate = 0.9 * std::pow(params_of(trial), -0.45);
+      if (epochs > 1) {
+        trial.data.epochs = epochs;
+        trial.data.unique_tokens = 128 * std::ceil(trial.train.tokens / (epochs * 128));
+      }
       const auto add = [&](double times, std::int64_t batch, TrialRole role) {
         PlannedTrial beside{.trial = trial, .role = role};
         beside.trial.train.rate *= times;
@@ -124,8 +142,26 @@ TEST_F(TuneCommand, AStoresBracketsGiveLawsOfBoth) {
   EXPECT_THAT(words.out, HasSubstr("rungs of the batch"));
 }
 
+// Distinct tokens follow from D there: the recipe is how often they are seen.
+TEST_F(TuneCommand, AStudyOfOneNumberOfEpochsIsOneRecipe) {
+  write_store(3);
+  const Ran fitted = run("tune --db runs.db --json");
+  ASSERT_EQ(fitted.code, 0) << fitted.err;
+  EXPECT_THAT(fitted.out, ::testing::Not(HasSubstr("mixed_recipes")));
+  EXPECT_EQ(fitted.json()["fit"]["rate"]["bracketed"], 4);
+}
+
+TEST_F(TuneCommand, ThreeScatteredSizesAreWrittenAndRead) {
+  write_scattered();
+  const Ran fitted = run("tune --csv three.csv --out law.json --params 100M --tokens 2B --json");
+  ASSERT_EQ(fitted.code, 0) << fitted.err;
+  EXPECT_THAT(fitted.out, HasSubstr("lost_draws"));
+  EXPECT_EQ(run("tune --law law.json --params 100M --tokens 2B").code, 0);
+}
+
 TEST_F(TuneCommand, WrongRequestsSayWhatToDo) {
   write_table();
+  std::ofstream(file("never.csv")) << "N,D,lr,loss\n1M,20M,1,inf\n1M,20M,2,inf\n1M,20M,4,inf\n";
   std::ofstream(file("few.csv")) << "N,D,lr,loss\n1M,20M,1e-3,2\n1M,20M,2e-3,1.9\n1M,20M,4e-3,2\n";
   std::ofstream(file("none.csv")) << "N,D,lr,loss\n1M,20M,1e-3,2\n";
   const struct {
@@ -142,6 +178,13 @@ TEST_F(TuneCommand, WrongRequestsSayWhatToDo) {
       {"--params 1B --tokens 20B --schedule step", 2, "cosine or cooldown"},
       {"--csv few.csv", 3, "too_few_rungs"},
       {"--csv none.csv", 3, "no_rungs"},
+      {"--csv never.csv", 3, "every one of their runs diverged"},
+      {"--csv runs.csv --level 1e9", 2, "--level"},
+      {"--csv runs.csv --level -1", 2, "--level"},
+      {"--csv runs.csv --level nan", 2, "--level"},
+      {"--params 1B --tokens 20B --vocab 0", 2, "--vocab"},
+      {"--params 1B --tokens 20B --vocab 9000000000000000000", 2, "--vocab"},
+      {"--params 1B --tokens 20B --context 100000000000000000", 2, "--context"},
   };
   for (const auto& wrong : wrongs) {
     const Ran ran = run("tune " + std::string(wrong.arguments));

@@ -100,6 +100,17 @@ TEST(ApproachesJson, WhatIsNotFiniteIsNotWritten) {
   EXPECT_THROW(isoflop_json(fit), Error);
 }
 
+TEST(ApproachesJson, ALevelThatIsNoProbabilityIsNamed) {
+  Json json = isoflop_json(some_isoflop());
+  json["level"] = 7;
+  try {
+    read_isoflop(JsonReader(json, "f.json"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("level: must be between 0 and 1"), std::string::npos);
+  }
+}
+
 TEST(ApproachesJson, AMissingFieldIsNamed) {
   Json json = isoflop_json(some_isoflop());
   json.erase("params_law");

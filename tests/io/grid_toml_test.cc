@@ -183,6 +183,12 @@ TEST(GridToml, NamesFileLineAndKeyOfWhatIsMalformed) {
        {"x.toml:8: rates.rate: must be [c, n, d, e]"}},
       {good_but("[rates]\nlaw = \"a\"\nrate = [1, -0.5, 0, 0]\ncounted = \"some\""),
        {"x.toml:9: rates.counted:", "non-embedding"}},
+      {good_but("[rates]\nlaw = \"steplaw\"\ncounted = \"all\""),
+       {"x.toml:8: rates.counted: belongs to a law that is given in numbers", "steplaw"}},
+      {good_but("[rates]\nlaw = \"steplaw\"\nwarmup_per_param = 3"),
+       {"x.toml:8: rates.warmup_per_param: belongs"}},
+      {good_but("[rates]\nlaw = \"a\"\nrate = [1, -0.5, 0, 0]\nparams = [3, 2]"),
+       {"x.toml:9: rates.params: must be [low, high]"}},
       {good_but("[target]\nflop = 1"), {"x.toml:7: target.flop:", "did you mean flops?"}},
       {good_but("[target]\nflops = -1"), {"x.toml:7: target.flops: -1 is not above 0"}},
       {"trainer = 3\n" + good_but("[trial]\ntrainer = \"tabular\""),
@@ -224,10 +230,16 @@ TEST(GridToml, RatesAreALawByItsNameOrByItsFile) {
   EXPECT_EQ(named.rates->name, "steplaw");
   EXPECT_EQ(named.rates->counted, CountedParams::kNonEmbedding);
   EXPECT_EQ(named.rates->rate->power.params, -0.713);
+  EXPECT_EQ(named.rates->params, (HyperRange{60e6, 1.1e9}));
   // Written in numbers: a law's file may move, and draws have no use in a grid.
   EXPECT_EQ(parse_grid(grid_toml(named), "y.toml"), named);
   const TempFolder folder;
-  HyperLaw own{.name = "own", .warmup_per_param = 2};
+  HyperLaw own{.name = "own",
+               .params = {1e5, 3e6},
+               .tokens = {0, 1e9},
+               .flops = {1e12, 1e15},
+               .tokens_per_param = {20, 40},
+               .warmup_per_param = 2};
   own.rate = HyperTerm{.power = {.coefficient = 0.3, .params = -0.4, .tokens = 0.1}};
   own.rate->draws = {own.rate->power};
   const std::string file = folder.write("law.json", hyper_law_json(own));

@@ -40,6 +40,18 @@ TEST(HyperJson, WhatIsNoLawIsNamedWithItsFile) {
   EXPECT_THAT(read(R"({"kind": "hyper_law", "name": "a"})"), HasSubstr("and so is batch"));
   EXPECT_THAT(read(R"({"kind": "hyper_law", "name": "a", "rate": {"coefficient": 0}})"),
               HasSubstr("rate.coefficient: must be above 0"));
+  const auto with = [&](const std::string& rest) {
+    return message_of<Error>([&] {
+      parse_hyper_law(
+          R"({"kind": "hyper_law", "name": "a", "rate": {"coefficient": 1}, )" + rest + "}",
+          "x.json");
+    });
+  };
+  for (const char* level : {"7", "0", "1", "-0.5"}) {
+    EXPECT_THAT(with(std::string("\"level\": ") + level), HasSubstr("level: must be between"));
+  }
+  EXPECT_THAT(with(R"("warmup_per_param": -3)"), HasSubstr("warmup_per_param: must be 0 or more"));
+  EXPECT_THAT(with(R"("range": {"params": {"low": 3, "high": 2}})"), HasSubstr("high: is below"));
 }
 
 TEST(HyperJson, LossesOfDivergedRunsAreNull) {

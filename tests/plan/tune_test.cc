@@ -64,6 +64,13 @@ TEST(Tune, NumbersThatAreNoneAndUnknownLawsAreErrors) {
   EXPECT_THROW(tune({.params = 0, .tokens = 1e9}), Error);
   EXPECT_THROW(tune({.params = 1e9, .tokens = -1}), Error);
   EXPECT_THROW(tune({.params = 1e9, .tokens = 1e9, .law = "mine"}), Error);
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{-5}, std::int64_t{1} << 62}) {
+    EXPECT_THROW(tune({.params = 1e9, .tokens = 1e9, .base = {.vocab = count}}), Error);
+    EXPECT_THROW(tune({.params = 1e9, .tokens = 1e9, .base = {.context = count}}), Error);
+  }
+  HyperLaw own{.name = "own"};
+  own.rate = HyperTerm{.power = {.coefficient = 1e300, .params = 3}};
+  EXPECT_THROW(tune({.params = 1e9, .tokens = 1e9, .own = own}), Error);
 }
 
 // Far below any shape of the rule N alone is known.
@@ -71,6 +78,10 @@ TEST(Tune, WithoutAShapeEveryCountIsN) {
   const HyperPoint point = hyper_point_near(10, 100, {.vocab = 32000, .context = 2048});
   EXPECT_EQ(point.nonembedding_params, 10);
   EXPECT_EQ(point.flops, 6000);
+  EXPECT_THAT(tune({.params = 10, .tokens = 100}).assumptions.at(0),
+              ::testing::StartsWith("N alone, 10.0,"));
+  EXPECT_THAT(tune({.params = 1e9, .tokens = 20e9}).assumptions.at(0),
+              ::testing::StartsWith("a dense model by the shape rule"));
 }
 
 }  // namespace

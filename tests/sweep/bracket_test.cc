@@ -1,5 +1,7 @@
 #include "sweep/bracket.h"
 
+#include <algorithm>
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,8 +47,8 @@ TEST(BracketTest, AFactorOfOneAndALearnerWithoutARateAreRefused) {
   EXPECT_THROW(bracket_trials(grid, 2), Error);
 }
 
-TEST(BracketTest, BatchesAreTriedBesideTheRatesAtTheCellsOwnRate) {
-  PlannedTrial cell = decoder_at(16, 128 * 101);
+TEST(BracketTest, BatchesAreTriedBesideTheRatesAtTheCellsOwnRateAndTokens) {
+  PlannedTrial cell = decoder_at(16, 128 * 104);
   cell.trial.train.batch = 4;
   const std::vector<PlannedTrial> grid{cell};
   const auto trials = bracket_trials(grid, 2, 2);
@@ -55,15 +57,57 @@ TEST(BracketTest, BatchesAreTriedBesideTheRatesAtTheCellsOwnRate) {
   EXPECT_EQ(half.train.batch, 2);
   EXPECT_EQ(twice.train.batch, 8);
   EXPECT_EQ(half.train.rate, 0.01);
-  EXPECT_EQ(half.train.tokens, 128 * 100) << "whole batches of 2";
-  EXPECT_EQ(twice.train.tokens, 128 * 96) << "whole batches of 8";
+  EXPECT_EQ(half.train.tokens, 128 * 104);
+  EXPECT_EQ(twice.train.tokens, 128 * 104);
   EXPECT_EQ(trials[2].role, TrialRole::kBracket);
   EXPECT_EQ(bracket_trials(grid, 0, 2).size(), 2u);
   EXPECT_THROW(bracket_trials(grid, 2, 0.5), Error);
+  cell.trial.train.tokens = 128 * 100;  // no whole batches of 8
+  EXPECT_THROW(bracket_trials(std::vector{cell}, 0, 2), Error);
+}
+
+// By trying all numbers up to it: nothing smaller is whole batches of each.
+TEST(BracketTest, WhatAllBatchesDivideIsTheLeastSuch) {
+  for (const std::int64_t batch : {1, 2, 3, 5, 8, 13, 16, 60, 143}) {
+    for (const double factor : {1.5, 2.0, 4.0}) {
+      const BatchBracket bracket = batches_beside(batch, factor, 1e6);
+      const auto divides_all = [&](std::int64_t many) {
+        bool all = many % batch == 0;
+        for (const std::int64_t other : bracket.beside) all = all && many % other == 0;
+        return all;
+      };
+      std::int64_t least = 1;
+      while (!divides_all(least)) ++least;
+      EXPECT_EQ(bracket.common, least) << batch << " x " << factor;
+      for (const std::int64_t other : bracket.beside) {
+        EXPECT_NE(other, batch);
+        // As near as 20 %, or as whole numbers get.
+        const double target = static_cast<double>(batch) * (other < batch ? 1 / factor : factor);
+        EXPECT_LE(std::abs(static_cast<double>(other) - target), std::max(0.5, 0.2 * target));
+      }
+    }
+  }
+  EXPECT_EQ(batches_beside(60, 2, 1e6).beside.front(), 30);
+}
+
+TEST(BracketTest, BatchesBeyondAllTokensAreRefused) {
+  for (const double factor : {1e3, 1e30, 1e308}) {
+    EXPECT_THROW(batches_beside(16, factor, 1000), Error) << factor;
+  }
+  EXPECT_THROW(batches_beside(127, 2, 1000), Error) << "64, 127 and 254 divide 8128";
+  EXPECT_THROW(batches_beside(std::int64_t{1} << 62, 2, 1e300), Error);
+  EXPECT_THROW(batches_beside(0, 2, 1000), Error);
+}
+
+TEST(BracketTest, ARateBeyondAllNumbersIsRefused) {
+  EXPECT_THROW(bracket_trials(std::vector{decoder_at(16, 1e6)}, 1e308 * 10), Error);
+  PlannedTrial cell = decoder_at(16, 1e6);
+  cell.trial.train.rate = 1e10;
+  EXPECT_THROW(bracket_trials(std::vector{cell}, 1e300), Error);
 }
 
 TEST(BracketTest, ABatchOfOneCannotBeHalved) {
-  PlannedTrial cell = decoder_at(16, 1e6);
+  PlannedTrial cell = decoder_at(16, 128 * 1000);
   cell.trial.train.batch = 1;
   const std::vector<PlannedTrial> grid{cell};
   const auto trials = bracket_trials(grid, 0, 2);

@@ -1,5 +1,6 @@
 #include "sweep/grid_rates.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -74,6 +75,61 @@ TEST(GridRates, ABracketOfBatchesStandsBehindTheGrid) {
   EXPECT_EQ(grid.trials[3].trial.train.batch, 2 * grid.trials[0].trial.train.batch);
   spec.axes = {{"train.batch", {"2", "4"}}};
   EXPECT_THROW(expand(spec, {}), Error);
+}
+
+// 121k tokens in batches of 16 are 59 steps: none of batches of 64.
+TEST(GridRates, ABracketOfBatchesHasTheTokensOfItsCell) {
+  GridSpec spec{.name = "s", .kind = GridKind::kTokens, .sizes = {{1e5}}, .tokens = {121e3, 1e6}};
+  spec.fixed = {{"train.batch", "16"}};
+  spec.axes = {{"seed", {"1", "2"}}};
+  spec.batch_bracket = 4;
+  const Grid grid = expand(spec, {});
+  ASSERT_EQ(grid.trials.size(), 6u);
+  for (const int i : {0, 1, 4, 5}) {
+    EXPECT_EQ(grid.trials[i].trial.train.tokens, 128 * 64 * 15) << i;  // 122,880
+  }
+  EXPECT_EQ(grid.trials[4].trial.train.batch, 4);
+  EXPECT_EQ(grid.trials[5].trial.train.batch, 64);
+  spec.batch_bracket = 1e30;
+  EXPECT_THROW(expand(spec, {}), Error);
+}
+
+TEST(GridRates, ALawBeyondWhatItWasMeasuredAtIsSaidOnce) {
+  GridSpec spec{
+      .name = "s", .kind = GridKind::kTokens, .sizes = {{1e4, 1e5}}, .tokens = {2e6, 4e6}};
+  spec.rates = published_hyper_law("porian");
+  const Grid grid = expand(spec, {});
+  const auto said = [](const Grid& made) {
+    return std::count_if(made.notes.begin(), made.notes.end(), [](const std::string& note) {
+      return note.find("beyond what porian was measured at") != std::string::npos;
+    });
+  };
+  EXPECT_EQ(said(grid), 1);
+  EXPECT_NE(grid.notes.back().find("4 of 4 trials"), std::string::npos) << grid.notes.back();
+  // Not where the grid names both itself, nor inside of its range.
+  spec.fixed = {{"train.batch", "4"}, {"train.rate", "0.01"}};
+  EXPECT_EQ(said(expand(spec, {})), 0);
+  spec.fixed = {};
+  spec.sizes = {{2e7}};
+  spec.tokens = {4e8};
+  EXPECT_EQ(said(expand(spec, {})), 0);
+}
+
+TEST(GridRates, ARateThatIsNoNumberAndABatchBeyondAllTokensAreRefused) {
+  GridSpec spec{.name = "s", .kind = GridKind::kTokens, .sizes = {{1e5}}, .tokens = {2e6}};
+  HyperLaw law{.name = "own"};
+  law.rate = HyperTerm{.power = {.coefficient = 1e300, .params = 3}};
+  spec.rates = law;
+  EXPECT_THROW(expand(spec, {}), Error);
+  law.rate = std::nullopt;
+  for (const double batch : {4e6, 1e300}) {
+    law.batch = HyperTerm{.power = {.coefficient = batch}};
+    spec.rates = law;
+    spec.fixed = {};
+    EXPECT_THROW(expand(spec, {}), Error) << batch;
+    spec.fixed = {{"train.batch", "4"}};
+    EXPECT_EQ(expand(spec, {}).trials.at(0).trial.train.batch, 4);
+  }
 }
 
 }  // namespace
