@@ -1,5 +1,7 @@
 // isoflop sweep export
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
 #include <memory>
 
 #include "app/imported_runs.h"
@@ -43,6 +45,26 @@ TextTable curve_table(const Store& store, const std::vector<TrialRow>& rows) {
   return table;
 }
 
+// What laws of experts ask for, under the names by which a fit finds them; of dense models E = 1.
+void add_experts(const Store& store, const std::string& study, const std::vector<TrialRow>& rows,
+                 TextTable& table) {
+  const bool sparse = std::any_of(rows.begin(), rows.end(),
+                                  [](const TrialRow& row) { return row.trial.model.sparse(); });
+  if (!sparse) return;
+  std::map<std::int64_t, Observation> results;
+  for (Observation& run : store.trial_results(study, FlopConvention::k6nd)) {
+    results.emplace(run.row, std::move(run));
+  }
+  for (const char* name : {"experts", "granularity", "sparsity"}) {
+    table.columns.emplace_back(name);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto run = results.find(rows[i].ordinal);
+      const bool said = run != results.end() && run->second.extra.contains(name);
+      table.rows[i].push_back(said ? exact_number(run->second.extra.at(name)) : "");
+    }
+  }
+}
+
 void export_imports(const ExportFlags& flags, const Store& store, const std::string& study) {
   const std::vector<RunImport> imports = store.imported(study, true);
   if (flags.curves) return print(table_text(imported_curve_table(imports), flags.format));
@@ -76,7 +98,10 @@ void export_tables(const ExportFlags& flags) {
   if (has_imports) say("note: the study's imported runs are a table of their own: --imports");
   if (flags.curves) return print(table_text(curve_table(store, rows), flags.format));
   const bool machine = flags.format.json || flags.format.csv || flags.format.jsonl;
-  print(table_text(machine ? trial_table(rows) : short_trial_table(rows), flags.format));
+  if (!machine) return print(table_text(short_trial_table(rows), flags.format));
+  TextTable table = trial_table(rows);
+  add_experts(store, study, rows, table);
+  print(table_text(table, flags.format));
 }
 
 }  // namespace

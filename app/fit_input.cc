@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "app/imported_runs.h"
@@ -18,6 +19,7 @@
 #include "io/csv.h"
 #include "io/curves_csv.h"
 #include "io/observations_csv.h"
+#include "law/law_form.h"
 
 namespace isoflop {
 namespace {
@@ -42,9 +44,9 @@ std::vector<Exclusion> exclusions_of(const FitInputFlags& flags) {
 }
 
 std::vector<FilterAlias> table_aliases(const Table& table, const std::string& name,
-                                       const ColumnMap& map) {
+                                       const ColumnMap& map, FlopConvention convention) {
   std::vector<FilterAlias> out;
-  for (auto& [alias, cells] : alias_cells(table, name, map)) {
+  for (auto& [alias, cells] : alias_cells(table, name, map, convention)) {
     out.push_back({.name = alias, .cells = std::move(cells)});
   }
   return out;
@@ -67,6 +69,11 @@ std::vector<Observation> in_count(std::vector<Observation> runs, ParamsCounted c
   return runs;
 }
 
+// Before N is anything but all parameters.
+std::vector<ExpertsWeight> weights_for(const std::string& law, std::span<const Observation> runs) {
+  return knows_experts(law_form(law)) ? experts_weights(runs) : std::vector<ExpertsWeight>();
+}
+
 std::vector<FitInput> read_tables(const FitInputFlags& flags) {
   const FlopConvention convention = parse_flop_convention(flags.convention);
   const ColumnMap map = flags.map.empty() ? ColumnMap{} : parse_column_map(flags.map);
@@ -75,8 +82,8 @@ std::vector<FitInput> read_tables(const FitInputFlags& flags) {
   for (const ColumnMap& one : one_loss_each(map)) {
     std::optional<std::vector<std::size_t>> chosen;
     if (!flags.where.empty()) {
-      chosen =
-          rows_where(table.columns, table.rows, flags.where, table_aliases(table, flags.csv, one));
+      chosen = rows_where(table.columns, table.rows, flags.where,
+                          table_aliases(table, flags.csv, one, convention));
       say("note: --where keeps " + std::to_string(chosen->size()) + " of " +
           std::to_string(table.rows.size()) + " rows");
     }
@@ -85,12 +92,15 @@ std::vector<FitInput> read_tables(const FitInputFlags& flags) {
       for (const std::string& note : read.notes) say("note: " + note);
     }
     const ParamsCounted counted = parse_params_counted(flags.counted);
-    inputs.push_back({.source = flags.csv,
-                      .set = map.more_losses.empty() ? "" : one.loss,
-                      .study = "",
-                      .observations = in_count(read.observations, counted, flags.csv),
-                      .flops = flops_of_runs(read.observations, convention, counted),
-                      .counted = counted});
+    check_count_of_law(flags.law, counted);
+    inputs.push_back(
+        {.source = flags.csv,
+         .set = map.more_losses.empty() ? "" : one.loss,
+         .study = "",
+         .observations = in_count(read.observations, counted, flags.csv),
+         .flops = flops_of_runs(read.observations, convention, count_of_flops(flags.law, counted)),
+         .counted = counted,
+         .experts_weights = weights_for(flags.law, read.observations)});
   }
   return inputs;
 }
@@ -211,7 +221,9 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   require_one_corpus(taken, study);
   require_known_experts(taken, study, flags.law);
   const std::vector<Observation> others = store.imported_results(study, convention);
-  const FlopsPerToken per_token = flops_of(trials_of(taken), convention, others, counted);
+  check_count_of_law(flags.law, counted);
+  const FlopsPerToken per_token =
+      flops_of(trials_of(taken), convention, others, count_of_flops(flags.law, counted));
   const auto curves =
       with_curves ? curves_of(store, rows, imports, convention) : std::vector<TrainingCurve>();
   std::vector<FitInput> inputs;
@@ -228,6 +240,7 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
                     [&](const Observation& o) { return chosen->count(o.row) == 0; });
     }
     if (input.observations.empty()) throw no_results(flags, store, study, set);
+    input.experts_weights = weights_for(flags.law, input.observations);
     input.observations = in_count(std::move(input.observations), counted, input.source);
     input.curves = curves;
     inputs.push_back(std::move(input));
@@ -272,6 +285,7 @@ LawFit fit_of(const FitInput& input, FitOptions options) {
   LawFit fit = fit_law(input.observations, input.source, options);
   fit.set = input.set;
   fit.loss_unit = input.loss_unit;
+  fit.experts_weights = input.experts_weights;
   fit.where = input.where;
   fit.exclusions = input.exclusions;
   fit.version = program_version();

@@ -43,6 +43,7 @@ struct FitInput {
   std::vector<Observation> observations;
   FlopsPerToken flops = FlopsPerToken::six_n();
   ParamsCounted counted = ParamsCounted::kTotal;
+  std::vector<ExpertsWeight> experts_weights;  // LawFit's, of laws that know experts
   std::string where;
   std::vector<Exclusion> exclusions;
   std::vector<TrainingCurve> curves;

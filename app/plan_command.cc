@@ -57,7 +57,7 @@ void compare_experts(const PlanCommandFlags& flags, const LawFit& fit) {
     throw usage_error(
         "--as-trial, --corpus and --rates are of one model: choose it with --experts 8");
   }
-  const SparsePlan plan = make_sparse_plan(fit, flags.plan.sparse_request());
+  const SparsePlan plan = make_sparse_plan(fit, flags.plan.sparse_request(fit));
   if (flags.format.json) return print(sparse_plan_json(plan));
   if (flags.format.csv || flags.format.markdown) {
     return print(table_text(sparse_plan_table(plan), flags.format));
@@ -73,7 +73,7 @@ void run(const PlanCommandFlags& flags) {
   }
   const LawFit fit = flags.law.empty() ? read_fit(flags.fit) : preset_law(flags.law);
   if (flags.plan.compares_experts(fit)) return compare_experts(flags, fit);
-  const PlanRequest request = flags.plan.request();
+  const PlanRequest request = flags.plan.request(fit);
   const Plan plan = make_plan(fit, request);
   write_trial(flags, plan);
   const bool words = !flags.format.json && !flags.format.csv && !flags.format.markdown;

@@ -1,6 +1,7 @@
 #include "app/plan_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 #include "core/error.h"
 #include "core/units.h"
@@ -63,13 +64,18 @@ void fill_budget(const PlanFlags& flags, PlanRequest& request) {
 }
 
 SurfaceSettings settings_of(const PlanFlags& flags) {
+  if (flags.bytes_per_param &&
+      !(*flags.bytes_per_param > 0 && std::isfinite(*flags.bytes_per_param))) {
+    throw usage_error("--bytes-per-param: " + exact_number(*flags.bytes_per_param) +
+                      ": must be positive and finite");
+  }
   SurfaceSettings settings{.repeat_decay = flags.repeat_decay};
   if (!flags.unique.empty()) settings.unique_tokens = parse_unique_tokens(flags.unique);
   if (flags.experts.size() == 1) settings.experts = flags.experts.front();
-  if (flags.granularity != 0) settings.granularity = flags.granularity;
-  if (flags.sparsity >= 0) settings.sparsity = flags.sparsity;
+  settings.granularity = flags.granularity;
+  settings.sparsity = flags.sparsity;
   if (settings.experts && settings.sparsity) {
-    throw usage_error("--experts and --sparsity both say how many parameters are idle: give one");
+    throw usage_error("--experts and --sparsity both say how many experts are idle: give one");
   }
   return settings;
 }
@@ -88,8 +94,8 @@ std::optional<SizeCap> cap_of(const PlanFlags& flags, const PlanRequest& request
   if (!flags.memory.empty()) {
     const double bytes = parse_bytes(flags.memory, "--memory");
     SizeCap memory = cap_of_memory(bytes, flags.serve_precision, request.settings);
-    if (flags.bytes_per_param > 0) {
-      memory.params = bytes / flags.bytes_per_param / total_params(1, request.settings);
+    if (flags.bytes_per_param) {
+      memory.params = bytes / *flags.bytes_per_param / total_params(1, request.settings);
     }
     tighten(cap, memory);
   }
@@ -159,12 +165,13 @@ void add_constraints(CLI::App* command, PlanFlags& flags) {
                      "What --memory holds of each parameter; default: --serve-precision's (bf16: "
                      "2); 16 is training with AdamW");
   limits->add_option("--granularity", flags.granularity, "How fine the experts are, for such laws");
-  limits->add_option("--sparsity", flags.sparsity, "Share of parameters that a token passes by");
+  limits->add_option("--sparsity", flags.sparsity,
+                     "Share of experts that a token passes by: 1 - k / E");
 }
 
 }  // namespace
 
-PlanRequest PlanFlags::request() const {
+PlanRequest PlanFlags::request(const LawFit& fit) const {
   PlanRequest request;
   parse_precision(precision);
   parse_precision(serve_precision);
@@ -172,7 +179,7 @@ PlanRequest PlanFlags::request() const {
   fill_budget(*this, request);
   request.params = maybe(params, "--params");
   request.tokens = maybe(tokens, "--tokens");
-  request.settings = settings_of(*this);
+  request.settings = settled(fit, settings_of(*this));
   request.serve_precision = serve_precision;
   request.cap = cap_of(*this, request);
   fill_inference(*this, request);
@@ -197,7 +204,7 @@ void check_compares(const PlanFlags& flags) {
       {"--max-params", !flags.max_params.empty()},
       {"--latency", !flags.latency.empty()},
       {"--memory-per-device", !flags.memory_per_device.empty()},
-      {"--sparsity", flags.sparsity >= 0},
+      {"--sparsity", flags.sparsity.has_value()},
       {"--iso-loss", flags.iso_loss},
       {"--sizes", !flags.sizes.empty()}};
   for (const auto& [flag, is_given] : given) {
@@ -211,15 +218,15 @@ void check_compares(const PlanFlags& flags) {
 }  // namespace
 
 bool PlanFlags::compares_experts(const LawFit& fit) const {
-  return experts.size() > 1 || (is_sparse_law(fit) && experts.empty() && sparsity < 0);
+  return experts.size() > 1 || (is_sparse_law(fit) && experts.empty() && !sparsity);
 }
 
-SparseRequest PlanFlags::sparse_request() const {
+SparseRequest PlanFlags::sparse_request(const LawFit& fit) const {
   check_compares(*this);
   PlanFlags plain = *this;
   plain.experts.clear();
   plain.memory.clear();
-  const PlanRequest budget = plain.request();
+  const PlanRequest budget = plain.request(fit);
   SparseRequest request{
       .flops = *budget.flops,
       .experts = experts,
@@ -228,7 +235,7 @@ SparseRequest PlanFlags::sparse_request() const {
       .repeat_decay = repeat_decay,
       .extra_tokens =
           budget.fine_tune_tokens + budget.inference_weight * budget.inference_tokens / 3,
-      .bytes_per_param = bytes_per_param > 0 ? bytes_per_param : bytes_of(serve_precision)};
+      .bytes_per_param = bytes_per_param ? *bytes_per_param : bytes_of(serve_precision)};
   if (!memory.empty()) request.memory_bytes = parse_bytes(memory, "--memory");
   return request;
 }

@@ -3,6 +3,7 @@
 #define ISOFLOP_APP_PLAN_FLAGS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,8 @@ struct PlanFlags {
   std::string inference, fine_tune;
   double inference_mfu = 0;     // 0: training's
   std::vector<double> experts;  // several are compared
-  double granularity = 0, sparsity = -1;
-  double bytes_per_param = 0;  // 0: --serve-precision's
+  std::optional<double> granularity, sparsity;
+  std::optional<double> bytes_per_param;  // absent: --serve-precision's
 
   bool iso_loss = false;
   std::vector<std::string> sizes;
@@ -40,10 +41,10 @@ struct PlanFlags {
   std::int64_t vocab = 32000;
   std::int64_t context = 2048;
 
-  // Throws Error(kUsage) naming the flag.
-  PlanRequest request() const;
+  // What is asked of a law. Throws Error(kUsage) naming the flag.
+  PlanRequest request(const LawFit& fit) const;
   // Where dense and sparse models are compared; flags that mean nothing there are errors.
-  SparseRequest sparse_request() const;
+  SparseRequest sparse_request(const LawFit& fit) const;
   // Several --experts, or a law of experts and neither --experts nor --sparsity.
   bool compares_experts(const LawFit& fit) const;
 };

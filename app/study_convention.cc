@@ -1,7 +1,10 @@
 #include "app/study_convention.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -12,6 +15,7 @@
 #include "fit/mixed_models.h"
 #include "io/grid_toml.h"
 #include "law/law_form.h"
+#include "law/law_point.h"
 
 namespace isoflop {
 namespace {
@@ -47,6 +51,44 @@ bool has_one_source(const Trial& one, const Trial& other) {
   a.epochs = b.epochs;
   a.unique_tokens = b.unique_tokens;
   return a == b && one.trainer == other.trainer;
+}
+
+bool needs_of(const LawForm& form, std::string_view name) {
+  return std::find(form.needs.begin(), form.needs.end(), name) != form.needs.end();
+}
+
+// What a law of experts does not know of a sparse model, the same in all that it may be fitted to.
+// It knows E (clark, ludziejewski), the share S of idle ones (abnar) or their granularity G
+// (krajewski, of E / G experts as wide as the feed-forward).
+auto unknown_to(const LawForm& form, const ModelConfig& m) {
+  using Key = std::tuple<std::int64_t, double, std::int64_t, double>;
+  const auto g = static_cast<double>(m.granularity);
+  if (needs_of(form, "experts")) {
+    return Key{0, static_cast<double>(m.experts_per_token), m.granularity,
+               static_cast<double>(m.shared_experts)};
+  }
+  if (needs_of(form, "sparsity")) return Key{0, 0, m.granularity, 0};
+  return Key{0, static_cast<double>(m.experts_per_token) / g, 1,
+             static_cast<double>(m.shared_experts) / g};
+}
+
+// Whether every token passes through all of it.
+bool is_dense(const ModelConfig& m) { return !m.sparse() || m.experts == m.experts_per_token; }
+
+void require_same_unknowns(const std::vector<TrialRow>& rows, const std::string& study,
+                           const LawForm& form) {
+  const TrialRow* first = nullptr;
+  for (const TrialRow& row : rows) {
+    if (row.state != "done" || is_dense(row.trial.model)) continue;
+    if (first == nullptr) first = &row;
+    if (unknown_to(form, row.trial.model) == unknown_to(form, first->trial.model)) continue;
+    throw refusal("mixed_experts",
+                  "fit: study \"" + study + "\" holds finished trials of " +
+                      shape_name(first->trial.model) + " and of " + shape_name(row.trial.model) +
+                      ", whose experts differ in more than the law " + std::string(form.name) +
+                      " knows: take trials of one kind (--where \"granularity = " +
+                      std::to_string(row.trial.model.granularity) + "\")");
+  }
 }
 
 // Whether a token meets the same choice of experts; one expert is a dense model.
@@ -86,7 +128,7 @@ void require_one_task(const std::vector<TrialRow>& rows, const std::string& stud
 
 void require_known_experts(const std::vector<TrialRow>& rows, const std::string& study,
                            const std::string& law) {
-  if (knows_experts(law_form(law))) return;
+  if (knows_experts(law_form(law))) return require_same_unknowns(rows, study, law_form(law));
   const TrialRow* first = nullptr;
   for (const TrialRow& row : rows) {
     if (row.state != "done") continue;
@@ -184,15 +226,89 @@ void check_joins_imports(const Store& store, const GridSpec& spec) {
   }
 }
 
+ParamsCounted count_of_flops(const std::string& law, ParamsCounted counted) {
+  return knows_experts(law_form(law)) ? ParamsCounted::kActive : counted;
+}
+
+void check_count_of_law(const std::string& law, ParamsCounted counted) {
+  const LawForm& form = law_form(law);
+  if (counted == ParamsCounted::kTotal || !knows_experts(form) || form.counts_active) return;
+  throw usage_error("--count " + std::string(name_of(counted)) + ": the N of the law " + law +
+                    " is all parameters: leave --count out");
+}
+
+std::vector<ExpertsWeight> experts_weights(std::span<const Observation> runs) {
+  struct Sum {
+    double ratio = 0, runs = 0;
+  };
+  std::map<std::pair<double, double>, Sum> by_experts;  // E, k
+  for (const Observation& run : runs) {
+    const auto experts = coordinate(run, "experts"), active = coordinate(run, "active_params");
+    if (!experts || !active || !(*active > 0)) continue;
+    const auto said = run.extra.find("sparsity");
+    // Rounded, so that k of runs of one kind is one number whatever E (1 - S) was rounded to.
+    const double k =
+        said == run.extra.end() ? 0 : std::round(*experts * (1 - said->second) * 1e9) / 1e9;
+    Sum& sum = by_experts[{*experts, k}];
+    sum.ratio += std::max(1.0, run.params / *active);
+    sum.runs += 1;
+  }
+  std::vector<ExpertsWeight> out;
+  for (const auto& [place, sum] : by_experts) {
+    out.push_back({.experts = place.first,
+                   .total_ratio = sum.ratio / sum.runs,
+                   .active_experts = place.second});
+  }
+  return out;
+}
+
+namespace {
+
+using Nodes = std::vector<std::pair<double, double>>;
+
+// One node, through which f / N is the nodes' geometric mean.
+Nodes mean_ratio(const Nodes& nodes) {
+  double log_size = 0, log_ratio = 0;
+  for (const auto& [params, flops] : nodes) {
+    log_size += std::log(params) / static_cast<double>(nodes.size());
+    log_ratio += std::log(flops / params) / static_cast<double>(nodes.size());
+  }
+  return {{std::exp(log_size), std::exp(log_size + log_ratio)}};
+}
+
+bool says_several_experts(std::span<const Observation> runs) {
+  std::set<double> seen;
+  for (const Observation& run : runs) seen.insert(coordinate(run, "experts").value_or(1));
+  return seen.size() > 1;
+}
+
+bool has_several_experts(std::span<const Trial> trials) {
+  std::set<std::int64_t> seen;
+  for (const Trial& trial : trials) seen.insert(std::max<std::int64_t>(1, trial.model.experts));
+  return seen.size() > 1;
+}
+
+// Whether 6 N D is six times what is counted.
+bool is_six_times(std::span<const Observation> runs, ParamsCounted counted) {
+  return counted == ParamsCounted::kActive ||
+         (counted == ParamsCounted::kTotal &&
+          std::none_of(runs.begin(), runs.end(), [](const Observation& run) {
+            return coordinate(run, "active_params").value_or(run.params) != run.params;
+          }));
+}
+
+}  // namespace
+
 FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention,
                             ParamsCounted counted) {
-  if (convention == FlopConvention::k6nd && counted != ParamsCounted::kNonembedding) {
+  if (convention == FlopConvention::k6nd && is_six_times(runs, counted)) {
     return FlopsPerToken::six_n();
   }
-  std::vector<std::pair<double, double>> nodes;
+  Nodes nodes;
   for (const Observation& run : runs) {
     nodes.emplace_back(counted_params(run, counted).value_or(run.params), run.flops / run.tokens);
   }
+  if (counted == ParamsCounted::kActive && says_several_experts(runs)) nodes = mean_ratio(nodes);
   return FlopsPerToken::from_nodes(std::string(name_of(convention)), std::move(nodes));
 }
 
@@ -215,7 +331,7 @@ FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
   if (shapeless || (convention == FlopConvention::k6nd && is_six_times(trials, counted))) {
     return FlopsPerToken::six_n();
   }
-  std::vector<std::pair<double, double>> nodes;
+  Nodes nodes;
   double largest = 0;
   const auto add = [&](double params, double flops) {
     nodes.emplace_back(params, flops);
@@ -226,6 +342,9 @@ FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
   }
   for (const Trial& trial : trials) {
     add(counted_params(trial.model, counted), flops_per_token(trial, convention));
+  }
+  if (counted == ParamsCounted::kActive && has_several_experts(trials)) {
+    return FlopsPerToken::from_nodes(std::string(name_of(convention)), mean_ratio(nodes));
   }
   const auto rule =
       flops_along_rule(trials.front().model, convention, kLargestPlannedModel, counted);

@@ -9,6 +9,7 @@
 
 #include "core/flops.h"
 #include "core/grid_spec.h"
+#include "core/law_fit.h"
 #include "core/params_counted.h"
 #include "db/store.h"
 
@@ -22,7 +23,8 @@ FlopsPerToken flops_of(const Store& store, const std::string& study, FlopConvent
 FlopsPerToken flops_of(std::span<const Trial> trials, FlopConvention convention,
                        std::span<const Observation> imported = {},
                        ParamsCounted counted = ParamsCounted::kTotal);
-// C / D of the runs themselves.
+// C / D of the runs themselves. Sparse runs of several numbers of experts, at N of what a token
+// passes through, have one mean f / N: curves through nodes of all of them would have steps.
 FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention convention,
                             ParamsCounted counted = ParamsCounted::kTotal);
 
@@ -31,8 +33,18 @@ FlopsPerToken flops_of_runs(std::span<const Observation> runs, FlopConvention co
 // masked in other ways: "mixed_objectives". What imported runs were trained on nobody knows; see
 // note_company.
 void require_one_corpus(const std::vector<TrialRow>& rows, const std::string& study);
-// A law that knows nothing of experts is not fitted to trials that differ in them:
-// Error(kRefused, "mixed_experts").
+// What f(N) is keyed by for a law's fit: laws of experts are asked for N that a token passes
+// through, whatever their own N is.
+ParamsCounted count_of_flops(const std::string& law, ParamsCounted counted);
+// Laws of experts say themselves what their N is; those of all parameters (krajewski, abnar) are
+// fitted to no other count. Throws Error(kUsage).
+void check_count_of_law(const std::string& law, ParamsCounted counted);
+// What sparse runs weigh by their number of experts; `params` are all of them. Runs that do not say
+// it are left out.
+std::vector<ExpertsWeight> experts_weights(std::span<const Observation> runs);
+
+// A law is not fitted to trials that differ in what it does not know of their experts, be it their
+// number, how many a token passes through or how fine they are: Error(kRefused, "mixed_experts").
 void require_known_experts(const std::vector<TrialRow>& rows, const std::string& study,
                            const std::string& law);
 // Says on stderr what else has to be true where a law is fitted to imported runs together with

@@ -60,6 +60,15 @@ struct ParameterRange {
   bool operator==(const ParameterRange&) const = default;
 };
 
+// What fitted sparse runs of one number of experts weigh; means over them.
+struct ExpertsWeight {
+  double experts = 1;         // E
+  double total_ratio = 1;     // all parameters over those that a token passes through
+  double active_experts = 0;  // k = E (1 - S), S the share of idle experts; 0: not said
+
+  bool operator==(const ExpertsWeight&) const = default;
+};
+
 struct LawFit {
   std::string law = "chinchilla";  // the form, or a preset's name
   std::string citation;            // of a preset
@@ -89,6 +98,7 @@ struct LawFit {
   double flops_low = 0, flops_high = 0;
   double tokens_per_param_low = 0, tokens_per_param_high = 0;  // of D / N; 0: unknown
   double experts_low = 0, experts_high = 0;                    // 0: no run said them
+  std::vector<ExpertsWeight> experts_weights;                  // ascending E; empty: unknown
 
   std::optional<IsoflopFit> isoflop;
   std::optional<EnvelopeFit> envelope;

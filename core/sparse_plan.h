@@ -14,7 +14,8 @@ namespace isoflop {
 
 // The best model of one number of experts.
 struct ExpertsChoice {
-  double experts = 1;  // E; 1: dense
+  double experts = 1;  // E
+  bool dense = false;  // every token passes through all of it
   Interval params;     // N that a token passes through
   Interval tokens;     // D
   Interval loss;

@@ -85,8 +85,12 @@ void fill_ranges(std::span<const Observation> rows, LawFit& fit) {
   range([](const Observation& o) { return o.params; }, fit.params_low, fit.params_high);
   range([](const Observation& o) { return o.tokens; }, fit.tokens_low, fit.tokens_high);
   range([](const Observation& o) { return o.flops; }, fit.flops_low, fit.flops_high);
-  range([](const Observation& o) { return o.tokens / o.params; }, fit.tokens_per_param_low,
-        fit.tokens_per_param_high);
+  // A plan's N is what a token passes through, wherever experts are known.
+  const bool sparse = knows_experts(law_form(fit.law));
+  const auto ratio = [&](const Observation& o) {
+    return o.tokens / (sparse ? law_point(o).active_params : o.params);
+  };
+  range(ratio, fit.tokens_per_param_low, fit.tokens_per_param_high);
   const bool all_say = std::all_of(rows.begin(), rows.end(), [](const Observation& o) {
     return coordinate(o, "experts").has_value();
   });

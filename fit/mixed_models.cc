@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <string>
 
 #include "law/law_point.h"
@@ -29,8 +30,26 @@ bool varies(std::span<const Observation> runs, const Value& value) {
   });
 }
 
+// Of sparse runs. One number of experts with several sparsities: a token passes through more of
+// them in some runs.
+bool has_other_kinds(std::span<const Observation> runs, const LawForm& form) {
+  std::vector<Observation> sparse(runs.begin(), runs.end());
+  std::erase_if(sparse, [](const Observation& run) { return !(law_point(run).experts > 1); });
+  if (sparse.empty()) return false;
+  if (varies(sparse, [](const LawPoint& p) { return p.granularity; })) return true;
+  if (needs_coordinate(form, "sparsity")) return false;
+  std::map<double, std::vector<Observation>> by_experts;
+  for (const Observation& run : sparse) by_experts[law_point(run).experts].push_back(run);
+  return std::any_of(by_experts.begin(), by_experts.end(), [](const auto& group) {
+    return varies(std::span<const Observation>(group.second),
+                  [](const LawPoint& p) { return p.sparsity; });
+  });
+}
+
 bool has_other_experts(std::span<const Observation> runs, const LawForm& form) {
-  if (needs_coordinate(form, "experts") || needs_coordinate(form, "sparsity")) return false;
+  if (needs_coordinate(form, "experts") || needs_coordinate(form, "sparsity")) {
+    return has_other_kinds(runs, form);
+  }
   const bool fine = has_term_for(form, "granularity");
   return varies(runs, [&](const LawPoint& p) { return p.experts / (fine ? p.granularity : 1); }) ||
          (!fine && varies(runs, [](const LawPoint& p) { return p.sparsity; })) ||
@@ -42,12 +61,16 @@ bool has_other_experts(std::span<const Observation> runs, const LawForm& form) {
 std::vector<Warning> warn_of_mixed_models(std::span<const Observation> runs, const LawForm& form) {
   std::vector<Warning> warnings;
   if (runs.empty()) return warnings;
+  const bool knows = needs_coordinate(form, "experts") || needs_coordinate(form, "sparsity");
   if (has_other_experts(runs, form)) {
     warnings.push_back({.code = "mixed_experts",
-                        .message = fmt::format("the runs differ in their experts, of which {} "
-                                               "knows nothing: take runs of one kind with --where, "
-                                               "or --law ludziejewski (or clark, abnar)",
-                                               form.name)});
+                        .message = fmt::format(
+                            "the runs differ in {} of which {} "
+                            "knows nothing: take runs of one kind with --where{}",
+                            knows ? "how many experts a token passes through, or "
+                                    "in their granularity,"
+                                  : "their experts,",
+                            form.name, knows ? "" : ", or --law ludziejewski (or clark, abnar)")});
   }
   if (needs_coordinate(form, "unique_tokens")) return warnings;
   double most = 0;

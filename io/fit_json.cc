@@ -71,6 +71,10 @@ Json range_json(const LawFit& fit) {
                {"flops", pair(fit.flops_low, fit.flops_high)},
                {"tokens_per_param", pair(fit.tokens_per_param_low, fit.tokens_per_param_high)}};
   if (fit.experts_high > 0) json["experts"] = pair(fit.experts_low, fit.experts_high);
+  for (const ExpertsWeight& w : fit.experts_weights) {
+    json["experts_weights"].push_back({finite(w.experts, "range"), finite(w.total_ratio, "range"),
+                                       finite(w.active_experts, "range")});
+  }
   return json;
 }
 
@@ -86,6 +90,13 @@ void read_range(const JsonReader& reader, LawFit& fit) {
     read("tokens_per_param", fit.tokens_per_param_low, fit.tokens_per_param_high);
   }
   if (reader.has("experts")) read("experts", fit.experts_low, fit.experts_high);
+  if (!reader.has("experts_weights")) return;
+  for (const auto& row : reader.rows("experts_weights", 3)) {
+    if (!(row[0] > 0 && row[1] >= 1 && row[2] >= 0)) {
+      reader.fail("experts_weights", "experts must be above 0, ratios at least 1");
+    }
+    fit.experts_weights.push_back({row[0], row[1], row[2]});
+  }
 }
 
 Json flops_json(const FlopsPerToken& flops) {

@@ -49,7 +49,15 @@ struct Columns {
   std::map<std::string, std::size_t> extra;
 };
 
-Columns find_columns(const Table& table, const std::string& name, const ColumnMap& map) {
+// Of a table that counts C in several ways.
+std::optional<std::size_t> flops_under(const Table& table, const std::string& name,
+                                       const ColumnMap& map, FlopConvention convention) {
+  const std::string usual = "flops_" + std::string(name_of(convention));
+  return find_column(table, name, {"flops", {usual}, &ColumnMap::flops}, map);
+}
+
+Columns find_columns(const Table& table, const std::string& name, const ColumnMap& map,
+                     FlopConvention convention) {
   std::map<std::string, std::optional<std::size_t>> found;
   Columns out;
   for (const ColumnField& field : column_fields()) {
@@ -60,6 +68,7 @@ Columns find_columns(const Table& table, const std::string& name, const ColumnMa
   out.params = found["params"];
   out.tokens = found["tokens"];
   out.flops = found["flops"];
+  if (!out.flops) out.flops = flops_under(table, name, map, convention);
   out.loss = found["loss"];
   out.loss_error = found["loss_error"];
   out.budget = found["budget"];
@@ -96,8 +105,6 @@ Observation observation_of(const TableRow& row, const Columns& columns) {
   out.loss = row.positive(*columns.loss);
   if (columns.tokens) out.tokens = row.positive(*columns.tokens);
   if (columns.flops) out.flops = row.positive(*columns.flops);
-  if (!columns.tokens) out.tokens = out.flops / (6 * out.params);
-  if (!columns.flops) out.flops = 6 * out.params * out.tokens;
   out.loss_error = row.maybe_number(columns.loss_error).value_or(0);
   out.budget = row.maybe_number(columns.budget);
   out.seed = row.whole(columns.seed);
@@ -107,6 +114,11 @@ Observation observation_of(const TableRow& row, const Columns& columns) {
     const auto value = row.maybe_number(column);
     if (value) out.extra[name] = *value;
   }
+  const auto active = out.extra.find("active_params");
+  const bool says = active != out.extra.end() && active->second > 0;
+  const double passed = says ? active->second : out.params;
+  if (!columns.tokens) out.tokens = out.flops / (6 * passed);
+  if (!columns.flops) out.flops = 6 * passed * out.tokens;
   return out;
 }
 
@@ -155,6 +167,7 @@ std::vector<std::string> extra_columns(std::span<const Observation> observations
 // The cell as it stands, or what follows from the others under 6 N D.
 std::vector<std::string> cells_of(const Table& table, std::optional<std::size_t> column,
                                   std::optional<std::size_t> params,
+                                  std::optional<std::size_t> active,
                                   std::optional<std::size_t> other, bool times) {
   std::vector<std::string> cells;
   for (const std::vector<std::string>& row : table.rows) {
@@ -162,7 +175,8 @@ std::vector<std::string> cells_of(const Table& table, std::optional<std::size_t>
       cells.push_back(row[*column]);
       continue;
     }
-    const auto n = try_parse_quantity(row[*params]);
+    const auto passed = active ? try_parse_quantity(row[*active]) : std::nullopt;
+    const auto n = passed && *passed > 0 ? passed : try_parse_quantity(row[*params]);
     const auto o = try_parse_quantity(row[*other]);
     const bool known = n && o && *n > 0;
     cells.push_back(!known ? "" : times ? exact_number(6 * *n * *o) : exact_number(*o / (6 * *n)));
@@ -203,7 +217,7 @@ std::vector<ColumnMap> one_loss_each(const ColumnMap& map) {
 ObservationTable observations_from(const Table& table, const std::string& name,
                                    const ColumnMap& map, FlopConvention convention,
                                    const std::optional<std::vector<std::size_t>>& only) {
-  const Columns columns = find_columns(table, name, map);
+  const Columns columns = find_columns(table, name, map, convention);
   check_columns(table, name, columns, convention);
   if (table.rows.empty()) throw usage_error(name + ": has columns but no rows");
 
@@ -212,8 +226,10 @@ ObservationTable observations_from(const Table& table, const std::string& name,
     out.observations.push_back(observation_of(TableRow(table, name, i), columns));
     out.observations.back().row = static_cast<std::int64_t>(i);
   }
-  if (!columns.tokens) out.notes.push_back("no tokens column: D = C / (6 N), convention 6nd");
-  if (!columns.flops) out.notes.push_back("no FLOPs column: C = 6 N D, convention 6nd");
+  const std::string of = columns.extra.contains("active_params") ? ", N active_params" : "";
+  if (!columns.tokens)
+    out.notes.push_back("no tokens column: D = C / (6 N)" + of + ", convention 6nd");
+  if (!columns.flops) out.notes.push_back("no FLOPs column: C = 6 N D" + of + ", convention 6nd");
   return out;
 }
 
@@ -222,10 +238,9 @@ ObservationTable read_observations(const std::string& path, const ColumnMap& map
   return observations_from(read_csv(path), path, map, convention);
 }
 
-std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(const Table& table,
-                                                                          const std::string& name,
-                                                                          const ColumnMap& map) {
-  const Columns columns = find_columns(table, name, map);
+std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(
+    const Table& table, const std::string& name, const ColumnMap& map, FlopConvention convention) {
+  const Columns columns = find_columns(table, name, map, convention);
   std::vector<std::pair<std::string, std::vector<std::string>>> out;
   const auto add = [&](const char* letter, const char* word,
                        const std::vector<std::string>& cells) {
@@ -235,11 +250,13 @@ std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(const 
       }
     }
   };
-  if (columns.params) add("N", "params", cells_of(table, columns.params, {}, {}, false));
-  if (columns.loss) add("L", "loss", cells_of(table, columns.loss, {}, {}, false));
+  if (columns.params) add("N", "params", cells_of(table, columns.params, {}, {}, {}, false));
+  if (columns.loss) add("L", "loss", cells_of(table, columns.loss, {}, {}, {}, false));
   if (!columns.params || (!columns.tokens && !columns.flops)) return out;
-  add("D", "tokens", cells_of(table, columns.tokens, columns.params, columns.flops, false));
-  add("C", "flops", cells_of(table, columns.flops, columns.params, columns.tokens, true));
+  const auto found = columns.extra.find("active_params");
+  const auto active = found == columns.extra.end() ? std::nullopt : std::optional(found->second);
+  add("D", "tokens", cells_of(table, columns.tokens, columns.params, active, columns.flops, false));
+  add("C", "flops", cells_of(table, columns.flops, columns.params, active, columns.tokens, true));
   return out;
 }
 

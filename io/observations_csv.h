@@ -4,9 +4,11 @@
 // ignored
 // ("params", "N", "Model Size"; "tokens", "D"; "flops", "C", "Training FLOP"; "loss", "L"; ...).
 // Loss and parameters are needed. Of tokens and FLOPs one may be missing: under 6nd it follows from
-// the other by C = 6 N D, which is said in the notes; other conventions depend on model shapes, so
-// both columns are then needed. Budget, seed, the loss's standard error, a trial's label, its run
-// and the further coordinates of core/observation.h are optional, and their cells may be empty.
+// the other by C = 6 N D, which is said in the notes, N the row's active_params where it says them;
+// other conventions depend on model shapes, so both columns are then needed. Without a column of
+// FLOPs that of the convention is taken: flops_6nd, flops_exact. Budget, seed, the loss's standard
+// error, a trial's label, its run and the further coordinates of core/observation.h are optional,
+// and their cells may be empty.
 //
 // Cells are numbers with the suffixes of core/units.h ("2.8B"). Empty, text, NaN, numbers beyond a
 // double, thousands separators and numbers that are not positive are Error(kUsage) "file:line:
@@ -74,7 +76,8 @@ ObservationTable read_observations(const std::string& path, const ColumnMap& map
 // the table's own columns are left out, and D or C that follows from the others under 6 N D is
 // filled in.
 std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(
-    const Table& table, const std::string& name, const ColumnMap& map = {});
+    const Table& table, const std::string& name, const ColumnMap& map = {},
+    FlopConvention convention = FlopConvention::k6nd);
 
 // All fields at full precision, columns named as in ColumnMap; run and further coordinates
 // only where a row has them. observations_from reads it back.

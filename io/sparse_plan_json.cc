@@ -14,6 +14,7 @@ Json choice_json(const ExpertsChoice& choice) {
                {"bytes", finite(choice.bytes, "bytes")},
                {"capped", choice.capped},
                {"inside", choice.inside}};
+  if (choice.dense) json["dense"] = true;
   if (choice.less_dense) json["less_dense"] = interval_json(*choice.less_dense, "less_dense");
   if (choice.wins) json["wins"] = finite(*choice.wins, "wins");
   if (choice.dense_compute) json["dense_compute"] = finite(*choice.dense_compute, "dense_compute");

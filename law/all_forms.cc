@@ -33,6 +33,14 @@ void check_value(const LawForm& form, const Observation& row, std::string_view c
       form.name, row.row + 1, column, *value, share ? "between 0 and 1" : "positive and finite"));
 }
 
+// A sparse run's N is not silently taken for what a token passes through.
+void check_active(const LawForm& form, const Observation& row) {
+  const bool sparse =
+      coordinate(row, "experts").value_or(1) > 1 || coordinate(row, "sparsity").value_or(0) > 0;
+  if (!form.counts_active || form.counts_dense_beside || !sparse) return;
+  check_value(form, row, "active_params", coordinate(row, "active_params"));
+}
+
 }  // namespace
 
 std::span<const LawForm> law_forms() {
@@ -78,6 +86,7 @@ void check_coordinates(const LawForm& form, std::span<const Observation> observa
     for (const std::string_view column : form.needs) {
       check_value(form, row, column, coordinate(row, column));
     }
+    check_active(form, row);
     for (const FormParameter& parameter : form.parameters) {
       if (parameter.only_with.empty()) continue;
       const std::optional<double> value = coordinate(row, parameter.only_with);

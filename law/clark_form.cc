@@ -41,7 +41,7 @@ LawForm clark_form() {
               "lg L = a lg N + b lg Eh + c lg N lg Eh + d, 1 / Eh = 1 / (E - 1 + 1 / (1 / "
               "E_start - 1 / E_max)) + 1 / E_max",
           .citation =
-              "Clark et al. 2022, arXiv:2202.01169, eqs. 1 and 5; N of the dense model, all "
+              "Clark et al. 2022, arXiv:2202.01169, bounded in E; N of the dense model, all "
               "at 130B tokens: it says nothing of D",
           .parameters = {clark_slope("a"),
                          clark_slope("b"),
@@ -63,6 +63,8 @@ LawForm clark_form() {
           .space = FitSpace::kLog10,
           .huber_delta = 0,
           .linear_in_log = true,
+          .counts_active = true,
+          .counts_dense_beside = true,
           .predict = predict_clark};
 }
 

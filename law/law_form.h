@@ -70,6 +70,10 @@ struct LawForm {
   FitSpace space = FitSpace::kLn;  // the paper's way of fitting, and
   double huber_delta = 1e-3;       // its Huber delta; 0: least squares
   bool linear_in_log = false;
+  // N is what a token passes through: a sparse run must say its active_params, but where its params
+  // are those of the dense model beside it, as in Clark et al.'s table.
+  bool counts_active = false;
+  bool counts_dense_beside = false;
   // The loss or score at a point; values are in the order of `parameters`. Where gradient is not
   // null it gets the derivative by each value. Values out of bounds may give anything, NaN too.
   double (*predict)(std::span<const double> values, const LawPoint& point,
@@ -90,7 +94,8 @@ bool knows_experts(const LawForm& form);
 std::optional<double> target_of(const LawForm& form, const Observation& observation);
 
 // Throws Error(kUsage) naming the data row, the column and the form when a coordinate that the form
-// needs, or its target, is missing or not positive and finite (sparsity, score: not within [0, 1]).
+// needs, or its target, is missing or not positive and finite (sparsity, score: not within [0, 1]),
+// or when a sparse run does not say the active parameters of which the form speaks.
 void check_coordinates(const LawForm& form, std::span<const Observation> observations);
 
 }  // namespace isoflop

@@ -21,8 +21,8 @@ std::optional<double> coordinate(const Observation& observation, std::string_vie
   const std::optional<double> said = extra(observation, name);
   if (said || name != "sparsity") return said;
   const std::optional<double> active = extra(observation, "active_params");
-  if (!active || !(observation.params > 0)) return std::nullopt;
-  return 1 - *active / observation.params;
+  if (!active || *active != observation.params) return std::nullopt;
+  return 0;
 }
 
 LawPoint law_point(const Observation& o) {

@@ -33,7 +33,9 @@ struct LawPoint {
 LawPoint law_point(const Observation& observation);
 
 // A coordinate that the observation itself says: "params", "tokens", "flops", "loss" or a name of
-// kExtraCoordinates. Sparsity is (N - N_active) / N where only these are said. Empty: not said.
+// kExtraCoordinates. Sparsity is 0 of a model
+// whose parameters are all active, and else follows from nothing: a share of parameters is no share
+// of experts. Empty: not said.
 std::optional<double> coordinate(const Observation& observation, std::string_view name);
 
 }  // namespace isoflop

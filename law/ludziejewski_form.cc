@@ -79,6 +79,7 @@ LawForm ludziejewski_form() {
                           .logarithmic = true}},
           .needs = {"params", "tokens", "experts"},
           .huber_delta = 0.01,
+          .counts_active = true,
           .predict = predict_ludziejewski};
 }
 

@@ -14,8 +14,8 @@
 // is.
 //
 // N is what a token passes through (the active parameters of a sparse model); a law of all
-// parameters (Krajewski's, Abnar's) is asked at total_params. D is all tokens of training, repeated
-// ones included. Losses in nats per token.
+// parameters (Krajewski's, Abnar's) is asked at total_params, Abnar's at sparse_shape's S. D is all
+// tokens of training, repeated ones included. Losses in nats per token.
 //
 // Errors: Error(kUsage) for settings that are not positive and finite, or that the law asks for and
 // were not given; Error(kRefused, "no_trade_off") for a law that is not one of N and D.
@@ -41,11 +41,25 @@ struct SurfaceSettings {
   double repeat_decay = kRepeatDecay;
   std::optional<double> experts;      // E; absent: dense
   std::optional<double> granularity;  // G
-  std::optional<double> sparsity;     // S, share of parameters that a token does not pass through
+  std::optional<double> sparsity;     // S = (E - k) / E: share of experts that a token passes by
+  // Of the runs that the law was fitted to (LawFit::experts_weights); empty: one expert a token, of
+  // a feed-forward that is two thirds of a dense block.
+  std::vector<ExpertsWeight> weights = {};
 };
 
 // Tokens that were worth as much, had all been new.
 double effective_tokens(double tokens, double unique_tokens, double repeat_decay);
+
+// What a number of experts, or a sparsity, means for a model's weight.
+//
+//   measured    piecewise linear in E (E / k, where S is given) through the runs' own N / N_active
+//               and k, and on beyond them; from 1 expert where one number was measured
+//   else        k = 1: 1 + 2/3 (E - 1) (8 d^2 of a block's 12 d^2 are its feed-forward)
+struct SparseShape {
+  double total_ratio = 1;  // all parameters over those that a token passes through
+  double sparsity = 0;     // S
+};
+SparseShape sparse_shape(const SurfaceSettings& settings);
 
 class LossSurface {
  public:
@@ -69,6 +83,7 @@ class LossSurface {
   double of_form(double params, double tokens) const;
 
   SurfaceSettings settings_;
+  SparseShape shape_;
   LawParameters law_;
   double floor_ = 0;
   const LawForm* form_ = nullptr;  // null: Chinchilla's
@@ -81,9 +96,11 @@ LossSurface surface_of(const LawFit& fit, const SurfaceSettings& settings = {});
 // One a draw of the fit; empty for laws without draws.
 std::vector<LossSurface> draw_surfaces(const LawFit& fit, const SurfaceSettings& settings = {});
 
-// A sparse model's total parameters. S: N / (1 - S). E experts of a feed-forward that is 2/3 of the
-// block (8 d^2 of 12 d^2): N (1 + 2/3 (E - 1)). N itself for a dense one.
+// A sparse model's total parameters; N itself for a dense one.
 double total_params(double active_params, const SurfaceSettings& settings);
+
+// The settings with the weights of the fit's own runs.
+SurfaceSettings settled(const LawFit& fit, SurfaceSettings settings);
 
 }  // namespace isoflop
 

@@ -206,6 +206,15 @@ void warn_of_ratio(const LawFit& fit, Plan& plan) {
                    fit.tokens_per_param_low, fit.tokens_per_param_high));
 }
 
+void warn_of_experts(const LawFit& fit, const SurfaceSettings& settings, Plan& plan) {
+  if (!settings.experts || !(fit.experts_high > 0)) return;
+  if (*settings.experts >= fit.experts_low && *settings.experts <= fit.experts_high) return;
+  warn(plan, "experts_outside",
+       fmt::format("{} experts: {} was fitted to {} to {}; beyond them it is a guess",
+                   exact_number(*settings.experts), fit.law, exact_number(fit.experts_low),
+                   exact_number(fit.experts_high)));
+}
+
 std::string binding_of(const PlanRequest& request, const Solved& best) {
   if (request.params) return "params";
   if (request.tokens) return "tokens";
@@ -230,8 +239,10 @@ Plan named_plan(const LawFit& fit, const PlanRequest& request, double flops) {
 
 }  // namespace
 
-Plan make_plan(const LawFit& fit, const PlanRequest& request) {
-  check_request(request);
+Plan make_plan(const LawFit& fit, const PlanRequest& given) {
+  check_request(given);
+  PlanRequest request = given;
+  request.settings = settled(fit, given.settings);
   const LossSurface surface = surface_of(fit, request.settings);
   const Spend spend = spend_of(fit, request);
   const Solved best = solve_point(fit, surface, spend, request);
@@ -244,6 +255,7 @@ Plan make_plan(const LawFit& fit, const PlanRequest& request) {
   warn_of_extrapolation(fit, request.options, spend, plan);
   warn_of_intervals(fit, request.options, drawn, plan);
   warn_of_ratio(fit, plan);
+  warn_of_experts(fit, request.settings, plan);
   fill_shape(request, surface, spend, plan);
   fill_details(request, surface, spend, plan);
   return plan;

@@ -126,7 +126,8 @@ void assume_model(const PlanRequest& request, const Plan& plan, std::vector<std:
   if (plan.total_params) {
     out.push_back(fmt::format(
         "N counts what a token passes through; {} in all{}", format_quantity(*plan.total_params),
-        request.settings.sparsity ? "" : ", the experts being two thirds of a dense block"));
+        request.settings.weights.empty() ? ", the experts being two thirds of a dense block"
+                                         : ", as the fitted runs weigh"));
   }
   if (plan.memory) {
     out.push_back(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 
 #include "core/error.h"
 #include "core/interval.h"
@@ -18,6 +19,7 @@ constexpr double kMostExperts = 64;  // of the list where neither the user nor t
 // One number of experts: its surface, those of the draws, and what it weighs.
 struct Family {
   double experts = 1;
+  bool dense = false;
   LossSurface surface;
   std::vector<LossSurface> draws;
   double total_ratio = 1;  // all parameters over active ones
@@ -52,7 +54,15 @@ const LawFit* dense_beside(const LawFit& fit) {
   return fit.law == "krajewski2024" ? &preset_law("krajewski2024-dense") : nullptr;
 }
 
-bool dense_is_inside(const LawFit& fit) { return !(fit.experts_low > 1); }
+// The number of experts that means a dense model, all of which every token passes through: of the
+// fitted runs the fewest whose parameters are all active, else 1.
+std::optional<double> dense_experts(const LawFit& fit) {
+  if (dense_beside(fit) != nullptr) return 1;
+  for (const ExpertsWeight& w : fit.experts_weights) {
+    if (w.total_ratio <= 1 + 1e-9) return w.experts;
+  }
+  return fit.experts_low > 1 ? std::nullopt : std::optional<double>(1);
+}
 
 std::vector<double> experts_of(const LawFit& fit, const SparseRequest& request) {
   std::vector<double> list = request.experts;
@@ -64,20 +74,33 @@ std::vector<double> experts_of(const LawFit& fit, const SparseRequest& request) 
     if (fit.experts_high > 0) list.push_back(fit.experts_high);
   }
   // The dense model is what the others are held against.
-  if (dense_is_inside(fit) || dense_beside(fit) != nullptr) list.push_back(1);
+  if (const auto dense = dense_experts(fit)) {
+    list.push_back(*dense);
+    for (double& experts : list) experts = std::max(experts, *dense);
+  }
   std::sort(list.begin(), list.end());
   list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
 }
 
+// f(N) of a fit to own runs is of active parameters; an older file does not say so.
+Spend free_spend(const LawFit& fit, const SparseRequest& request) {
+  Spend spend{.extra_tokens = request.extra_tokens};
+  if (!fit.experts_weights.empty()) spend.flops = fit.flops;
+  return spend;
+}
+
 Family family_of(const LawFit& fit, const SparseRequest& request, double experts) {
   SurfaceSettings settings{.unique_tokens = request.unique_tokens,
                            .repeat_decay = request.repeat_decay,
-                           .experts = experts};
-  if (experts > 1) settings.granularity = request.granularity;
-  const LawFit* dense = experts == 1 ? dense_beside(fit) : nullptr;
+                           .experts = experts,
+                           .weights = fit.experts_weights};
+  const bool is_dense = dense_experts(fit) == experts;
+  if (!is_dense) settings.granularity = request.granularity;
+  const LawFit* dense = is_dense ? dense_beside(fit) : nullptr;
   const LawFit& law = dense != nullptr ? *dense : fit;
   return {.experts = experts,
+          .dense = is_dense,
           .surface = surface_of(law, settings),
           .draws = draw_surfaces(law, settings),
           .total_ratio = total_params(1, settings)};
@@ -85,6 +108,17 @@ Family family_of(const LawFit& fit, const SparseRequest& request, double experts
 
 bool is_at_end(OptimumPlace place) {
   return place == OptimumPlace::kSmallestModel || place == OptimumPlace::kFewestTokens;
+}
+
+// Whether a larger model would be better: the best dense one lies at its own memory, and is not
+// held by it.
+bool falls_beyond(const Family& family, const Spend& capped, const SparseRequest& request,
+                  const Optimum& best) {
+  constexpr double kSamePlace = 1e-6;  // of ln N
+  Spend free = capped;
+  free.params_high = std::numeric_limits<double>::infinity();
+  const Optimum beyond = best_allocation(family.surface, free, request.flops);
+  return beyond.params > best.params * (1 + kSamePlace);
 }
 
 ExpertsChoice choice_of(const Family& family, const LawFit& fit, const Spend& spend,
@@ -100,20 +134,22 @@ ExpertsChoice choice_of(const Family& family, const LawFit& fit, const Spend& sp
   const double level = fit.interval_level;
   const double total = best.params * family.total_ratio;
   const bool above = fit.experts_high > 0 && family.experts > fit.experts_high;
-  const bool below = family.experts < fit.experts_low && family.experts > 1;
-  return {.experts = family.experts,
-          .params = interval_over(best.params, params, level),
-          .tokens = interval_over(best.tokens, tokens, level),
-          .loss = interval_over(best.loss, drawn_losses, level),
-          .total_params = total,
-          .bytes = total * request.bytes_per_param,
-          .capped = best.place == OptimumPlace::kCapped,
-          .inside = !above && !below};
+  const bool below = family.experts < fit.experts_low && !family.dense;
+  return {
+      .experts = family.experts,
+      .dense = family.dense,
+      .params = interval_over(best.params, params, level),
+      .tokens = interval_over(best.tokens, tokens, level),
+      .loss = interval_over(best.loss, drawn_losses, level),
+      .total_params = total,
+      .bytes = total * request.bytes_per_param,
+      .capped = best.place == OptimumPlace::kCapped && falls_beyond(family, spend, request, best),
+      .inside = !above && !below};
 }
 
 void hold_against_dense(const std::vector<Family>& families, const Spend& free, const LawFit& fit,
                         double flops, Table& table) {
-  if (families.front().experts != 1) return;
+  if (!families.front().dense) return;
   const auto& dense_draws = table.drawn_losses.front();
   const ExpertsChoice dense = table.answer.choices.front();
   for (std::size_t i = 1; i < families.size(); ++i) {
@@ -137,7 +173,7 @@ void hold_against_dense(const std::vector<Family>& families, const Spend& free, 
 Table table_of(const std::vector<Family>& families, const LawFit& fit, const SparseRequest& request,
                std::optional<double> most_params) {
   Table table;
-  Spend free{.extra_tokens = request.extra_tokens};
+  const Spend free = free_spend(fit, request);
   for (const Family& family : families) {
     Spend spend = free;
     if (most_params) spend.params_high = std::max(1.0, *most_params / family.total_ratio);
@@ -158,7 +194,7 @@ Table table_of(const std::vector<Family>& families, const LawFit& fit, const Spa
 double natural_memory(const ExpertsTable& table) {
   double least = table.choices.front().total_params;
   for (const ExpertsChoice& choice : table.choices) {
-    if (choice.experts == 1) return choice.total_params;
+    if (choice.dense) return choice.total_params;
     least = std::min(least, choice.total_params);
   }
   return least;
@@ -197,10 +233,10 @@ void warn_of_law(const LawFit& fit, const std::vector<Family>& families, SparseP
   }
 }
 
-void warn_of_ends(const std::vector<Family>& families, const SparseRequest& request,
-                  SparsePlan& plan) {
+void warn_of_ends(const LawFit& fit, const std::vector<Family>& families,
+                  const SparseRequest& request, SparsePlan& plan) {
   for (const Family& family : families) {
-    const Spend spend{.extra_tokens = request.extra_tokens};
+    const Spend spend = free_spend(fit, request);
     const Optimum best = best_allocation(family.surface, spend, request.flops);
     if (!is_at_end(best.place)) continue;
     plan.warnings.push_back(
@@ -211,11 +247,16 @@ void warn_of_ends(const std::vector<Family>& families, const SparseRequest& requ
 }
 
 void assume_sparse(const LawFit& fit, const SparseRequest& request, SparsePlan& plan) {
+  const bool counted = plan.convention != SparsePlan().convention;
   plan.assumptions.push_back(
-      "C = 6 N D, N what a token passes through: one expert a token of a feed-forward that is two "
-      "thirds of a dense block, E experts (1 + 2/3 (E - 1)) N parameters in all; routing and "
-      "communication cost nothing");
-  if (!fit.flops.is_six_n()) {
+      (counted ? "C as the fit counts it (" + plan.convention + ")" : std::string("C = 6 N D")) +
+      ", N what a token passes through" +
+      (fit.experts_weights.empty()
+           ? ": one expert a token of a feed-forward that is two thirds of a dense block, E "
+             "experts (1 + 2/3 (E - 1)) N parameters in all"
+           : "; all parameters as the fitted runs have them, by their number of experts") +
+      "; communication costs nothing");
+  if (!fit.flops.is_six_n() && !counted) {
     plan.assumptions.push_back("6 N D although the fit counted FLOP as " + fit.flops.convention() +
                                ", which is not known of experts");
   }
@@ -243,12 +284,13 @@ SparsePlan make_sparse_plan(const LawFit& fit, const SparseRequest& request) {
     families.push_back(family_of(fit, request, experts));
   }
   SparsePlan plan{.flops = request.flops,
+                  .convention = free_spend(fit, request).flops.convention(),
                   .law = fit.law,
                   .citation = fit.citation,
                   .loss_unit = fit.loss_unit,
                   .interval_level = fit.interval_level,
                   .granularity = request.granularity,
-                  .has_dense = families.front().experts == 1,
+                  .has_dense = families.front().dense,
                   .bytes_per_param = request.bytes_per_param,
                   .memory_given = request.memory_bytes.has_value(),
                   .warnings = fit.warnings};
@@ -257,7 +299,7 @@ SparsePlan make_sparse_plan(const LawFit& fit, const SparseRequest& request) {
                                             : natural_memory(plan.equal_flops);
   plan.equal_memory = table_of(families, fit, request, plan.memory_params).answer;
   warn_of_law(fit, families, plan);
-  warn_of_ends(families, request, plan);
+  warn_of_ends(fit, families, request, plan);
   assume_sparse(fit, request, plan);
   return plan;
 }

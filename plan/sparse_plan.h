@@ -1,13 +1,16 @@
 // A budget shared out by a law of sparse models: the best dense model, the best one of each number
 // of experts, and which of them wins.
 //
-//   at equal FLOPs    min over N, D of L(N, D, E) such that 6 N D = C, N what a token passes
-//   through at equal memory   the same with at most M parameters in all: N (1 + 2/3 (E - 1)) <= M
+//   at equal FLOPs    min over N, D of L(N, D, E) such that f(N) D = C, N what a token passes
+//                     through; f is 6 N, or that of the fit's own runs
+//   at equal memory   the same with at most M parameters in all: N r(E) <= M, r of sparse_shape
+//                     (plan/loss_surface.h)
 //
 // Without a memory M is what the best dense model weighs: then every model costs as much to train
 // and as much to hold (Ludziejewski et al. 2025, arXiv:2502.05172, where sparse models win so too).
 //
-// E = 1 is the law's own dense model. Krajewski et al.'s law is of 64 experts only; the dense one
+// The dense model is E = 1, or the fewest experts of the fitted runs all of whose parameters are
+// active. Krajewski et al.'s law is of 64 experts only; the dense one
 // beside it is their Table 1's. Intervals are quantiles over the fit's draws, differences to the
 // dense model taken draw by draw.
 //

@@ -7,8 +7,8 @@
 namespace isoflop {
 namespace {
 
-std::string experts_word(double experts) {
-  return experts == 1 ? "dense" : exact_number(experts) + " experts";
+std::string experts_word(const ExpertsChoice& choice) {
+  return choice.dense ? "dense" : exact_number(choice.experts) + " experts";
 }
 
 std::string gap_words(const ExpertsChoice& choice, const std::string& unit) {
@@ -26,8 +26,8 @@ std::string gap_words(const ExpertsChoice& choice, const std::string& unit) {
 std::string best_words(const ExpertsTable& table, const std::string& unit) {
   const ExpertsChoice& best = table.choices.at(table.best);
   const std::string total =
-      best.experts == 1 ? "" : " of " + format_quantity(best.total_params) + " in all";
-  return experts_word(best.experts) + "  N " + interval_text(best.params, format_quantity) + total +
+      best.dense ? "" : " of " + format_quantity(best.total_params) + " in all";
+  return experts_word(best) + "  N " + interval_text(best.params, format_quantity) + total +
          "  D " + interval_text(best.tokens, format_quantity) + "  loss " +
          interval_text(best.loss, fixed3) + gap_words(best, unit);
 }
@@ -40,7 +40,7 @@ TextTable choices_table(const ExpertsTable& table) {
     std::string note = i == table.best ? "best" : "";
     if (c.capped) note += note.empty() ? "at the limit" : ", at the limit";
     if (!c.inside) note += note.empty() ? "beyond the fit" : ", beyond the fit";
-    out.rows.push_back({c.experts == 1 ? "dense" : exact_number(c.experts),
+    out.rows.push_back({c.dense ? "dense" : exact_number(c.experts),
                         interval_text(c.params, format_quantity), format_quantity(c.total_params),
                         format_bytes(c.bytes), interval_text(c.tokens, format_quantity),
                         interval_text(c.loss, fixed3),
@@ -82,11 +82,13 @@ TextTable sparse_plan_table(const SparsePlan& plan) {
 
 std::string sparse_plan_text(const SparsePlan& plan) {
   const std::string unit = short_loss_unit(plan.loss_unit);
-  std::string out = "at equal FLOP: " + best_words(plan.equal_flops, unit) + '\n' +
-                    "at equal memory: " + best_words(plan.equal_memory, unit) + '\n' + "for " +
-                    format_flops(plan.flops) +
-                    " FLOP, counted as 6 N D of active parameters; law: " + plan.law +
-                    (plan.citation.empty() ? "" : " (" + plan.citation + ")") + '\n';
+  std::string out =
+      "at equal FLOP: " + best_words(plan.equal_flops, unit) + '\n' +
+      "at equal memory: " + best_words(plan.equal_memory, unit) + '\n' + "for " +
+      format_flops(plan.flops) + " FLOP, counted as " +
+      (plan.convention == SparsePlan().convention ? "6 N D of active parameters"
+                                                  : "the fit does (" + plan.convention + ")") +
+      "; law: " + plan.law + (plan.citation.empty() ? "" : " (" + plan.citation + ")") + '\n';
   for (const std::string& assumption : plan.assumptions) out += "assumes " + assumption + '\n';
   out += warning_lines(plan.warnings);
   out += "\nthe best model of each number of experts, whatever it weighs\n" +

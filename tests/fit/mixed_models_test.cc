@@ -44,6 +44,19 @@ TEST(MixedModels, GranularityAloneIsKrajewskisToKnow) {
   EXPECT_EQ(codes_for(fine, "chinchilla"), kMixed);
 }
 
+TEST(MixedModels, LawsOfExpertsAreWarnedOfWhatTheyDoNotKnowOfThem) {
+  const std::vector<Observation> finer{kind(1, 1, 0), kind(8, 1, 7.0 / 8), kind(16, 2, 7.0 / 8)};
+  const std::vector<Observation> more{kind(8, 1, 7.0 / 8), kind(8, 1, 6.0 / 8)};
+  const std::vector<Observation> alike{kind(1, 1, 0), kind(8, 2, 6.0 / 8), kind(16, 2, 7.0 / 8)};
+  for (const char* law : {"clark", "ludziejewski"}) {
+    EXPECT_EQ(codes_for(finer, law), kMixed) << law;
+    EXPECT_EQ(codes_for(more, law), kMixed) << law;
+    EXPECT_EQ(codes_for(alike, law), Codes{}) << law;
+  }
+  EXPECT_EQ(codes_for(finer, "abnar"), kMixed);
+  EXPECT_EQ(codes_for(more, "abnar"), Codes{}) << "S says it";
+}
+
 TEST(MixedModels, MoreThanFourPassesAskForTheLawThatKnowsThem) {
   const auto passes = [](double epochs) {
     return std::vector<Observation>{

@@ -52,6 +52,8 @@ LawFit some_fit() {
   fit.tokens_low = 1e9, fit.tokens_high = 1e12;
   fit.flops_low = 1e18, fit.flops_high = 1e22;
   fit.tokens_per_param_low = 0.5, fit.tokens_per_param_high = 300;
+  fit.experts_low = 2, fit.experts_high = 16;
+  fit.experts_weights = {{2, 1, 2}, {16, 4.1 / 3, 0}};
   fit.isoflop = IsoflopFit{.profiles = {{.budget = 6e18,
                                          .points = 7,
                                          .usable = true,

@@ -57,6 +57,27 @@ TEST(ObservationsCsv, DerivesTokensUnder6ndOnlyAndSaysSo) {
               HasSubstr("under exact they do not follow"));
 }
 
+TEST(ObservationsCsv, DerivesFromWhatATokenPassesThrough) {
+  const auto tokens = read("N,active_params,C,L\n4e9,1e9,1.2e20,2.5\n1e9,,1.2e20,2.5\n");
+  EXPECT_EQ(tokens.observations[0].tokens, 2e10);
+  EXPECT_EQ(tokens.observations[1].tokens, 2e10) << "a row that does not say it is dense";
+  EXPECT_THAT(tokens.notes, ElementsAre(HasSubstr("N active_params")));
+  const Table table = parse_csv("N,active_params,D,L\n4e9,1e9,2e10,2.5\n", "x");
+  EXPECT_EQ(observations_from(table, "x").observations[0].flops, 1.2e20);
+  const auto aliases = alias_cells(table, "x");
+  EXPECT_THAT(aliases, ::testing::Contains(
+                           std::pair<std::string, std::vector<std::string>>("C", {"1.2e+20"})));
+}
+
+TEST(ObservationsCsv, FindsTheFlopsOfTheConvention) {
+  const std::string text = "N,D,flops_6nd,flops_exact,L\n1e9,2e10,1.2e20,1.5e20,2.5\n";
+  EXPECT_EQ(read(text).observations[0].flops, 1.2e20);
+  EXPECT_THAT(read(text).notes, IsEmpty());
+  EXPECT_EQ(read(text, "", FlopConvention::kExact).observations[0].flops, 1.5e20);
+  EXPECT_EQ(read(text, "", FlopConvention::kExact).observations[0].extra.at("exact_flops"), 1.5e20);
+  EXPECT_EQ(read(text, "flops=flops_exact").observations[0].flops, 1.5e20);
+}
+
 TEST(ObservationsCsv, ReadsBackWhatItWrites) {
   const std::vector<Observation> all = {
       {.params = 1.0 / 3 * 1e9,

@@ -64,6 +64,7 @@ inline std::vector<Observation> varied_runs() {
         const std::size_t third = (way * 5 + static_cast<std::size_t>(n) + 3 * d) % 6;
         run.extra = {{"unique_tokens", run.tokens * kUnique[way]},
                      {"experts", kExperts[way]},
+                     {"active_params", run.params},
                      {"sparsity", kSparsity[way]},
                      {"granularity", kGranularity[way]},
                      {"weight_bits", kWeightBits[way]},

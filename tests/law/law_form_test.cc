@@ -119,6 +119,22 @@ TEST(LawForm, AMissingCoordinateNamesRowColumnAndForm) {
   EXPECT_NO_THROW(check_coordinates(law_form("chinchilla"), runs));
 }
 
+TEST(LawForm, ASparseRunWithoutItsActiveParametersIsRefusedByLudziejewskisLaw) {
+  std::vector<Observation> runs = varied_runs();
+  for (Observation& run : runs) {
+    if (run.extra.at("experts") == 1 && run.extra.at("sparsity") == 0) {
+      run.extra.erase("active_params");
+    }
+  }
+  EXPECT_NO_THROW(check_coordinates(law_form("ludziejewski"), runs)) << "dense runs have one N";
+  runs[4].extra.erase("active_params");
+  const std::string text = error_of([&] { check_coordinates(law_form("ludziejewski"), runs); });
+  EXPECT_NE(text.find("row 5 says no active_params"), std::string::npos) << text;
+  EXPECT_NO_THROW(check_coordinates(law_form("abnar"), runs)) << "N is all of them";
+  EXPECT_NO_THROW(check_coordinates(law_form("clark"), runs))
+      << "its table has N of the dense model";
+}
+
 TEST(LawForm, BadCoordinatesAreRefusedEvenWhereTheyAreOptional) {
   for (const double bad : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
     std::vector<Observation> runs = varied_runs();
@@ -151,11 +167,13 @@ TEST(LawForm, WhatARunDoesNotSayIsThePlainCase) {
   EXPECT_NEAR(predict("kumar", kumar.values, point) / predict_loss(base, 1e9, 2e10), 1, 1e-13);
 }
 
-TEST(LawForm, SparsityFollowsFromActiveParameters) {
+TEST(LawForm, SparsityIsAShareOfExpertsAndNotOfParameters) {
   Observation run{.params = 8e9, .tokens = 1e11, .loss = 2};
   EXPECT_FALSE(coordinate(run, "sparsity").has_value());
   run.extra["active_params"] = 2e9;
-  EXPECT_DOUBLE_EQ(coordinate(run, "sparsity").value(), 0.75);
+  EXPECT_FALSE(coordinate(run, "sparsity").has_value());
+  run.extra["active_params"] = 8e9;
+  EXPECT_EQ(coordinate(run, "sparsity").value(), 0);
   run.extra["sparsity"] = 0.8;
   EXPECT_DOUBLE_EQ(coordinate(run, "sparsity").value(), 0.8);
 }

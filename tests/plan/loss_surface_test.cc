@@ -110,7 +110,8 @@ TEST(LossSurface, AbnarsLawCountsAllParameters) {
        .draws = {}});
   EXPECT_NE(code_of(abnar, {}).find("--sparsity"), std::string::npos);
   const double loss = surface_of(abnar, {.sparsity = 0.75})(1e9, 1e11);
-  const double total = 4e9, dense = 0.25;
+  // One of 4 experts a token, two thirds of a block each.
+  const double total = 3e9, dense = 0.25;
   EXPECT_NEAR(loss,
               0.94 + 16612.5 * std::pow(total, -0.5962) + 5455.67 * std::pow(1e11, -0.3954) +
                   0.4598 * std::pow(dense, 0.1666) +
@@ -123,13 +124,47 @@ TEST(LossSurface, SettingsThatAreNoneAreErrors) {
   EXPECT_NE(code_of(fit, {.unique_tokens = -1}), "");
   EXPECT_NE(code_of(fit, {.repeat_decay = 0}), "");
   EXPECT_NE(code_of(fit, {.sparsity = 1}), "");
-  EXPECT_NE(code_of(fit, {.experts = std::nan("")}), "");
+  for (const double none : {std::nan(""), 0.3, -2.0, 1e300}) {
+    EXPECT_NE(code_of(fit, {.experts = none}), "") << none;
+  }
+  EXPECT_NE(code_of(fit, {.granularity = 0}), "");
+  EXPECT_NE(code_of(fit, {.granularity = 4}).find("knows nothing"), std::string::npos);
+  const LawFit& joint = preset_law("ludziejewski2025");
+  EXPECT_NE(code_of(joint, {.experts = 8, .granularity = 4}).find("knows nothing"),
+            std::string::npos);
+  EXPECT_EQ(code_of(joint, {.experts = 8, .granularity = 1}), "");
+  EXPECT_EQ(code_of(preset_law("krajewski2024"), {.experts = 64, .granularity = 4}), "");
 }
 
 TEST(TotalParams, OfDenseAndSparseModels) {
   EXPECT_EQ(total_params(1e9, {}), 1e9);
   EXPECT_NEAR(total_params(1e9, {.experts = 8}), 1e9 * (1 + 14.0 / 3), 1);
-  EXPECT_NEAR(total_params(1e9, {.sparsity = 0.75}), 4e9, 1e-3);
+  EXPECT_NEAR(total_params(1e9, {.sparsity = 0.75}), 3e9, 1e-3) << "one of 4 experts";
+  EXPECT_NEAR(sparse_shape({.experts = 64}).sparsity, 63.0 / 64, 1e-15);
+}
+
+// Runs of half-width experts, two a token: with n outside the experts and e an expert, all are
+// n + E e and active ones n + 2 e, a line in E that is 1 at 2.
+TEST(SparseShape, IsThatOfTheFittedRuns) {
+  const double n = 4, e = 3;
+  const auto ratio = [&](double experts) { return (n + experts * e) / (n + 2 * e); };
+  const std::vector<ExpertsWeight> runs{{2, 1, 2}, {4, ratio(4), 2}, {16, ratio(16), 2}};
+  for (const double experts : {3.0, 4.0, 8.0, 16.0, 40.0}) {
+    const SparseShape shape = sparse_shape({.experts = experts, .weights = runs});
+    EXPECT_NEAR(shape.total_ratio, ratio(experts), 1e-12) << experts;
+    EXPECT_NEAR(shape.sparsity, 1 - 2 / experts, 1e-12) << experts;
+    const SparseShape by_share = sparse_shape({.sparsity = 1 - 2 / experts, .weights = runs});
+    EXPECT_NEAR(by_share.total_ratio, ratio(experts), 1e-12) << experts;
+  }
+  for (const double experts : {1.0, 2.0}) {
+    const SparseShape shape = sparse_shape({.experts = experts, .weights = runs});
+    EXPECT_EQ(shape.total_ratio, 1) << experts;
+    EXPECT_EQ(shape.sparsity, 0) << experts;
+  }
+  // From one number of experts too: the line begins where all of them are active.
+  const std::vector<ExpertsWeight> one{{16, ratio(16), 2}};
+  EXPECT_NEAR(sparse_shape({.experts = 8, .weights = one}).total_ratio, ratio(8), 1e-12);
+  EXPECT_THROW(sparse_shape({.experts = 8, .weights = {{8, 3, 1}, {8, 2, 2}}}), Error);
 }
 
 }  // namespace

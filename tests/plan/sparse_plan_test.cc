@@ -39,7 +39,7 @@ Brute brute_force(const LawFit& fit, double experts, double granularity, double 
                          .active_params = n,
                          .experts = experts,
                          .granularity = granularity,
-                         .sparsity = 1 - 1 / ratio};
+                         .sparsity = 1 - 1 / experts};  // one of E experts a token
     const double loss = form.predict(fit.form->values, point, nullptr);
     if (loss < best.loss) best = {n, loss};
   }
@@ -188,6 +188,58 @@ TEST(SparsePlan, ClarksLawAndDenseLawsAreRefusedInWords) {
   EXPECT_THROW(make_sparse_plan(preset_law("ludziejewski2025"), {.flops = 1e21, .experts = {0.5}}),
                Error);
   EXPECT_THROW(make_sparse_plan(preset_law("ludziejewski2025"), {.flops = -1}), Error);
+}
+
+// Law and weights of a fit to own runs, f(N) = 7 N of active parameters.
+LawFit own_fit() {
+  LawFit fit = preset_law("ludziejewski2025");
+  fit.experts_low = 2;
+  fit.experts_high = 16;
+  fit.flops = FlopsPerToken::from_nodes("exact", {{1e6, 7e6}});
+  fit.experts_weights = {{2, 1, 2}, {4, 1.47, 2}, {8, 2.35, 2}, {16, 4.15, 2}};
+  return fit;
+}
+
+TEST(SparsePlan, WeighsModelsAsTheFittedRunsDo) {
+  const LawFit fit = own_fit();
+  const SparsePlan plan = make_sparse_plan(fit, {.flops = 7e20, .experts = {1, 8, 12}});
+  ASSERT_EQ(plan.equal_flops.choices.size(), 3u);
+  const ExpertsChoice& dense = at(plan.equal_flops, 2);
+  EXPECT_TRUE(dense.dense);
+  EXPECT_TRUE(plan.has_dense);
+  EXPECT_EQ(dense.total_params, dense.params.value);
+  EXPECT_EQ(plan.memory_params, dense.params.value);
+  for (const double experts : {8.0, 12.0}) {
+    const ExpertsChoice& choice = at(plan.equal_flops, experts);
+    const double ratio = experts == 8 ? 2.35 : 3.25;
+    EXPECT_FALSE(choice.dense);
+    EXPECT_TRUE(choice.less_dense.has_value());
+    EXPECT_NEAR(choice.total_params / choice.params.value, ratio, 1e-9);
+    // Compute is the fit's: 7 N D of 7e20 is 6 N D of 6e20.
+    EXPECT_NEAR(choice.params.value / brute_force(fit, experts, 1, 6e20).params, 1, 1e-3);
+    const Plan single = make_plan(fit, {.flops = 7e20, .settings = {.experts = experts}});
+    EXPECT_EQ(single.params.value, choice.params.value);
+    EXPECT_EQ(*single.total_params, choice.total_params);
+    EXPECT_LE(at(plan.equal_memory, experts).total_params, plan.memory_params * (1 + 1e-12));
+  }
+  EXPECT_EQ(plan.convention, "exact");
+}
+
+TEST(SparsePlan, TheDenseModelIsNotHeldByItsOwnMemory) {
+  for (const double flops : {1e20, 1e21, 1e22, 3e23}) {
+    const SparsePlan plan = make_sparse_plan(preset_law("ludziejewski2025"), {.flops = flops});
+    EXPECT_FALSE(plan.equal_memory.choices.front().capped) << flops;
+    EXPECT_TRUE(at(plan.equal_memory, 32).capped) << flops;
+  }
+}
+
+TEST(SparsePlan, ASingleNumberOfExpertsBeyondTheFitIsWarnedOf) {
+  const LawFit& fit = preset_law("ludziejewski2025");
+  const auto warnings = [&](double experts) {
+    return make_plan(fit, {.flops = 1e21, .settings = {.experts = experts}}).warnings;
+  };
+  EXPECT_THAT(warnings(64), Contains(Field(&Warning::code, "experts_outside")));
+  EXPECT_THAT(warnings(32), ::testing::Not(Contains(Field(&Warning::code, "experts_outside"))));
 }
 
 TEST(SparsePlan, ExpertsBeyondTheFitAreWarnedOf) {
