@@ -78,7 +78,7 @@ TEST(Undetermined, OneSizeTellsNoLawHowTheLossFallsWithSize) {
 
 TEST(Undetermined, NothingIsWhereSizesAndTokensVary) {
   const auto rows = isoflop_grid({1e17, 1e18, 1e19, 1e20}, 6, 0.002, 3);
-  for (const char* law : {"chinchilla", "kaplan", "gadre", "farseer", "power", "broken_power"}) {
+  for (const char* law : {"chinchilla", "kaplan", "gadre", "farseer", "power"}) {
     EXPECT_THAT(undetermined_parameters(law_form(law), rows, {}), IsEmpty()) << law;
   }
 }
@@ -104,7 +104,7 @@ TEST(RowsOfAnyLaw, AreHeldToFiniteValuesAndOneUnit) {
     EXPECT_THAT(code_of(negative, quick(law)), HasSubstr("tokens")) << law;
     auto mixed = rows;
     for (std::size_t i = 0; i < 6; ++i) mixed[i].params /= 1e6;
-    EXPECT_THAT(code_of(mixed, quick(law)), HasSubstr("params")) << law;
+    EXPECT_THAT(code_of(mixed, quick(law)), HasSubstr("units")) << law;
   }
 }
 
@@ -113,12 +113,9 @@ TEST(RowsOfAnyLaw, LossesBeyondTheirSquaresStillHaveAnRSquared) {
   const FitOptions options = quick("kaplan");
   const double usual = *fit_law(rows, "runs.csv", options).r_squared;
   EXPECT_GT(usual, 0.9);
-  const FormObjective plain =
-      objective_of(law_form("kaplan"), fit_law(rows, "runs.csv", options).form->values, rows);
-  EXPECT_NEAR(plain.r_squared, usual, 1e-9);
+  const std::vector<double> values = fit_law(rows, "runs.csv", options).form->values;
   for (Observation& row : rows) row.loss *= 1e200;
-  const FormObjective huge =
-      objective_of(law_form("kaplan"), std::vector<double>{8.8e13, 0.076, 5.4e13, 0.095}, rows);
+  const FormObjective huge = objective_of(law_form("kaplan"), values, rows);
   EXPECT_TRUE(std::isfinite(huge.r_squared));
 }
 
