@@ -16,6 +16,8 @@
 #include "db/row_filter.h"
 #include "db/store.h"
 #include "fit/exclusions.h"
+#include "imports/table_fields.h"
+#include "io/column_names.h"
 #include "io/csv.h"
 #include "io/curves_csv.h"
 #include "io/observations_csv.h"
@@ -23,6 +25,8 @@
 
 namespace isoflop {
 namespace {
+
+constexpr std::size_t kShortIdentity = 12;  // of a trial, as exports have it
 
 std::vector<Exclusion> exclusions_of(const FitInputFlags& flags) {
   if (!flags.exclude.empty() && flags.because.empty()) {
@@ -93,10 +97,13 @@ std::vector<FitInput> read_tables(const FitInputFlags& flags) {
     }
     const ParamsCounted counted = parse_params_counted(flags.counted);
     check_count_of_law(flags.law, counted);
+    const std::string unit =
+        is_bits_per_byte(read.columns.loss) ? kBitsPerByte : loss_unit_in(table, flags.csv, chosen);
     inputs.push_back(
         {.source = flags.csv,
          .set = map.more_losses.empty() ? "" : one.loss,
          .study = "",
+         .loss_unit = unit.empty() ? kNatsPerToken : unit,
          .observations = in_count(read.observations, counted, flags.csv),
          .flops = flops_of_runs(read.observations, convention, count_of_flops(flags.law, counted)),
          .counted = counted,
@@ -109,7 +116,8 @@ std::vector<std::string> sets_of(const FitInputFlags& flags, const Store& store,
                                  const std::string& study) {
   if (flags.heldout.empty()) return {"heldout"};
   if (flags.heldout == std::vector<std::string>{"all"}) {
-    const auto sets = store.heldout_sets(study);
+    auto sets = store.heldout_sets(study);
+    std::erase(sets, kNextSentenceSet);  // another loss, not another text
     return sets.empty() ? std::vector<std::string>{"heldout"} : sets;
   }
   return flags.heldout;
@@ -135,7 +143,7 @@ std::vector<TrainingCurve> curves_of(const Store& store, const std::vector<Trial
   std::vector<TrainingCurve> curves = imported_curves(imports);
   for (const TrialRow& row : rows) {
     if (row.state != "done" || row.role != TrialRole::kGrid) continue;
-    TrainingCurve curve{.run = row.identity.substr(0, 12),
+    TrainingCurve curve{.run = row.identity.substr(0, kShortIdentity),
                         .params = row.params,
                         .flops_per_token = flops_per_token(row.trial, convention),
                         .schedule = row.trial.trainer == "tabular"
@@ -162,6 +170,26 @@ std::vector<TrainingCurve> curves_in(const FitInputFlags& flags) {
   CurveTable table = read_curves(flags.curves);
   for (const std::string& note : table.notes) say("note: " + note);
   return std::move(table.curves);
+}
+
+bool is_curve_of(const TrainingCurve& curve, const Observation& run) {
+  return curve.run == run.trial || curve.run == run.run ||
+         (curve.run.size() == kShortIdentity && run.trial.starts_with(curve.run));
+}
+
+// Those of a table beside rows that --where chose: a curve is a row's by its name.
+std::vector<TrainingCurve> curves_chosen(const FitInputFlags& flags,
+                                         std::vector<TrainingCurve> curves,
+                                         std::span<const Observation> rows) {
+  if (flags.where.empty()) return curves;
+  const std::size_t all = curves.size();
+  std::erase_if(curves, [&](const TrainingCurve& curve) {
+    return std::none_of(rows.begin(), rows.end(),
+                        [&](const Observation& row) { return is_curve_of(curve, row); });
+  });
+  say("note: --where keeps " + std::to_string(curves.size()) + " of the " + std::to_string(all) +
+      " curves of " + flags.curves + ", those with a kept row's name (run or trial)");
+  return curves;
 }
 
 // Where nothing but curves is given their ends are the runs.
@@ -192,13 +220,57 @@ Error no_results(const FitInputFlags& flags, const Store& store, const std::stri
 }
 
 std::vector<TrialRow> taken_trials(const std::vector<TrialRow>& rows,
-                                   const std::optional<std::set<std::int64_t>>& chosen) {
-  if (!chosen) return rows;
+                                   const std::set<std::int64_t>& numbers) {
   std::vector<TrialRow> taken;
   for (const TrialRow& row : rows) {
-    if (chosen->contains(row.ordinal)) taken.push_back(row);
+    if (numbers.contains(row.ordinal)) taken.push_back(row);
   }
   return taken;
+}
+
+// All runs of a study by their numbers (Observation::row), or those that the condition keeps.
+std::set<std::int64_t> taken_numbers(const std::vector<TrialRow>& rows,
+                                     std::span<const Observation> others,
+                                     const std::optional<std::set<std::int64_t>>& chosen) {
+  if (chosen) return *chosen;
+  std::set<std::int64_t> numbers;
+  for (const TrialRow& row : rows) numbers.insert(row.ordinal);
+  for (const Observation& run : others) numbers.insert(run.row);
+  return numbers;
+}
+
+// Without the runs that are left out by hand.
+std::set<std::int64_t> fitted_numbers(std::set<std::int64_t> numbers,
+                                      std::span<const Observation> all,
+                                      std::span<const Exclusion> exclusions) {
+  for (const Observation& run : all) numbers.erase(run.row);
+  for (const Observation& run : without(all, exclusions)) numbers.insert(run.row);
+  return numbers;
+}
+
+// The imported runs that are taken; `others` are the results of all of them, in the same order.
+std::vector<RunImport> taken_imports(std::vector<RunImport> imports,
+                                     std::span<const Observation> others,
+                                     const std::set<std::int64_t>& numbers) {
+  std::size_t next = 0;
+  for (RunImport& import : imports) {
+    std::erase_if(import.runs,
+                  [&](const ImportedRun&) { return !numbers.contains(others[next++].row); });
+  }
+  return imports;
+}
+
+// The curves of a table, without those of runs that were left out by hand.
+void drop_curves(std::span<const Observation> all, std::span<const Observation> kept,
+                 std::vector<TrainingCurve>& curves) {
+  if (all.size() == kept.size()) return;
+  const auto is_one_of = [](const TrainingCurve& curve, std::span<const Observation> runs) {
+    return std::any_of(runs.begin(), runs.end(),
+                       [&](const Observation& run) { return is_curve_of(curve, run); });
+  };
+  std::erase_if(curves, [&](const TrainingCurve& curve) {
+    return is_one_of(curve, all) && !is_one_of(curve, kept);
+  });
 }
 
 std::vector<Trial> trials_of(const std::vector<TrialRow>& rows) {
@@ -215,23 +287,21 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
   const FlopConvention convention = convention_of(store, study);
   const ParamsCounted counted = parse_params_counted(flags.counted);
   const std::vector<RunImport> imports = store.imported(study, with_curves);
-  const auto chosen = chosen_runs(
-      flags, study_table(rows, imports, store.imported_results(study, convention), convention));
-  const std::vector<TrialRow> taken = taken_trials(rows, chosen);
+  const std::vector<Observation> others = store.imported_results(study, convention);
+  const auto chosen = chosen_runs(flags, study_table(rows, imports, others, convention));
+  const std::set<std::int64_t> numbers = taken_numbers(rows, others, chosen);
+  const std::vector<TrialRow> taken = taken_trials(rows, numbers);
   require_one_corpus(taken, study);
   require_known_experts(taken, study, flags.law);
-  const std::vector<Observation> others = store.imported_results(study, convention);
   check_count_of_law(flags.law, counted);
   const FlopsPerToken per_token =
       flops_of(trials_of(taken), convention, others, count_of_flops(flags.law, counted));
-  const auto curves =
-      with_curves ? curves_of(store, rows, imports, convention) : std::vector<TrainingCurve>();
   std::vector<FitInput> inputs;
   for (const std::string& set : sets_of(flags, store, study)) {
     FitInput input{.source = store.path() + ", study " + study,
                    .set = set,
                    .study = study,
-                   .loss_unit = loss_unit_of(store, study, taken),
+                   .loss_unit = loss_unit_of(store, study, taken, set),
                    .observations = store.results(study, convention, set),
                    .flops = per_token,
                    .counted = counted};
@@ -242,7 +312,12 @@ std::vector<FitInput> read_store(const FitInputFlags& flags, bool with_curves) {
     if (input.observations.empty()) throw no_results(flags, store, study, set);
     input.experts_weights = weights_for(flags.law, input.observations);
     input.observations = in_count(std::move(input.observations), counted, input.source);
-    input.curves = curves;
+    const auto fitted = fitted_numbers(numbers, input.observations, exclusions_of(flags));
+    const std::vector<TrialRow> trials = taken_trials(taken, fitted);
+    if (with_curves) {
+      input.curves = curves_of(store, trials, taken_imports(imports, others, fitted), convention);
+    }
+    input.recipe = fitted_recipe(trials, input.observations);
     inputs.push_back(std::move(input));
   }
   // A report says both on its page.
@@ -272,8 +347,12 @@ std::vector<FitInput> read_fit_inputs(const FitInputFlags& flags, bool with_curv
   for (FitInput& input : inputs) {
     input.where = flags.where;
     input.exclusions = exclusions;
-    input.observations = without(input.observations, exclusions);
-    if (!flags.curves.empty()) input.curves = curves;
+    std::vector<Observation> kept = without(input.observations, exclusions);
+    if (!flags.curves.empty()) {
+      input.curves = curves_chosen(flags, curves, input.observations);
+      drop_curves(input.observations, kept, input.curves);
+    }
+    input.observations = std::move(kept);
   }
   return inputs;
 }
@@ -286,6 +365,7 @@ LawFit fit_of(const FitInput& input, FitOptions options) {
   fit.set = input.set;
   fit.loss_unit = input.loss_unit;
   fit.experts_weights = input.experts_weights;
+  fit.recipe = input.recipe;
   fit.where = input.where;
   fit.exclusions = input.exclusions;
   fit.version = program_version();

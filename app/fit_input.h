@@ -3,6 +3,7 @@
 #ifndef ISOFLOP_APP_FIT_INPUT_H_
 #define ISOFLOP_APP_FIT_INPUT_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct FitInput {
   std::string study;   // of a store
   std::string loss_unit = kNatsPerToken;
   std::vector<Observation> observations;
+  std::map<std::string, std::string> recipe;  // LawFit's
   FlopsPerToken flops = FlopsPerToken::six_n();
   ParamsCounted counted = ParamsCounted::kTotal;
   std::vector<ExpertsWeight> experts_weights;  // LawFit's, of laws that know experts

@@ -189,7 +189,9 @@ PlanRequest PlanFlags::request(const LawFit& fit) const {
   }
   request.iso_loss = iso_loss || !sizes.empty();
   for (const std::string& size : sizes) request.iso_params.push_back(positive(size, "--sizes"));
-  request.options = {.extra_compute = extra_compute, .base = {.vocab = vocab, .context = context}};
+  request.options.extra_compute = extra_compute;
+  request.options.vocab = vocab;
+  request.options.context = context;
   return request;
 }
 
@@ -247,8 +249,10 @@ void add_plan_flags(CLI::App* command, PlanFlags& flags) {
   command->add_option("--sizes", flags.sizes, "Which sizes: 100M,1B,7B")->delimiter(',');
   command->add_option("--near", flags.extra_compute,
                       "Extra compute that the near-optimal band may cost; default 0.05");
-  command->add_option("--vocab", flags.vocab, "Vocabulary of the shape; default 32000");
-  command->add_option("--context", flags.context, "Context of the shape; default 2048");
+  command->add_option("--vocab", flags.vocab,
+                      "Vocabulary of the shape; default: the fitted runs', else 32000");
+  command->add_option("--context", flags.context,
+                      "Context of the shape; default: the fitted runs', else 2048");
 }
 
 }  // namespace isoflop

@@ -38,8 +38,7 @@ struct PlanFlags {
   bool iso_loss = false;
   std::vector<std::string> sizes;
   double extra_compute = 0.05;
-  std::int64_t vocab = 32000;
-  std::int64_t context = 2048;
+  std::optional<std::int64_t> vocab, context;
 
   // What is asked of a law. Throws Error(kUsage) naming the flag.
   PlanRequest request(const LawFit& fit) const;

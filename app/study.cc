@@ -14,6 +14,7 @@
 #include "app/progress.h"
 #include "core/closest_word.h"
 #include "core/error.h"
+#include "core/loss_unit.h"
 #include "core/units.h"
 #include "data/interleave.h"
 #include "data/mix_corpora.h"
@@ -305,46 +306,50 @@ LawFit fit_study(Store& store, const std::string& study, const std::string& held
                                     "\": run `isoflop sweep run` first");
   }
   LawFit fit = fit_law(observations, store.path() + ", study " + study, options);
-  fit.loss_unit = loss_unit_of(store, study, rows);
+  fit.loss_unit = loss_unit_of(store, study, rows, heldout);
+  fit.recipe = fitted_recipe(rows, observations);
   fit.version = program_version();
   store.save_fit(study, fit_json(fit));
   return fit;
 }
 
 TextTable trial_table(const std::vector<TrialRow>& rows) {
-  TextTable table{{"trial",     "state",       "budget",       "params",         "tokens",
-                   "flops_6nd", "flops_exact", "loss",         "standard_error", "bits_per_byte",
-                   "excess",    "seed",        "rate",         "batch",          "seconds",
-                   "attempts",  "shape",       "role",         "unique_tokens",  "epochs",
-                   "mfu",       "reason",      "active_params"},
+  TextTable table{{"trial",     "state",       "budget",        "params",         "tokens",
+                   "flops_6nd", "flops_exact", "loss",          "standard_error", "bits_per_byte",
+                   "excess",    "seed",        "rate",          "batch",          "seconds",
+                   "attempts",  "shape",       "role",          "unique_tokens",  "epochs",
+                   "mfu",       "reason",      "active_params", "objective",      "loss_unit"},
                   {}};
   const auto maybe = [](const std::optional<double>& value) {
     return value ? exact_number(*value) : std::string();
   };
   for (const TrialRow& row : rows) {
-    table.rows.push_back({row.identity.substr(0, 12),
-                          row.state,
-                          maybe(row.budget),
-                          exact_number(row.params),
-                          exact_number(row.tokens),
-                          exact_number(row.flops_6nd),
-                          exact_number(row.flops_exact),
-                          maybe(row.loss),
-                          maybe(row.standard_error),
-                          maybe(row.bits_per_byte),
-                          maybe(row.excess),
-                          std::to_string(row.trial.seed),
-                          exact_number(row.trial.train.rate),
-                          std::to_string(row.trial.train.batch),
-                          exact_number(row.seconds),
-                          std::to_string(row.attempts),
-                          row.trial.trainer == "tabular" ? "" : shape_name(row.trial.model),
-                          std::string(name_of(row.role)),
-                          maybe(row.unique_tokens),
-                          maybe(row.epochs),
-                          maybe(row.mfu),
-                          row.reason,
-                          exact_number(row.active_params)});
+    table.rows.push_back(
+        {row.identity.substr(0, 12),
+         row.state,
+         maybe(row.budget),
+         exact_number(row.params),
+         exact_number(row.tokens),
+         exact_number(row.flops_6nd),
+         exact_number(row.flops_exact),
+         maybe(row.loss),
+         maybe(row.standard_error),
+         maybe(row.bits_per_byte),
+         maybe(row.excess),
+         std::to_string(row.trial.seed),
+         exact_number(row.trial.train.rate),
+         std::to_string(row.trial.train.batch),
+         exact_number(row.seconds),
+         std::to_string(row.attempts),
+         row.trial.trainer == "tabular" ? "" : shape_name(row.trial.model),
+         std::string(name_of(row.role)),
+         maybe(row.unique_tokens),
+         maybe(row.epochs),
+         maybe(row.mfu),
+         row.reason,
+         exact_number(row.active_params),
+         row.trial.trainer == "tabular" ? "" : get_key(row.trial, "model.objective"),
+         loss_unit_of(row.trial.model.objective)});
   }
   return table;
 }

@@ -5,13 +5,16 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <tuple>
 #include <utility>
 
 #include "app/output.h"
 #include "core/error.h"
 #include "core/loss_unit.h"
+#include "core/recipe.h"
 #include "core/shape_rule.h"
+#include "core/units.h"
 #include "fit/mixed_models.h"
 #include "io/grid_toml.h"
 #include "law/law_form.h"
@@ -101,12 +104,28 @@ bool has_same_experts(const ModelConfig& one, const ModelConfig& other) {
   return key(one) == key(other);
 }
 
-// What a loss is a loss of: masks that differ leave other tokens to predict.
-auto task_of(const Trial& trial) {
-  const TrainSpec masks = trial.model.masked() ? trial.train : TrainSpec{};
-  return std::tuple(trial.model.objective, trial.model.next_sentence,
-                    trial.model.masked() ? trial.model.mask_fraction : 0, masks.mask_replaced,
-                    masks.mask_random, masks.whole_words);
+// What a loss is a loss of: masks that differ leave other tokens to predict. As --where names them.
+std::vector<std::pair<std::string, std::string>> task_of(const Trial& trial) {
+  const ModelConfig& m = trial.model;
+  std::vector<std::pair<std::string, std::string>> task{
+      {"objective", get_key(trial, "model.objective")}};
+  if (!m.masked()) return task;
+  task.emplace_back("next_sentence", m.next_sentence ? "1" : "0");
+  task.emplace_back("mask_fraction", exact_number(m.mask_fraction));
+  task.emplace_back("mask_replaced", exact_number(trial.train.mask_replaced));
+  task.emplace_back("mask_random", exact_number(trial.train.mask_random));
+  task.emplace_back("whole_words", trial.train.whole_words ? "1" : "0");
+  return task;
+}
+
+// The column in which two tasks differ, and the first's value as a condition says it.
+std::pair<std::string, std::string> first_difference(const Trial& one, const Trial& other) {
+  const auto a = task_of(one), b = task_of(other);
+  for (std::size_t k = 0; k < std::min(a.size(), b.size()); ++k) {
+    if (a[k].second == b[k].second) continue;
+    return {a[k].first, a[k].first == "objective" ? "'" + a[k].second + "'" : a[k].second};
+  }
+  return {};
 }
 
 void require_one_task(const std::vector<TrialRow>& rows, const std::string& study) {
@@ -115,12 +134,15 @@ void require_one_task(const std::vector<TrialRow>& rows, const std::string& stud
     if (row.state != "done") continue;
     if (first == nullptr) first = &row;
     if (task_of(row.trial) == task_of(first->trial)) continue;
+    const auto [column, value] = first_difference(first->trial, row.trial);
+    const auto other = first_difference(row.trial, first->trial).second;
     throw refusal("mixed_objectives",
                   "fit: study \"" + study +
-                      "\" holds finished trials that predict different things (model.objective, "
-                      "or how tokens are masked), whose losses cannot be compared: run each in a "
-                      "study of its own (sweep run --study NAME), or take one kind of them with "
-                      "--where \"objective = 'masked'\"");
+                      "\" holds finished trials that predict different things (" + column + " " +
+                      value + " and " + other +
+                      "), whose losses cannot be compared: run each in a study of its own (sweep "
+                      "run --study NAME), or take one kind of them with --where \"" +
+                      column + " = " + value + "\"");
   }
 }
 
@@ -194,15 +216,31 @@ void check_convention_of_grid(const Store& store, const std::string& study,
 }
 
 std::string loss_unit_of(const Store& store, const std::string& study,
-                         const std::vector<TrialRow>& rows) {
+                         const std::vector<TrialRow>& rows, const std::string& set) {
+  if (set == kNextSentenceSet) return kNatsPerPair;  // no import has that set
   const std::vector<ImportRow> imports = store.imports(study);
   if (rows.empty()) return imports.empty() ? kNatsPerToken : imports.front().loss_unit;
-  const std::string unit = loss_unit_of(rows.front().trial.model.objective);
+  // What is not finished has no loss.
+  const auto done = std::find_if(rows.begin(), rows.end(),
+                                 [](const TrialRow& row) { return row.state == "done"; });
+  const TrialRow& row = done == rows.end() ? rows.front() : *done;
+  const std::string unit = loss_unit_of(row.trial.model.objective);
   if (imports.empty() || imports.front().loss_unit == unit) return unit;
+  if (done == rows.end()) return imports.front().loss_unit;
   throw refusal("mixed_units",
                 "study \"" + study + "\" has trials whose losses are " + loss_unit_words(unit) +
                     " and runs of " + imports.front().path + " whose losses are " +
                     loss_unit_words(imports.front().loss_unit) + ": keep them in two studies");
+}
+
+Recipe fitted_recipe(const std::vector<TrialRow>& rows, std::span<const Observation> fitted) {
+  std::set<std::int64_t> numbers;
+  for (const Observation& one : fitted) numbers.insert(one.row);
+  std::vector<Trial> trials;
+  for (const TrialRow& row : rows) {
+    if (numbers.contains(row.ordinal)) trials.push_back(row.trial);
+  }
+  return recipe_of(trials);
 }
 
 void check_joins_imports(const Store& store, const GridSpec& spec) {

@@ -3,6 +3,7 @@
 #ifndef ISOFLOP_APP_STUDY_CONVENTION_H_
 #define ISOFLOP_APP_STUDY_CONVENTION_H_
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,10 +62,15 @@ void check_convention_of_grid(const Store& store, const std::string& study,
 // another unit.
 void check_joins_imports(const Store& store, const GridSpec& spec);
 
-// core/loss_unit.h: of the study's losses, those of its imports and of `rows`, its trials or those
-// of them that are fitted. Throws Error(kRefused, "mixed_units") where they are two.
+// core/loss_unit.h: of the study's losses on a held-out set, those of its imports and of `rows`,
+// its trials or those of them that are fitted. Throws Error(kRefused, "mixed_units") where they are
+// two.
 std::string loss_unit_of(const Store& store, const std::string& study,
-                         const std::vector<TrialRow>& rows);
+                         const std::vector<TrialRow>& rows, const std::string& set = "heldout");
+
+// core/recipe.h: of the trials that `fitted` are results of (Observation::row).
+std::map<std::string, std::string> fitted_recipe(const std::vector<TrialRow>& rows,
+                                                 std::span<const Observation> fitted);
 
 }  // namespace isoflop
 

@@ -87,19 +87,30 @@ std::string extra_text(const Observation& run, const char* name) {
 // What trials differ in beside their size, under names that no column has yet.
 void add_kinds(const std::vector<TrialRow>& trials, std::span<const Observation> results,
                StudyTable& out) {
-  const auto add = [&](const char* name, const auto& of_model) {
+  const auto add = [&](const char* name, const auto& of_trial) {
     if (is_ours(out.table.columns, name)) return;
     FilterAlias alias{.name = name, .cells = {}};
     for (const TrialRow& row : trials) {
-      alias.cells.push_back(row.trial.trainer == "tabular" ? "" : of_model(row.trial.model));
+      alias.cells.push_back(row.trial.trainer == "tabular" ? "" : of_trial(row.trial));
     }
     for (const Observation& run : results) alias.cells.push_back(extra_text(run, name));
     out.aliases.push_back(std::move(alias));
   };
-  add("experts", [](const ModelConfig& m) { return std::to_string(m.experts); });
-  add("granularity", [](const ModelConfig& m) { return std::to_string(m.granularity); });
-  add("objective",
-      [](const ModelConfig& m) { return std::string(m.masked() ? "masked" : "autoregressive"); });
+  const auto of_masked = [](const Trial& trial, const std::string& value) {
+    return trial.model.masked() ? value : std::string();
+  };
+  add("experts", [](const Trial& t) { return std::to_string(t.model.experts); });
+  add("granularity", [](const Trial& t) { return std::to_string(t.model.granularity); });
+  add("objective", [](const Trial& t) { return get_key(t, "model.objective"); });
+  add("mask_fraction",
+      [&](const Trial& t) { return of_masked(t, exact_number(t.model.mask_fraction)); });
+  add("mask_replaced",
+      [&](const Trial& t) { return of_masked(t, exact_number(t.train.mask_replaced)); });
+  add("mask_random",
+      [&](const Trial& t) { return of_masked(t, exact_number(t.train.mask_random)); });
+  add("whole_words", [&](const Trial& t) { return of_masked(t, t.train.whole_words ? "1" : "0"); });
+  add("next_sentence",
+      [&](const Trial& t) { return of_masked(t, t.model.next_sentence ? "1" : "0"); });
 }
 
 }  // namespace

@@ -134,6 +134,7 @@ struct ConventionRow {
 
 // Pearce and Song 2024: what somebody who leaves out embeddings, and trains as small models as
 // Kaplan et al. did, would find if the fitted law were true.
+// 0: it has no number.
 struct NonembeddingSlope {
   double simulated = 0;      // their simulated sweep, 768 to 1.5e9 non-embedding parameters
   double exact = 0;          // the same range without its grids

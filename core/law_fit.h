@@ -3,6 +3,7 @@
 #define ISOFLOP_CORE_LAW_FIT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -109,11 +110,13 @@ struct LawFit {
   std::string set;                        // held-out set or loss column; empty: the usual one
   std::string loss_unit = kNatsPerToken;  // core/loss_unit.h: of L, E and every error
   std::string params_counted = "total";   // what N is: core/params_counted.h
-  std::string where;                      // the condition that rows had to satisfy
-  std::vector<Exclusion> exclusions;      // rows left out by hand, with reasons
-  std::string source;                     // file or store it was fitted on
-  std::string data_sha256;                // of the observations
-  std::string version;                    // of isoflop
+  // Trial keys (core/trial.h) and values that all fitted trials of a store share: core/recipe.h.
+  std::map<std::string, std::string> recipe;
+  std::string where;                  // the condition that rows had to satisfy
+  std::vector<Exclusion> exclusions;  // rows left out by hand, with reasons
+  std::string source;                 // file or store it was fitted on
+  std::string data_sha256;            // of the observations
+  std::string version;                // of isoflop
   std::vector<Warning> warnings;
 
   // Whether E, A, B, alpha, beta or another form's numbers are there.

@@ -14,6 +14,9 @@ namespace isoflop {
 inline constexpr const char* kNatsPerToken = "nats_per_token";
 // Of masked models: nats for each token that was hidden and predicted.
 inline constexpr const char* kNatsPerMaskedToken = "nats_per_masked_token";
+// Of next-sentence prediction, the held-out set of that name: nats for each pair of segments.
+inline constexpr const char* kNatsPerPair = "nats_per_pair";
+inline constexpr const char* kNextSentenceSet = "next_sentence";
 inline constexpr const char* kBitsPerByte = "bits_per_byte";
 
 // What the losses of models of that objective are counted in.

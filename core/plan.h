@@ -2,6 +2,7 @@
 #ifndef ISOFLOP_CORE_PLAN_H_
 #define ISOFLOP_CORE_PLAN_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -131,8 +132,9 @@ struct Plan {
   Interval params;  // N: active ones of a sparse model
   Interval tokens;
   Interval loss;
-  std::string loss_unit = kNatsPerToken;  // the fit's
-  std::string params_counted = "total";   // what every N counts: the fit's
+  std::string loss_unit = kNatsPerToken;      // the fit's
+  std::string params_counted = "total";       // what every N counts: the fit's
+  std::map<std::string, std::string> recipe;  // the fit's: what its trials were
   double interval_level = 0.9;
   NearOptimal near_optimal;
   PlannedShape shape;

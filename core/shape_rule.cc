@@ -38,11 +38,35 @@ std::int64_t head_size_for(std::int64_t width) {
   return 2;
 }
 
-double dense_params(std::int64_t width, const ModelConfig& base,
-                    ParamsCounted counted = ParamsCounted::kTotal) {
-  ModelConfig shape = shape_for_width(width, base);
-  shape.experts = 0;
-  return counted_params(shape, counted);
+double own_params(std::int64_t width, const ModelConfig& base, ParamsCounted counted) {
+  return counted_params(shape_for_width(width, base), counted);
+}
+
+// The shape whose count is nearest to `params` in ln N.
+ModelConfig nearest_shape(double params, const ModelConfig& base, const ModelConfig& counted_base,
+                          ParamsCounted counted) {
+  std::int64_t best = kSmallestWidth;
+  double best_distance = std::numeric_limits<double>::infinity();
+  for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
+    const ModelConfig shape = shape_for_width(width, counted_base);
+    if (shape.sparse() && shape.hidden % std::max<std::int64_t>(1, shape.granularity) != 0) {
+      continue;
+    }
+    const double distance = std::abs(std::log(counted_params(shape, counted) / params));
+    if (distance < best_distance) {
+      best = width;
+      best_distance = distance;
+    }
+  }
+  if (!(best_distance <= std::log(2.0))) {
+    throw usage_error("model size: " + format_quantity(params) +
+                      " parameters: the shape rule makes models of " +
+                      format_quantity(own_params(kSmallestWidth, counted_base, counted)) + " to " +
+                      format_quantity(own_params(kLargestWidth, counted_base, counted)) +
+                      " with this vocabulary: give a size in that range, or the shape itself "
+                      "(model.width, model.layers)");
+  }
+  return shape_for_width(best, base);
 }
 
 }  // namespace
@@ -59,24 +83,13 @@ ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base) {
 }
 
 ModelConfig shape_for_params(double params, const ModelConfig& base, ParamsCounted counted) {
-  std::int64_t best = kSmallestWidth;
-  double best_distance = std::numeric_limits<double>::infinity();
-  for (std::int64_t width = kSmallestWidth; width <= kLargestWidth; width = next_width(width)) {
-    const double distance = std::abs(std::log(dense_params(width, base, counted) / params));
-    if (distance < best_distance) {
-      best = width;
-      best_distance = distance;
-    }
-  }
-  if (!(best_distance <= std::log(2.0))) {
-    throw usage_error("model size: " + format_quantity(params) +
-                      " parameters: the shape rule makes models of " +
-                      format_quantity(dense_params(kSmallestWidth, base, counted)) + " to " +
-                      format_quantity(dense_params(kLargestWidth, base, counted)) +
-                      " with this vocabulary: give a size in that range, or the shape itself "
-                      "(model.width, model.layers)");
-  }
-  return shape_for_width(best, base);
+  ModelConfig dense = base;
+  dense.experts = 0;
+  return nearest_shape(params, base, dense, counted);
+}
+
+ModelConfig sparse_shape_for_params(double params, const ModelConfig& base, ParamsCounted counted) {
+  return nearest_shape(params, base, base, counted);
 }
 
 FlopsPerToken flops_along_rule(const ModelConfig& base, FlopConvention convention,

@@ -34,6 +34,12 @@ namespace isoflop {
 ModelConfig shape_for_params(double params, const ModelConfig& base,
                              ParamsCounted counted = ParamsCounted::kTotal);
 
+// Where `params` count the experts too: the shape of base's experts whose own count is nearest. Of
+// a dense model it is shape_for_params'. Widths whose feed-forward base.granularity does not divide
+// are passed over. Throws like shape_for_params.
+ModelConfig sparse_shape_for_params(double params, const ModelConfig& base,
+                                    ParamsCounted counted = ParamsCounted::kTotal);
+
 // The shape of a given width under the rule.
 ModelConfig shape_for_width(std::int64_t width, const ModelConfig& base);
 

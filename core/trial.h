@@ -67,7 +67,7 @@ struct TrainSpec {
   double epsilon = 1e-8;
   double weight_decay = 0.03;  // on matrices only, decoupled (Loshchilov and Hutter)
   double clip = 1.0;           // global gradient norm; 0 leaves it alone
-  // float32, or bfloat16: products and activations in bfloat16, weights, gradients and moments in
+  // float32, or bfloat16: products in bfloat16, sums in float32, weights, gradients and moments in
   // float32.
   std::string dtype = "float32";
 

@@ -1,10 +1,12 @@
 // Opening a store, and what is planned in it.
 #include "db/store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <limits>
 #include <random>
+#include <set>
 #include <sqlite3.h>
 #include <thread>
 
@@ -263,18 +265,43 @@ void Store::add_study(const std::string& study, const std::string& grid) {
   });
 }
 
+namespace {
+
+// Trials that the study has from an earlier grid go behind those of this one: two trials of one
+// place could not be told apart where rows are chosen by their numbers.
+void make_room(SQLite::Database& db, std::int64_t study, const std::set<std::int64_t>& listed,
+               std::int64_t count) {
+  std::vector<std::int64_t> others;
+  std::int64_t first = count;
+  auto query = prepare(db, "SELECT trial, ordinal FROM study_trials WHERE study = ?", study);
+  while (query.executeStep()) {
+    if (listed.contains(query.getColumn(0).getInt64())) continue;
+    others.push_back(query.getColumn(0).getInt64());
+    first = std::min(first, query.getColumn(1).getInt64());
+  }
+  if (first >= count) return;
+  for (const std::int64_t trial : others) {
+    run_sql(db, "UPDATE study_trials SET ordinal = ordinal + ? WHERE study = ? AND trial = ?",
+            count, study, trial);
+  }
+}
+
+}  // namespace
+
 AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedTrial> trials) {
   return impl_->write([&] {
     SQLite::Database& db = impl_->db;
     const std::int64_t study_row = impl_->study_id(study);
     AddedTrials counts;
     std::int64_t ordinal = 0;
+    std::set<std::int64_t> places;
     for (const PlannedTrial& planned : trials) {
       const std::string id = identity(planned.trial);
       const std::string role(name_of(planned.role));
       const bool is_new = !find_trial(db, id);
       if (is_new) insert_trial(db, planned.trial, id);
       const std::int64_t trial_row = *find_trial(db, id);
+      places.insert(trial_row);
       // A grid that grew puts its trials in its new order; budgets stay what they were planned for.
       const bool listed = run_sql(db,
                                   "UPDATE study_trials SET ordinal = ?, budget = ?, role = ?"
@@ -296,6 +323,7 @@ AddedTrials Store::add_trials(const std::string& study, std::span<const PlannedT
     query.executeStep();
     counts.not_listed =
         query.getColumn(0).getInt64() - counts.added - counts.shared - counts.already;
+    if (counts.not_listed > 0) make_room(db, study_row, places, ordinal);
     return counts;
   });
 }

@@ -288,6 +288,26 @@ std::vector<Warning> check_observations(std::span<const Observation> observation
   return warnings;
 }
 
+void check_rows(std::span<const Observation> observations, std::string_view source,
+                const FlopsPerToken& flops, bool of_size_and_tokens) {
+  bool all_said = true;
+  for (const Observation& row : observations) {
+    const auto check = [&](std::string_view name, double value) {
+      if (value != 0) check_value(source, row, name, value);
+    };
+    check("params", row.params);
+    check("tokens", row.tokens);
+    check("loss", row.loss);
+    check("flops", row.flops);
+    for (const auto& [name, value] : row.extra) check(name, value);
+    if (row.budget) check_value(source, row, "budget", *row.budget);
+    all_said = all_said && row.params > 0 && row.tokens > 0 && row.loss > 0;
+  }
+  if (!all_said) return;
+  if (of_size_and_tokens) return refuse_mixed_units(observations, source, flops);
+  refuse_mixed_columns(observations, source);
+}
+
 bool can_be_fitted(std::span<const Observation> observations) {
   try {
     refuse_unanswerable(observations, "rows");

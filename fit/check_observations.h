@@ -48,6 +48,13 @@ std::vector<Warning> check_observations(std::span<const Observation> observation
                                         std::string_view source, const FlopsPerToken& flops,
                                         const CheckOptions& options = {});
 
+// What holds of the rows of any law: values that are given, also those that the law does not ask
+// for (0: not said), must be positive and finite, and no column may be of two units. Where the law
+// is one of N, D and C alone they are held to mixed_units.h in full; losses that other coordinates
+// move lie on no surface over N and D. Error(kUsage).
+void check_rows(std::span<const Observation> observations, std::string_view source,
+                const FlopsPerToken& flops, bool of_size_and_tokens);
+
 // Whether the rows can determine the law's five parameters: none of the refusals from too_few_rows
 // to one_ratio. Rows must have their C.
 bool can_be_fitted(std::span<const Observation> observations);

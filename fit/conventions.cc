@@ -76,12 +76,14 @@ Frontier simulated_frontier(const LawParameters& law) {
 }
 
 // ln of the budget (6 N D, N without embeddings) at which N is the best size: there
-//   alpha A N_T^-alpha d ln N_T / d ln N = beta B D^-beta.
+//   alpha A N_T^-alpha d ln N_T / d ln N = beta B D^-beta,
+// in logarithms throughout: steep exponents leave no number of either side.
 double log_budget_of(const LawParameters& law, double params) {
   const double total = total_params_of(params);
   const double share = (params + kPearceSongOmega / 3 * std::cbrt(params)) / total;
-  const double gain = law.alpha * law.A * std::pow(total, -law.alpha) * share;
-  const double log_tokens = std::log(law.beta * law.B / gain) / law.beta;
+  const double log_gain =
+      std::log(law.alpha) + std::log(law.A) - law.alpha * std::log(total) + std::log(share);
+  const double log_tokens = (std::log(law.beta) + std::log(law.B) - log_gain) / law.beta;
   return std::log(6 * params) + log_tokens;
 }
 
@@ -223,6 +225,9 @@ NonembeddingSlope nonembedding_slope(const LawParameters& law) {
   out.exact = exact_slope(law, frontier.log_flops);
   out.large = large_slope(law);
   out.asymptotic = law.beta / (law.alpha + law.beta);
+  for (double* slope : {&out.simulated, &out.loss_exponent, &out.exact, &out.large}) {
+    if (!std::isfinite(*slope)) *slope = 0;
+  }
   return out;
 }
 

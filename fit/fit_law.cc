@@ -16,6 +16,7 @@
 #include "fit/diagnose.h"
 #include "fit/envelope.h"
 #include "fit/finite_law.h"
+#include "fit/form_determined.h"
 #include "fit/form_fit.h"
 #include "fit/form_profile.h"
 #include "fit/isoflop_profiles.h"
@@ -72,6 +73,24 @@ std::vector<Observation> with_flops(std::span<const Observation> rows, const Flo
     if (row.flops == 0) row.flops = flops(row.params) * row.tokens;
   }
   return out;
+}
+
+// Whether nothing but N, D and C moves the losses, as far as law and rows say.
+bool is_of_size_and_tokens(const LawForm& form, std::span<const Observation> rows) {
+  const bool asks_for_more =
+      form.target != LawTarget::kLoss ||
+      std::any_of(form.needs.begin(), form.needs.end(), [](std::string_view name) {
+        return name != "params" && name != "tokens" && name != "flops";
+      });
+  const auto varies = [&](std::string_view name) {
+    return std::any_of(rows.begin(), rows.end(), [&](const Observation& row) {
+      return coordinate(row, name) != coordinate(rows.front(), name);
+    });
+  };
+  return !asks_for_more && !rows.empty() &&
+         std::none_of(form.parameters.begin(), form.parameters.end(),
+                      [](const FormParameter& p) { return !p.only_with.empty(); }) &&
+         !varies("experts") && !varies("sparsity") && !varies("granularity");
 }
 
 void fill_ranges(std::span<const Observation> rows, LawFit& fit) {
@@ -334,6 +353,7 @@ void fit_chinchilla(std::span<const Observation> rows, const FitOptions& options
 
 void fit_generally(std::span<const Observation> rows, const FitOptions& options, LawFit& fit) {
   const LawForm& form = law_form(options.law);
+  require_determined(form, rows, form_options(options), fit.source);
   const FormFit best = fit_form(form, rows, form_options(options));
   fit.citation = is_chinchilla(options) ? "" : std::string(form.citation);
   fill_form(best, options, fit);
@@ -379,6 +399,8 @@ LawFit fit_law(std::span<const Observation> observations, const std::string& sou
     append(fit.warnings, check_observations(observations, source, options.flops, options.check));
   } else {
     check_coordinates(law_form(options.law), observations);
+    check_rows(observations, source, options.flops,
+               is_of_size_and_tokens(law_form(options.law), observations));
   }
   append(fit.warnings, warn_of_mixed_models(observations, law_form(options.law)));
   fit.observations = static_cast<int>(observations.size());

@@ -113,16 +113,21 @@ void count_form_ends(const std::vector<FormDescent>& ends, const FormProblem& pr
 FormObjective objective_at(const FormProblem& problem, const std::vector<double>& values) {
   FormObjective out;
   std::vector<double> scratch;
-  double mean = 0, squares = 0, total = 0, residuals = 0;
+  double mean = 0, squares = 0, total = 0, residuals = 0, largest = 0;
   const auto n = static_cast<double>(problem.size());
-  for (const double target : problem.targets) mean += target / n;
+  for (const double target : problem.targets) {
+    mean += target / n;
+    largest = std::max(largest, std::abs(target));
+  }
   for (std::size_t i = 0; i < problem.size(); ++i) {
     const double r = form_residual(problem, i, values, nullptr, scratch);
+    // In units of the largest, so that squares are numbers.
     const double plain =
-        problem.form->predict(values, problem.points[i], nullptr) - problem.targets[i];
+        (problem.form->predict(values, problem.points[i], nullptr) - problem.targets[i]) / largest;
+    const double from_mean = (problem.targets[i] - mean) / largest;
     squares += r * r;
     residuals += plain * plain;
-    total += (problem.targets[i] - mean) * (problem.targets[i] - mean);
+    total += from_mean * from_mean;
   }
   out.objective = form_data_objective(problem, values);
   out.residual_rms = std::sqrt(squares / n);

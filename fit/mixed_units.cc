@@ -299,10 +299,8 @@ void refuse_loss_units(std::span<const Observation> rows, std::string_view sourc
 
 }  // namespace
 
-void refuse_mixed_units(std::span<const Observation> observations, std::string_view source,
-                        const FlopsPerToken& flops) {
+void refuse_mixed_columns(std::span<const Observation> observations, std::string_view source) {
   if (observations.size() < 2) return;
-  refuse_foreign_flops(observations, source, flops);
   const std::string no_sweep = "no sweep has that; millions among units?";
   refuse_hole(observations, source, "params", kSweepHole, no_sweep,
               [](const Observation& row) { return row.params; });
@@ -312,6 +310,13 @@ void refuse_mixed_units(std::span<const Observation> observations, std::string_v
               [](const Observation& row) { return row.params * row.tokens; });
   refuse_hole(observations, source, "loss", kLossHole, "perplexities (e^loss) among nats?",
               [](const Observation& row) { return row.loss; });
+}
+
+void refuse_mixed_units(std::span<const Observation> observations, std::string_view source,
+                        const FlopsPerToken& flops) {
+  if (observations.size() < 2) return;
+  refuse_foreign_flops(observations, source, flops);
+  refuse_mixed_columns(observations, source);
   refuse_loss_units(observations, source);
 }
 

@@ -26,6 +26,8 @@ namespace isoflop {
 // reason. All values must be positive and finite; rows without C have flops 0.
 void refuse_mixed_units(std::span<const Observation> observations, std::string_view source,
                         const FlopsPerToken& flops);
+// Only what each column shows by itself: holes in N, D / N, N D and the losses that no sweep has.
+void refuse_mixed_columns(std::span<const Observation> observations, std::string_view source);
 
 }  // namespace isoflop
 

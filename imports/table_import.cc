@@ -28,7 +28,7 @@ class TableReader {
   RunImport read() {
     check_fields();
     RunImport out{.convention = convention(),
-                  .loss_unit = spec_.loss_unit.empty() ? fields_.loss_unit : spec_.loss_unit,
+                  .loss_unit = loss_unit(),
                   .fields = fields_.sources,
                   .notes = spec_.notes};
     out.notes.insert(out.notes.end(), fields_.notes.begin(), fields_.notes.end());
@@ -54,6 +54,12 @@ class TableReader {
   FlopConvention convention() const {
     return options_.convention_named ? options_.convention
                                      : spec_.own.value_or(FlopConvention::k6nd);
+  }
+  std::string loss_unit() const {
+    if (!spec_.loss_unit.empty()) return spec_.loss_unit;
+    if (fields_.loss_unit != kNatsPerToken) return fields_.loss_unit;  // by its column's name
+    const std::string said = loss_unit_in(source_.table, source_.path);
+    return said.empty() ? fields_.loss_unit : said;
   }
   bool may_derive() const { return convention_is_named() && convention() == FlopConvention::k6nd; }
 

@@ -120,4 +120,44 @@ std::string joined_names(const std::vector<std::string>& names) {
   return out;
 }
 
+namespace {
+
+bool names_the_unit(const std::string& column) {
+  constexpr std::string_view kName = "loss_unit";
+  const std::string_view name = trimmed_cell(column);
+  return std::equal(name.begin(), name.end(), kName.begin(), kName.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+  });
+}
+
+}  // namespace
+
+std::string loss_unit_in(const Table& table, const std::string& name,
+                         const std::optional<std::vector<std::size_t>>& only) {
+  const auto column = std::find_if(table.columns.begin(), table.columns.end(), names_the_unit);
+  if (column == table.columns.end()) return "";
+  const auto at = static_cast<std::size_t>(column - table.columns.begin());
+  std::string unit;
+  const auto read = [&](std::size_t row) {
+    const std::string said(trimmed_cell(table.rows[row][at]));
+    if (said.empty() || said == unit) return;
+    if (unit.empty()) {
+      unit = said;
+      return;
+    }
+    throw refusal("mixed_units", name + ":" + std::to_string(table.line_of_row[row]) +
+                                     ": loss_unit: \"" + said + "\", and other rows have \"" +
+                                     unit +
+                                     "\": losses of two units are not one law's; keep one of them, "
+                                     "e.g. --where \"loss_unit = '" +
+                                     unit + "'\"");
+  };
+  if (only) {
+    for (const std::size_t row : *only) read(row);
+  } else {
+    for (std::size_t row = 0; row < table.rows.size(); ++row) read(row);
+  }
+  return unit;
+}
+
 }  // namespace isoflop

@@ -32,6 +32,12 @@ std::string column_of(const ColumnMap& map, const ColumnField& field);
 std::optional<std::size_t> find_column(const Table& table, const std::string& name,
                                        const ColumnField& field, const ColumnMap& map);
 
+// What the rows' losses are counted in (core/loss_unit.h), where a column "loss_unit" says it, as
+// an export's does; "" where none of them does. `only`: the rows that are read. Throws
+// Error(kRefused, "mixed_units") where they say two.
+std::string loss_unit_in(const Table& table, const std::string& name,
+                         const std::optional<std::vector<std::size_t>>& only = {});
+
 std::string_view trimmed_cell(std::string_view text);
 std::string joined_names(const std::vector<std::string>& names);
 

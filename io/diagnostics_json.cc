@@ -211,13 +211,16 @@ Json conventions_json(const ConventionTable& table) {
     rows.push_back(json);
   }
   const NonembeddingSlope& n = table.nonembedding;
-  return {{"rows", rows},
-          {"nonembedding",
-           {{"simulated", number_of(n.simulated, "nonembedding.simulated")},
-            {"exact", number_of(n.exact, "nonembedding.exact")},
-            {"large", number_of(n.large, "nonembedding.large")},
-            {"asymptotic", number_of(n.asymptotic, "nonembedding.asymptotic")},
-            {"loss_exponent", number_of(n.loss_exponent, "nonembedding.loss_exponent")}}}};
+  Json slopes = Json::object();
+  const auto add = [&](const char* key, double value) {
+    if (value != 0) slopes[key] = number_of(value, key);
+  };
+  add("simulated", n.simulated);
+  add("exact", n.exact);
+  add("large", n.large);
+  add("asymptotic", n.asymptotic);
+  add("loss_exponent", n.loss_exponent);
+  return {{"rows", rows}, {"nonembedding", std::move(slopes)}};
 }
 
 ConventionRow read_convention(const JsonReader& reader) {
@@ -238,11 +241,11 @@ ConventionTable read_conventions(const JsonReader& reader) {
   ConventionTable out;
   for (const JsonReader& row : reader.objects("rows")) out.rows.push_back(read_convention(row));
   const JsonReader n = reader.object("nonembedding");
-  out.nonembedding = {.simulated = n.number("simulated"),
-                      .exact = n.number("exact"),
-                      .large = n.number("large"),
-                      .asymptotic = n.number("asymptotic"),
-                      .loss_exponent = n.number("loss_exponent")};
+  out.nonembedding = {.simulated = n.number_or("simulated", 0),
+                      .exact = n.number_or("exact", 0),
+                      .large = n.number_or("large", 0),
+                      .asymptotic = n.number_or("asymptotic", 0),
+                      .loss_exponent = n.number_or("loss_exponent", 0)};
   return out;
 }
 

@@ -221,6 +221,7 @@ void add_choices(const LawFit& fit, Json& json) {
   add_text(json, "set", fit.set);
   if (fit.loss_unit != LawFit().loss_unit) json["loss_unit"] = fit.loss_unit;
   if (fit.params_counted != LawFit().params_counted) json["params_counted"] = fit.params_counted;
+  if (!fit.recipe.empty()) json["recipe"] = recipe_json(fit.recipe);
   add_text(json, "where", fit.where);
   if (!fit.exclusions.empty()) json["exclusions"] = exclusions_json(fit.exclusions);
   if (!fit.constraints.empty()) json["constraints"] = fit.constraints;
@@ -232,6 +233,7 @@ void read_choices(const JsonReader& reader, LawFit& fit) {
   fit.set = reader.text_or("set", "");
   fit.loss_unit = reader.text_or("loss_unit", fit.loss_unit);
   fit.params_counted = reader.text_or("params_counted", fit.params_counted);
+  if (reader.has("recipe")) fit.recipe = read_recipe(reader.object("recipe"));
   fit.where = reader.text_or("where", "");
   if (reader.has("exclusions")) fit.exclusions = read_exclusions(reader.objects("exclusions"));
   if (reader.has("constraints")) fit.constraints = reader.texts("constraints");

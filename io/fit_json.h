@@ -7,6 +7,7 @@
 //    "interval": {"level", "method", "draws": how many},
 //    "flops": {"convention", "nodes": [[N, FLOPs per token], ...]},
 //    "range": {"params": {"low", "high"}, "tokens": {...}, "flops": {...}},
+//    "recipe": {"model.vocab": 256, "model.objective": "masked", ...},     (core/recipe.h)
 //    "isoflop": {...}, "backtest": {...}, "source", "data_sha256", "version",
 //    "warnings": [{"code", "message"}], "draw_columns": ["E", ...], "draws": [[...], ...]}
 //

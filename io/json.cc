@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/units.h"
 
 namespace isoflop {
 namespace {
@@ -153,6 +154,29 @@ std::string JsonReader::text_or(const char* key, const std::string& absent) cons
 }
 std::optional<double> JsonReader::maybe_number(const char* key) const {
   return has(key) ? std::optional(number(key)) : std::nullopt;
+}
+
+std::string JsonReader::scalar(const char* key) const {
+  const Json& value = field(key);
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  return exact_number(number(key));
+}
+
+Json recipe_json(const std::map<std::string, std::string>& recipe) {
+  Json json = Json::object();
+  for (const auto& [key, value] : recipe) {
+    const Json typed = Json::parse(value, nullptr, false);
+    const bool as_it_is = typed.is_number() || typed.is_boolean();
+    json[key] = as_it_is ? typed : Json(value);
+  }
+  return json;
+}
+
+std::map<std::string, std::string> read_recipe(const JsonReader& reader) {
+  std::map<std::string, std::string> recipe;
+  for (const std::string& key : reader.keys()) recipe[key] = reader.scalar(key.c_str());
+  return recipe;
 }
 
 Json parse_json(std::string_view text, const std::string& file) {

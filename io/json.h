@@ -7,6 +7,7 @@
 #define ISOFLOP_IO_JSON_H_
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -42,6 +43,8 @@ class JsonReader {
   std::int64_t whole_or(const char* key, std::int64_t absent) const;
   std::string text_or(const char* key, const std::string& absent) const;
   std::optional<double> maybe_number(const char* key) const;
+  // A number, a truth or a text, as text.
+  std::string scalar(const char* key) const;
 
   [[noreturn]] void fail(const std::string& key, const std::string& what) const;
 
@@ -59,6 +62,10 @@ Json parse_json(std::string_view text, const std::string& file);
 
 // The number, or Error(kFailed) naming `field` when it is not finite: JSON has no NaN.
 double finite(double value, const char* field);
+
+// A recipe (core/recipe.h) as an object: numbers and truths as such, the rest as text.
+Json recipe_json(const std::map<std::string, std::string>& recipe);
+std::map<std::string, std::string> read_recipe(const JsonReader& reader);
 
 Json interval_json(const Interval& interval, const char* field);
 Interval read_interval(const JsonReader& reader);

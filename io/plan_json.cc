@@ -26,22 +26,29 @@ const char* name_of(FeedForward kind) { return kind == FeedForward::kSwiglu ? "s
 
 Json shape_json(const PlannedShape& shape) {
   const ModelConfig& model = shape.model;
-  return {{"name", shape_name(model)},
-          {"layers", model.layers},
-          {"width", model.width},
-          {"heads", model.heads},
-          {"head_size", model.head_size},
-          {"hidden", model.hidden},
-          {"vocab", model.vocab},
-          {"context", model.context},
-          {"positions", name_of(model.positions)},
-          {"norm", name_of(model.norm)},
-          {"feed_forward", name_of(model.feed_forward)},
-          {"tied_head", model.tied_head},
-          {"qk_norm", model.qk_norm},
-          {"params", finite(shape.params, "shape.params")},
-          {"tokens", finite(shape.tokens, "shape.tokens")},
-          {"loss", finite(shape.loss, "shape.loss")}};
+  Json json = {{"name", shape_name(model)},
+               {"layers", model.layers},
+               {"width", model.width},
+               {"heads", model.heads},
+               {"head_size", model.head_size},
+               {"hidden", model.hidden},
+               {"vocab", model.vocab},
+               {"context", model.context},
+               {"positions", name_of(model.positions)},
+               {"norm", name_of(model.norm)},
+               {"feed_forward", name_of(model.feed_forward)},
+               {"tied_head", model.tied_head},
+               {"qk_norm", model.qk_norm},
+               {"params", finite(shape.params, "shape.params")},
+               {"tokens", finite(shape.tokens, "shape.tokens")},
+               {"loss", finite(shape.loss, "shape.loss")}};
+  if (!model.sparse()) return json;
+  json["experts"] = model.experts;
+  json["experts_per_token"] = model.experts_per_token;
+  json["granularity"] = model.granularity;
+  json["shared_experts"] = model.shared_experts;
+  json["active_params"] = count_params(model).active();
+  return json;
 }
 
 // Adds the number unless it is absent.
@@ -191,6 +198,7 @@ std::string plan_json(const Plan& plan) {
   // As in a fit: said where it is not nats per token.
   if (plan.loss_unit != Plan().loss_unit) json["loss_unit"] = plan.loss_unit;
   if (plan.params_counted != Plan().params_counted) json["params_counted"] = plan.params_counted;
+  if (!plan.recipe.empty()) json["recipe"] = recipe_json(plan.recipe);
   put_details(json, plan);
   return json_text(json);
 }

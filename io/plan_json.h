@@ -11,6 +11,7 @@
 //    "against_optimum": {"params", "tokens", "loss", "loss_difference", "extra_compute"},
 //    "price_of_size": [{"factor", "params", "tokens", "loss", "loss_difference", "extra_compute"}],
 //    "total_params", "unique_tokens", "epochs",
+//    "recipe": {"model.vocab": 256, "model.objective": "masked", ...},     (core/recipe.h)
 //    "spending": {"training", "fine_tuning", "inference", "total"},                       (FLOP)
 //    "inference": {"tokens", "flops"}, "fine_tuning": {"tokens", "flops"},
 //    "training": {"laws": [{"law", "citation", "rate", "batch_tokens", "steps", "inside_range"}],

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/flops.h"
 #include "core/interval.h"
+#include "core/recipe.h"
 #include "core/shape_rule.h"
 #include "core/units.h"
 #include "plan/near_optimal.h"
@@ -131,29 +133,39 @@ DrawnPlans fill_intervals(const LawFit& fit, const Spend& spend, const PlanReque
   return drawn;
 }
 
-void fill_shape(const PlanRequest& request, const LossSurface& surface, const Spend& spend,
-                Plan& plan) {
+// D of a shape: what it costs itself, where its blocks are those of the fitted runs, is surer than
+// the law's f(N) between its nodes.
+double shape_tokens(const LawFit& fit, const ModelConfig& model, const Spend& spend,
+                    const Plan& plan) {
+  if (fit.recipe.empty()) return spend.tokens(plan.flops, plan.shape.params);
+  const double per_token = train_flops_per_token(model, parse_flop_convention(plan.convention));
+  return plan.flops / per_token - spend.extra_tokens;
+}
+
+void fill_shape(const LawFit& fit, const PlanRequest& request, const LossSurface& surface,
+                const Spend& spend, Plan& plan) {
   if (request.settings.experts || request.settings.sparsity) {
     warn(plan, "no_shape",
          "the shape rule is for dense models: choose the experts' shape yourself");
     return;
   }
+  const ParamsCounted counted = parse_params_counted(plan.params_counted);
   try {
-    plan.shape.model = shape_for_params(plan.params.value, request.options.base,
-                                        parse_params_counted(plan.params_counted));
+    plan.shape.model = sparse_shape_for_params(plan.params.value, request.options.base, counted);
+    validate(plan.shape.model);
   } catch (const Error& error) {
     warn(plan, "no_shape", error.what());
     return;
   }
-  const double params = counted_params(plan.shape.model, parse_params_counted(plan.params_counted));
-  const double tokens = spend.tokens(plan.flops, params);
+  plan.shape.params = counted_params(plan.shape.model, counted);
+  const double tokens = shape_tokens(fit, plan.shape.model, spend, plan);
   if (!(tokens > 0)) {
+    plan.shape.params = 0;
     warn(plan, "no_shape", "the shape nearest to N* leaves no token to train it on");
     return;
   }
-  plan.shape.params = params;
   plan.shape.tokens = tokens;
-  plan.shape.loss = surface(params, tokens);
+  plan.shape.loss = surface(plan.shape.params, tokens);
 }
 
 // Training alone is what the law extrapolates, not what else the budget pays for.
@@ -230,6 +242,7 @@ Plan named_plan(const LawFit& fit, const PlanRequest& request, double flops) {
   plan.citation = fit.citation;
   plan.loss_unit = fit.loss_unit;
   plan.params_counted = fit.params_counted;
+  plan.recipe = fit.recipe;
   plan.interval_level = fit.interval_level;
   plan.warnings = fit.warnings;
   plan.budget = request.budget;
@@ -239,10 +252,18 @@ Plan named_plan(const LawFit& fit, const PlanRequest& request, double flops) {
 
 }  // namespace
 
-Plan make_plan(const LawFit& fit, const PlanRequest& given) {
-  check_request(given);
-  PlanRequest request = given;
-  request.settings = settled(fit, given.settings);
+ModelConfig planned_base(const LawFit& fit, const PlanOptions& options) {
+  ModelConfig base = model_of(fit.recipe, options.base);
+  base.vocab = options.vocab.value_or(base.vocab);
+  base.context = options.context.value_or(base.context);
+  return base;
+}
+
+Plan make_plan(const LawFit& fit, const PlanRequest& asked) {
+  check_request(asked);
+  PlanRequest request = asked;
+  request.options.base = planned_base(fit, asked.options);
+  request.settings = settled(fit, asked.settings);
   const LossSurface surface = surface_of(fit, request.settings);
   const Spend spend = spend_of(fit, request);
   const Solved best = solve_point(fit, surface, spend, request);
@@ -256,7 +277,7 @@ Plan make_plan(const LawFit& fit, const PlanRequest& given) {
   warn_of_intervals(fit, request.options, drawn, plan);
   warn_of_ratio(fit, plan);
   warn_of_experts(fit, request.settings, plan);
-  fill_shape(request, surface, spend, plan);
+  fill_shape(fit, request, surface, spend, plan);
   fill_details(request, surface, spend, plan);
   return plan;
 }

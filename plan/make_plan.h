@@ -32,6 +32,7 @@
 #ifndef ISOFLOP_PLAN_MAKE_PLAN_H_
 #define ISOFLOP_PLAN_MAKE_PLAN_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,7 +52,11 @@ struct PlanOptions {
   double wide_ratio = 4;            // warn when high / low of N* exceeds this
   // What the shape rule does not choose: vocabulary, context, positions, norm, tying. The default
   // is a GPT-like model with a vocabulary of 32,000 and a context of 2,048.
+  // Where the fit says what its runs were (LawFit::recipe), that comes before it.
   ModelConfig base = {.vocab = 32000, .context = 2048};
+  // Asked for: before both.
+  std::optional<std::int64_t> vocab = {};
+  std::optional<std::int64_t> context = {};
 };
 
 struct PlanRequest {
@@ -79,6 +84,8 @@ struct PlanRequest {
 };
 
 Plan make_plan(const LawFit& fit, const PlanRequest& request);
+// What the shape rule does not choose, by the request, the fit's recipe and the options' base.
+ModelConfig planned_base(const LawFit& fit, const PlanOptions& options);
 Plan make_plan(const LawFit& fit, double flops, const PlanOptions& options = {});
 
 }  // namespace isoflop

@@ -160,9 +160,11 @@ void fill_details(const PlanRequest& request, const LossSurface& surface, const 
   fill_memory(request, plan);
   fill_cost(request, plan);
   fill_iso_loss(request, surface, spend, plan);
-  plan.training =
-      training_advice(hyper_point_near(plan.params.value, plan.tokens.value, request.options.base),
-                      plan.loss.value);
+  const bool sparse = plan.shape.params > 0 && plan.shape.model.sparse();
+  const HyperPoint point =
+      sparse ? hyper_point(plan.shape.model, plan.tokens.value)
+             : hyper_point_near(plan.params.value, plan.tokens.value, request.options.base);
+  plan.training = training_advice(point, plan.loss.value);
   plan.assumptions.push_back(
       "training like the law's runs: such text and tokenizer, tuned rates, a schedule that ends at "
       "D");

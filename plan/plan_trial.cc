@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "core/loss_unit.h"
+#include "core/params_counted.h"
+#include "core/recipe.h"
 #include "core/units.h"
 #include "plan/training_advice.h"
 #include "plan/tune.h"
@@ -12,8 +14,37 @@
 namespace isoflop {
 namespace {
 
-void fix(GridSpec& spec, const char* key, const std::string& value) {
+void fix(GridSpec& spec, const std::string& key, const std::string& value) {
   spec.fixed.emplace_back(key, value);
+}
+
+// What a grid calls a size: all parameters of the dense model (sweep/grid.h).
+double size_in_grid(ModelConfig model) {
+  model.experts = 0;
+  return counted_params(model, ParamsCounted::kTotal);
+}
+
+// What the fitted runs were. A corpus says its vocabulary itself.
+void fix_recipe(const Plan& plan, GridSpec& spec) {
+  Recipe keys = plan.recipe;
+  const bool synthetic = keys.contains("data.source") && keys.at("data.source") != "text";
+  keys["model.context"] = std::to_string(plan.shape.model.context);
+  keys["model.vocab"] = std::to_string(plan.shape.model.vocab);
+  if (!synthetic) keys.erase("model.vocab");
+  if (plan.loss_unit == kNatsPerMaskedToken) keys["model.objective"] = "masked";
+  for (const auto& [key, value] : keys) fix(spec, key, value);
+}
+
+// The windows that hold U tokens, as often as D asks for; passes are rounded up, so that the trial
+// runs.
+void fix_repeats(const Plan& plan, GridSpec& spec) {
+  const double tokens = spec.tokens.front();
+  if (!plan.unique_tokens || tokens <= *plan.unique_tokens) return;
+  constexpr double kSteps = 1e6;  // passes are written to this
+  const auto window = static_cast<double>(plan.shape.model.context);
+  const double unique = std::max(1.0, std::floor(*plan.unique_tokens / window)) * window;
+  fix(spec, "data.unique_tokens", exact_number(unique));
+  fix(spec, "data.epochs", exact_number(std::ceil(tokens / unique * kSteps) / kSteps));
 }
 
 void fix_rate(const Plan& plan, GridSpec& spec) {
@@ -37,14 +68,14 @@ GridSpec plan_trial(const Plan& plan, const std::string& corpus) {
   }
   const ModelConfig& model = plan.shape.model;
   GridSpec spec{.name = "plan", .corpus = corpus, .kind = GridKind::kTokens};
-  spec.sizes = {{plan.shape.params}};
-  spec.tokens = {std::floor(plan.shape.tokens)};
-  // In the order of the keys, as a file is read.
-  if (plan.epochs && *plan.epochs > 1) fix(spec, "data.epochs", exact_number(*plan.epochs));
-  fix(spec, "model.context", std::to_string(model.context));
-  if (plan.loss_unit == kNatsPerMaskedToken) fix(spec, "model.objective", "masked");
   // Layers and width follow from the size, by the rule that the shape came from.
+  spec.sizes = {{size_in_grid(model)}};
+  spec.tokens = {std::floor(plan.shape.tokens)};
+  fix_recipe(plan, spec);
+  fix_repeats(plan, spec);
   fix_rate(plan, spec);
+  // As a file is read.
+  std::sort(spec.fixed.begin(), spec.fixed.end());
   return spec;
 }
 

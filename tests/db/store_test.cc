@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
+#include <set>
 
 #include "core/error.h"
 #include "tests/db/test_store.h"
@@ -52,6 +53,26 @@ Trial unusual_trial() {
   trial.train.epsilon = 5e-324;
   trial.seed = -7;
   return trial;
+}
+
+TEST_F(StoreTest, TrialsOfTwoGridsInOneStudyHavePlacesOfTheirOwn) {
+  const std::vector<PlannedTrial> all = tabular_trials(5);
+  const auto places = [&] {
+    std::vector<std::pair<double, std::int64_t>> out;
+    for (const TrialRow& row : store_.trials("s")) out.emplace_back(row.params, row.ordinal);
+    return out;
+  };
+  using Places = std::vector<std::pair<double, std::int64_t>>;
+  with_trials({all[0], all[1], all[2]});
+  with_trials({all[3], all[4]});
+  EXPECT_EQ(places(), (Places{{1003, 0}, {1004, 1}, {1000, 2}, {1001, 3}, {1002, 4}}));
+  with_trials({all[3], all[4]});
+  EXPECT_EQ(places().back(), (std::pair<double, std::int64_t>(1002, 4))) << "once is enough";
+  with_trials({all[3], all[4], all[1]});
+  EXPECT_EQ(places()[2], (std::pair<double, std::int64_t>(1001, 2)));
+  std::set<std::int64_t> different;
+  for (const auto& [params, place] : places()) different.insert(place);
+  EXPECT_EQ(different.size(), 5u);
 }
 
 TEST_F(StoreTest, GivesATrialBackToTheLastDigit) {

@@ -166,6 +166,21 @@ TEST(FitJson, ReadsBackWhatItWrites) {
   EXPECT_EQ(read_fit(folder.path("fit.json")), some_fit());
 }
 
+TEST(FitJson, KeepsWhatItsRunsWereAsNumbersTruthsAndWords) {
+  LawFit fit = some_fit();
+  fit.recipe = {{"model.mask_fraction", "0.3"},
+                {"model.objective", "masked"},
+                {"model.vocab", "256"},
+                {"train.epsilon", "1e-10"},
+                {"train.whole_words", "true"}};
+  EXPECT_EQ(parse_fit(fit_json(fit), "f.json"), fit);
+  const json text = json::parse(fit_json(fit))["recipe"];
+  EXPECT_EQ(text["model.vocab"], 256);
+  EXPECT_EQ(text["train.whole_words"], true);
+  EXPECT_EQ(text["model.objective"], "masked");
+  EXPECT_FALSE(json::parse(fit_json(some_fit())).contains("recipe"));
+}
+
 TEST(FitJson, ReadsBackAFitByApproach2Alone) {
   LawFit fit = some_fit();
   fit.approach = 2;
