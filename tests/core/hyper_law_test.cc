@@ -83,5 +83,23 @@ TEST(HyperLaw, AnUnknownNameListsTheKnownOnes) {
   EXPECT_THROW(parse_counted_params("some"), Error);
 }
 
+// 1e-200 (1e9)^40 (1e4)^-40 is 1, though its second factor is beyond all numbers.
+TEST(HyperLaw, FactorsBeyondAllNumbersMakeGoodForEachOther) {
+  const HyperPower power{.coefficient = 1e-200, .params = 40, .tokens = -40};
+  const double got = value_at(power, CountedParams::kAll, hyper_point(1e9, 1e4));
+  EXPECT_NEAR(std::log(got), (-200 + 40 * 9 - 40 * 4) * std::log(10.0), 1e-9);
+  const HyperPower lost{.coefficient = 1e300, .params = 300, .tokens = -300};
+  EXPECT_FALSE(std::isnan(value_at(lost, CountedParams::kAll, hyper_point(1e9, 1e12))));
+}
+
+TEST(HyperLaw, AnIntervalThatEndsBeyondAllNumbersIsNotSaid) {
+  HyperLaw law{.name = "own"};
+  law.rate = HyperTerm{.power = {.coefficient = 1, .params = -0.5}};
+  law.rate->draws = {{.coefficient = 1, .params = 100}, {.coefficient = 1, .params = -1}};
+  const Interval far = *rate_at(law, hyper_point(1e9, 1e10));
+  EXPECT_NEAR(far.value, std::pow(1e9, -0.5), 1e-15);
+  EXPECT_FALSE(far.low || far.high);
+}
+
 }  // namespace
 }  // namespace isoflop
