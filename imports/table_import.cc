@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/params_counted.h"
 #include "core/units.h"
 #include "imports/run_rows.h"
 #include "io/column_names.h"
@@ -151,8 +152,12 @@ class TableReader {
                "leaves two of parameters, tokens and FLOPs unknown: fill one in or remove the row");
     }
     o.params = params ? *params : *flops / (6 * *tokens);
-    o.tokens = tokens ? *tokens : *flops / (6 * *params);
-    o.flops = flops ? *flops : 6 * *params * *tokens;
+    // 6 N D of a sparse model is that of what a token passes through.
+    const auto said = o.extra.find("active_params");
+    const bool says = said != o.extra.end() && said->second > 0;
+    const double passed = says ? said->second : o.params;
+    o.tokens = tokens ? *tokens : *flops / (6 * passed);
+    o.flops = flops ? *flops : 6 * passed * *tokens;
     if (params && tokens && flops) return;
     run.derived = formula_of(!params ? "params" : !tokens ? "tokens" : "flops");
     for (const double value : {o.params, o.tokens, o.flops}) {
@@ -168,6 +173,9 @@ class TableReader {
     RunRow out;
     ImportedRun& run = out.run;
     Observation& o = run.observation;
+    for (const auto& [name, column] : fields_.extra) {
+      if (const auto value = row.maybe_number(column)) o.extra[name] = *value;
+    }
     fill_in_size(row, run);
     o.loss = row.positive(*fields_.loss);
     o.loss_error = row.maybe_number(fields_.loss_error).value_or(0);
@@ -176,9 +184,6 @@ class TableReader {
     o.trial = row.label(fields_.trial);
     o.run = row.label(fields_.run);
     o.row = static_cast<std::int64_t>(index);
-    for (const auto& [name, column] : fields_.extra) {
-      if (const auto value = row.maybe_number(column)) o.extra[name] = *value;
-    }
     run.line = row.line();
     run.provenance = source_.provenance(index);
     out.name = name_of_run(row);
@@ -266,7 +271,8 @@ class TableReader {
     std::vector<double> ratios;
     for (const ImportedRun& run : out.runs) {
       const Observation& o = run.observation;
-      if (run.derived.empty()) ratios.push_back(o.flops / (6 * o.params * o.tokens));
+      const double passed = counted_params(o, ParamsCounted::kActive).value_or(o.params);
+      if (run.derived.empty()) ratios.push_back(o.flops / (6 * passed * o.tokens));
     }
     if (ratios.empty()) return;
     const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());

@@ -47,6 +47,14 @@ std::vector<std::string> ids_of(const RunImport& read) {
 
 const Observation& first_of(const RunImport& read) { return read.runs.at(0).observation; }
 
+TEST(Tables, WhatFollowsUnder6ndFollowsFromWhatATokenPassesThrough) {
+  const RunImport flops = import_6nd("N,active_params,D,loss\n4e9,1e9,2e10,2.5\n1e9,,2e10,2.5\n");
+  EXPECT_EQ(first_of(flops).flops, 1.2e20);
+  EXPECT_EQ(first_of(flops).params, 4e9);
+  EXPECT_EQ(flops.runs.at(1).observation.flops, 1.2e20) << "dense where it is not said";
+  EXPECT_EQ(first_of(import_6nd("N,active_params,C,loss\n4e9,1e9,1.2e20,2.5\n")).tokens, 2e10);
+}
+
 TEST(Tables, CsvTsvSemicolonsJsonAndJsonLinesSayTheSame) {
   const std::vector<std::pair<std::string, std::string>> all = {
       {"csv", "N,D,C,loss\n2.8B,57B,9.576e20,2.5\n"},
