@@ -83,7 +83,9 @@ class Store {
   // Makes the study, or replaces its grid's text when there is one of that name.
   void add_study(const std::string& study, const std::string& grid);
   // Adds trials by identity: a second call adds nothing, and a trial of two studies is one row. The
-  // cheapest trials of the study that together cost a tenth of it are marked early.
+  // cheapest trials of the study that together cost a tenth of it are marked early. Their ordinals
+  // are their places in `trials`; those that the study has from before and that are not among them
+  // come behind.
   AddedTrials add_trials(const std::string& study, std::span<const PlannedTrial> trials);
 
   // --- Doing it.

@@ -103,9 +103,13 @@ bool takes_one_value(std::span<const Observation> rows, std::string_view name) {
 
 // What the form looks at and the rows do not vary.
 std::string constant_coordinates(const LawForm& form, std::span<const Observation> rows) {
+  std::vector<std::string_view> names = form.needs;
+  for (const FormParameter& parameter : form.parameters) names.push_back(parameter.only_with);
   std::string out;
-  for (const std::string_view name : form.needs) {
-    if (takes_one_value(rows, name)) out += (out.empty() ? "" : " and ") + std::string(name);
+  for (auto name = names.begin(); name != names.end(); ++name) {
+    const bool again = std::find(names.begin(), name, *name) != name;
+    if (name->empty() || again || !coordinate(rows.front(), *name)) continue;
+    if (takes_one_value(rows, *name)) out += (out.empty() ? "" : " and ") + std::string(*name);
   }
   return out;
 }

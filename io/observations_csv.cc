@@ -254,7 +254,8 @@ std::vector<std::pair<std::string, std::vector<std::string>>> alias_cells(
   if (columns.loss) add("L", "loss", cells_of(table, columns.loss, {}, {}, {}, false));
   if (!columns.params || (!columns.tokens && !columns.flops)) return out;
   const auto found = columns.extra.find("active_params");
-  const auto active = found == columns.extra.end() ? std::nullopt : std::optional(found->second);
+  std::optional<std::size_t> active;
+  if (found != columns.extra.end()) active = found->second;
   add("D", "tokens", cells_of(table, columns.tokens, columns.params, active, columns.flops, false));
   add("C", "flops", cells_of(table, columns.flops, columns.params, active, columns.tokens, true));
   return out;

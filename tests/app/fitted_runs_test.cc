@@ -159,7 +159,7 @@ TEST_F(FittedRuns, WhereOnlyTheMasksDifferTheAdviceWorks) {
       2.2);
   const Ran mixed = run("fit --db runs.db");
   EXPECT_EQ(mixed.code, 3);
-  EXPECT_THAT(mixed.err, HasSubstr("mask_random 0.1 and 0.2"));
+  EXPECT_THAT(mixed.err, HasSubstr("mask_random 0.2 and 0.1"));
   const auto at = mixed.err.find("--where \"");
   ASSERT_NE(at, std::string::npos) << mixed.err;
   const auto end = mixed.err.find('"', at + 9);
