@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/study_flops.h"
 #include "core/error.h"
 #include "core/schedule.h"
 #include "core/units.h"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/study.h"
+#include "app/study_flops.h"
 #include "core/error.h"
 #include "core/units.h"
 #include "fit/fit_law.h"

@@ -9,6 +9,7 @@
 #include "app/imported_runs.h"
 #include "app/output.h"
 #include "app/study.h"
+#include "app/study_flops.h"
 #include "app/study_table.h"
 #include "core/error.h"
 #include "core/schedule.h"

@@ -12,6 +12,7 @@
 #include "app/before_sweep.h"
 #include "app/output.h"
 #include "app/progress.h"
+#include "app/study_flops.h"
 #include "core/closest_word.h"
 #include "core/error.h"
 #include "core/loss_unit.h"
