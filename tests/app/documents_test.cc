@@ -66,6 +66,8 @@ const NotRun kNotRun[] = {
     {"docs/sparse.md", "isoflop sweep run examples/", When::kNever, "minutes of training"},
     {"docs/sparse.md", "isoflop fit --db sparse.db", When::kNever, "of that training"},
     {"docs/sparse.md", "isoflop sweep export --db sparse.db", When::kNever, "of that training"},
+    {"docs/sparse.md", "isoflop fit --db experts.db", When::kNever, "of that training; kinds_test.cc fits and plans from a store like it"},
+    {"docs/sparse.md", "isoflop plan --flops 2e11 --fit experts.json", When::kNever, "of that training"},
     {"docs/sparse.md", "isoflop train", When::kWithLibTorch, "trains a decoder"},
     {"docs/masked.md", "isoflop sweep run examples/masked.toml", When::kNever, "trains for minutes; masked_sweep_test.cc does so in small"},
     {"docs/masked.md", "isoflop fit --db masked.db", When::kNever, "of that training"},
