@@ -99,13 +99,15 @@ exec )";
 constexpr const char* kRequeueByScript = R"(
 # The program asks with exit 99 to be started again. This site's RequeueExit does not have it, so the
 # script asks for it, by this task's name. Not after TERM: with that Slurm itself ends a task.
-child= ended=
-trap '[ -z "$child" ] || kill -TERM "$child"' USR1
-trap 'ended=1; [ -z "$child" ] || kill -TERM "$child"' TERM
+child= ended= early=
+ask() { if [ -n "$child" ]; then kill -TERM "$child"; else early=1; fi; }
+trap ask USR1
+trap 'ended=1; ask' TERM
 )";
 
 constexpr const char* kRequeueByScriptEnd = R"( &
 child=$!
+[ -z "$early" ] || kill -TERM "$child"
 wait "$child"; code=$?
 while [ $code -gt 128 ] && kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
 [ $code -le 128 ] || { wait "$child"; code=$?; }

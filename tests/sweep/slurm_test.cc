@@ -117,8 +117,10 @@ TEST(SlurmScript, KeepsOddNamesApartFromItsOwnWords) {
 // Slurm would end the script then, and scontrol says what it was asked.
 class ScriptRun {
  public:
-  ScriptRun(const SlurmSite& site, const std::string& program) {
+  // `before`: what bash does first.
+  ScriptRun(const SlurmSite& site, const std::string& program, const std::string& before = "") {
     write("program", program);
+    write("before", before);
     write("scontrol", "echo \"scontrol $*\" >> \"$HERE/said\"\n");
     write("sleep", "exit 0\n");
     SlurmJob run = job();
@@ -126,8 +128,8 @@ class ScriptRun {
     write("job.sh", slurm_script(run, site));
     pid_ = start_worker({.command = {"env", "HERE=" + folder_.file(""),
                                      "PATH=" + folder_.file("") + ":" + std::getenv("PATH"),
-                                     "SLURM_ARRAY_JOB_ID=12", "SLURM_ARRAY_TASK_ID=3", "bash",
-                                     folder_.file("job.sh"), "4"},
+                                     "BASH_ENV=" + folder_.file("before"), "SLURM_ARRAY_JOB_ID=12",
+                                     "SLURM_ARRAY_TASK_ID=3", "bash", folder_.file("job.sh"), "4"},
                          .log = folder_.file("log")});
   }
 
@@ -171,6 +173,16 @@ TEST(SlurmScript, WarnedItLetsTheProgramSaveAndRequeuesItself) {
   run.send(SIGUSR1);
   run.code();
   EXPECT_EQ(run.said(), "sweep task /shared/demo/first --index 7\nsaved\nscontrol requeue 12_3\n");
+}
+
+// The program runs, and the script does not know yet as what.
+TEST(SlurmScript, WarnedWhileItStartsTheProgramItPassesThatOn) {
+  const ScriptRun run({}, kSaves,
+                      "trap 'case $BASH_COMMAND in child=?\\!) "
+                      "while ! [ -e \"$HERE/ready\" ]; do /bin/sleep 0.01; done; kill -USR1 $$;; "
+                      "esac' DEBUG\n");
+  run.code();
+  EXPECT_THAT(run.said(), HasSubstr("saved\nscontrol requeue 12_3\n"));
 }
 
 TEST(SlurmScript, EndedBySlurmItSavesAndDoesNotComeBack) {
